@@ -1,0 +1,72 @@
+/** Makes dist/, as described in the table below, and oclif.manifest.json. */
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, rmSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+
+import { build } from 'esbuild';
+import type { BuildOptions, Plugin } from 'esbuild';
+
+const ROOT = resolve(import.meta.dirname, '..');
+const DIST = join(ROOT, 'dist');
+
+/**
+ * The bundles of the program. Each is one file that is read only when it is needed: `await import('./cli/oclif.ts')`
+ * anywhere in src/ becomes `require('./oclif.cjs')`. A further lazy bundle is one more line.
+ */
+const BUNDLES: Record<string, string> = {
+  'src/main.ts': 'main.cjs',
+  'src/cli/oclif.ts': 'oclif.cjs',
+};
+
+/** What the code cache is made from. Words that load every bundle and end without a container. */
+const TYPICAL_WORDS = ['exec', '--help'];
+
+const lazyBundles: Plugin = {
+  name: 'lazy-bundles',
+  setup(context) {
+    context.onResolve({ filter: /^\.\.?\// }, ({ kind, path, resolveDir }) => {
+      const bundle = BUNDLES[relative(ROOT, resolve(resolveDir, path))];
+      if (bundle === undefined || kind === 'entry-point') return undefined;
+      if (kind !== 'dynamic-import') return { errors: [{ text: `${path} is a bundle of its own: import() it` }] };
+      return { path: `./${bundle}`, external: true };
+    });
+  },
+};
+
+const COMMON: BuildOptions = {
+  absWorkingDir: ROOT,
+  bundle: true,
+  platform: 'node',
+  target: 'node22.19',
+  // Native: it finds its binary beside itself.
+  external: ['node-pty'],
+  legalComments: 'none',
+  logLevel: 'warning',
+};
+
+const COMMONJS: BuildOptions = {
+  ...COMMON,
+  format: 'cjs',
+  // require() is much faster than import(), for Node's own modules most of all (import reads each of their exports).
+  supported: { 'dynamic-import': false },
+};
+
+async function writeBundles(): Promise<void> {
+  for (const [source, file] of Object.entries(BUNDLES)) {
+    await build({ ...COMMONJS, entryPoints: [source], outfile: join(DIST, file), plugins: [lazyBundles] });
+  }
+  await build({ ...COMMONJS, entryPoints: ['src/index.ts'], outfile: join(DIST, 'index.cjs') });
+  await build({ ...COMMON, format: 'esm', entryPoints: ['src/index.ts'], outfile: join(DIST, 'index.js') });
+}
+
+function run(file: string, ...args: string[]): void {
+  const { status, stdout, stderr, error } = spawnSync(file, args, { cwd: ROOT, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${file} ${args.join(' ')} failed: ${error?.message ?? stdout + stderr}`);
+}
+
+rmSync(DIST, { recursive: true, force: true });
+await writeBundles();
+copyFileSync(join(ROOT, 'scripts/build/start.cjs'), join(DIST, 'start.cjs'));
+run(join(ROOT, 'node_modules/.bin/tsc'), '-p', 'tsconfig.types.json');
+run(join(ROOT, 'node_modules/.bin/oclif'), 'manifest');
+run(process.execPath, join(ROOT, 'scripts/build/code-cache.cjs'), DIST, ...TYPICAL_WORDS);

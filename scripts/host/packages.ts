@@ -1,0 +1,53 @@
+/** The Debian packages that the tests need on the host. */
+import { mustSync, runSync } from '../../test/support/run.ts';
+
+const PACKAGES = [
+  // The containers, and what their root file systems are made of.
+  'lxc',
+  'uidmap',
+  'busybox-static',
+  'mmdebstrap',
+  'debian-archive-keyring',
+  // What the double of pct is written in, with its Encode.
+  'perl',
+  // Programs the tests run or compare with.
+  'dash',
+  'bash',
+  'util-linux',
+  'procps',
+  'psmisc',
+  'tmux',
+  'strace',
+  'runc',
+  'crun',
+  'hyperfine',
+  // For building node-pty.
+  'make',
+  'g++',
+  'python3',
+];
+
+const APT_TIMEOUT_MS = 1_800_000;
+
+export function missingPackages(): string[] {
+  // Unknown packages make dpkg-query fail, and are just not in its output.
+  const query = runSync(['dpkg-query', '-W', '-f', '${Package} ${db:Status-Status}\\n', ...PACKAGES]);
+  const installed = new Set(
+    query.stdout
+      .split('\n')
+      .filter((line) => line.endsWith(' installed'))
+      .map((line) => line.split(' ')[0]),
+  );
+  return PACKAGES.filter((name) => !installed.has(name));
+}
+
+export function installPackages(names: readonly string[]): void {
+  const env = {
+    ...process.env,
+    DEBIAN_FRONTEND: 'noninteractive',
+    // Starts no services: the tests need none of a bridge, a DHCP server or containers at boot.
+    RUNLEVEL: '1',
+  };
+  mustSync(['apt-get', 'update', '-q'], { env, timeoutMs: APT_TIMEOUT_MS });
+  mustSync(['apt-get', 'install', '-q', '-y', '--no-install-recommends', ...names], { env, timeoutMs: APT_TIMEOUT_MS });
+}

@@ -1,0 +1,56 @@
+/**
+ * Makes this Debian host ready for the tests against real containers: `npm run setup:host`, as root.
+ * Does only what is missing; with --check it only says what that is, and fails if there is something.
+ */
+import { existsSync } from 'node:fs';
+import { installPackages, missingPackages } from './host/packages.ts';
+import { makeRootfs, missingRootfs } from './host/rootfs.ts';
+import { addRange, filesWithoutRange } from './host/subids.ts';
+
+interface Step {
+  what: string;
+  missing(): string[];
+  provide(missing: readonly string[]): void;
+}
+
+// In this order: the later ones use what the earlier ones provide.
+const STEPS: readonly Step[] = [
+  { what: 'packages', missing: missingPackages, provide: installPackages },
+  { what: 'ids for unprivileged containers', missing: filesWithoutRange, provide: addRange },
+  { what: 'root file systems', missing: missingRootfs, provide: makeRootfs },
+];
+
+function main(args: readonly string[]): number {
+  const check = args.includes('--check');
+  const unknown = args.filter((arg) => arg !== '--check');
+  if (unknown.length > 0) {
+    return fail(`unknown argument ${unknown[0]}; the only one there is: --check`);
+  }
+  if (!existsSync('/usr/bin/apt-get')) {
+    return fail('this needs a Debian host (no apt-get here)');
+  }
+  if (!check && process.getuid?.() !== 0) {
+    return fail('run this as root');
+  }
+  let complete = true;
+  for (const { what, missing, provide } of STEPS) {
+    const names = missing();
+    if (names.length === 0) {
+      console.log(`${what}: all there`);
+    } else if (check) {
+      complete = false;
+      console.log(`${what}: missing: ${names.join(', ')}`);
+    } else {
+      console.log(`${what}: providing ${names.join(', ')} ...`);
+      provide(names);
+    }
+  }
+  return complete ? 0 : 1;
+}
+
+function fail(reason: string): number {
+  console.error(`setup-host: ${reason}`);
+  return 1;
+}
+
+process.exitCode = main(process.argv.slice(2));

@@ -1,0 +1,58 @@
+/** One flag of a command; the same table feeds our own parser and oclif's help. */
+export interface FlagSpec {
+  readonly name: string;
+  readonly char?: string;
+  readonly aliases?: readonly string[];
+  /** Present for flags that take a value: its placeholder in help. */
+  readonly value?: string;
+  readonly multiple?: boolean;
+  readonly summary: string;
+}
+
+/** The flags of `exec`, in the order of the CLI contract. */
+export const EXEC_FLAGS = [
+  { name: 'tty', char: 't', summary: 'always give the command a terminal (80x24 where there is none)' },
+  {
+    name: 'no-tty',
+    char: 'T',
+    summary: 'never give it a terminal; by default interactive commands get one at a terminal',
+  },
+  { name: 'stdin', char: 'i', summary: 'attach standard input (default where it is a terminal, pipe or file)' },
+  { name: 'no-stdin', summary: 'do not attach standard input: a surrounding "while read" loop keeps it' },
+  {
+    name: 'env',
+    char: 'e',
+    value: 'KEY=VALUE',
+    multiple: true,
+    summary: "set a variable; KEY alone takes the caller's value (repeatable)",
+  },
+  {
+    name: 'env-file',
+    value: 'FILE',
+    multiple: true,
+    summary: 'set the variables of a file, a KEY=VALUE a line (repeatable)',
+  },
+  { name: 'workdir', char: 'w', aliases: ['cwd'], value: 'DIR', summary: 'working directory in the container' },
+  {
+    name: 'user',
+    char: 'u',
+    value: 'USER[:GROUP]',
+    summary: 'user name or uid, and group; looked up in the container',
+  },
+  { name: 'privileged', summary: 'elevated privileges, where the method has them' },
+  { name: 'timeout', value: 'DURATION', summary: 'end the command after this long (30s, 5m, 1h30m); exit code 124' },
+  {
+    name: 'kill-after',
+    value: 'DURATION',
+    summary: 'from the first request to end until everything is killed (default 10s)',
+  },
+  { name: 'method', value: 'A[,B]', summary: 'the method to use, or several in order' },
+  { name: 'node', value: 'NODE', summary: 'the Proxmox node of the container' },
+  { name: 'json', summary: 'print the structured result on standard output, and nothing else' },
+  { name: 'max-output', value: 'SIZE', summary: 'capture limit for each stream with --json (default 8MiB)' },
+  { name: 'quiet', char: 'q', summary: "none of the command's output, only the final result" },
+  { name: 'verbose', char: 'v', summary: 'say on standard error what is tried, and why' },
+  { name: 'help', char: 'h', summary: 'show this help' },
+] as const satisfies readonly FlagSpec[];
+
+export type ExecFlagName = (typeof EXEC_FLAGS)[number]['name'];

@@ -1,0 +1,38 @@
+import type { Writable } from 'node:stream';
+
+/** Strings longer than this are written in pieces: escaped, two captured streams can exceed the longest string there is. */
+const PIECE = 65_536;
+
+/**
+ * Writes an object as one line of JSON, with backpressure, and resolves when all of it is handed over.
+ * It never rejects: a reader that has gone wants nothing more.
+ */
+export async function writeJson(target: Writable, document: object): Promise<void> {
+  let failed = false;
+  target.on('error', () => (failed = true));
+  for (const piece of jsonPieces(document)) {
+    if (failed) return;
+    await new Promise<void>((resolve) => target.write(piece, () => resolve()));
+  }
+}
+
+/** The JSON text of an object, in pieces of bounded length. */
+export function* jsonPieces(document: object): Generator<string> {
+  let separator = '{';
+  for (const [key, value] of Object.entries(document) as [string, unknown][]) {
+    if (value === undefined) continue;
+    yield `${separator}${JSON.stringify(key)}:`;
+    separator = ',';
+    if (typeof value === 'string') yield* stringPieces(value);
+    else yield JSON.stringify(value);
+  }
+  yield separator === '{' ? '{}\n' : '}\n';
+}
+
+function* stringPieces(text: string): Generator<string> {
+  yield '"';
+  // A surrogate pair cut in two becomes two escapes, which a JSON reader joins again.
+  for (let start = 0; start < text.length; start += PIECE)
+    yield JSON.stringify(text.slice(start, start + PIECE)).slice(1, -1);
+  yield '"';
+}

@@ -1,0 +1,30 @@
+import { dirname, join } from 'node:path';
+
+import { Errors, run } from '@oclif/core';
+
+import Exec from '../commands/exec.ts';
+import { EXIT } from '../model/exit-codes.ts';
+import { say } from './messages.ts';
+
+/** The verbs, for oclif's explicit command discovery. */
+export const COMMANDS = { exec: Exec };
+
+/**
+ * Runs oclif: help, version, and every verb but `exec` itself.
+ *
+ * @param argv the words after the program's name.
+ * @returns the exit code; a usage error is 125, because 2 is a command's own.
+ */
+export async function runOclif(argv: readonly string[]): Promise<number> {
+  try {
+    // The package's root is above the script that was started, both in dist/ and in src/.
+    await run([...argv], { root: join(dirname(process.argv[1] ?? ''), '..') });
+    return 0;
+  } catch (error) {
+    if (error instanceof Errors.ExitError) return error.oclif.exit ?? 0;
+    say(
+      `UsageError: ${(error instanceof Error ? error.message : String(error)).split('\n')[0] ?? ''}; see: proxmox-lxcri --help`,
+    );
+    return EXIT.notStarted;
+  }
+}

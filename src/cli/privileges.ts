@@ -1,0 +1,23 @@
+import type { Word } from '../model/request.ts';
+import { LxcriError } from '../model/errors.ts';
+
+/**
+ * Refuses callers that are not root, with the command that works: LXC's sockets, cgroups and /proc belong to root.
+ *
+ * @param words the words of the call, to be shown again; values of variables are left out.
+ * @throws LxcriError `PermissionDenied`
+ */
+export function requireRoot(words: readonly Word[]): void {
+  if (process.geteuid?.() === 0) return;
+  throw new LxcriError(
+    'PermissionDenied',
+    'commands in containers are run as root',
+    `run: sudo proxmox-lxcri ${words.map(shown).join(' ')}`,
+  );
+}
+
+function shown(word: Word): string {
+  const text = typeof word === 'string' ? word : Buffer.from(word).toString('utf8');
+  const masked = text.replace(/^((?:--env=|-e)?[A-Za-z_][A-Za-z0-9_]*=).*/s, '$1...');
+  return /^[\w@%+=:,./-]+$/.test(masked) ? masked : `'${masked.replaceAll("'", "'\\''")}'`;
+}

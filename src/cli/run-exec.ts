@@ -1,0 +1,207 @@
+import { fstatSync } from 'node:fs';
+import type { Readable, Writable } from 'node:stream';
+import { isatty } from 'node:tty';
+
+import { LxcriError, isLxcriError } from '../model/errors.ts';
+import { METHOD_NAMES } from '../model/request.ts';
+import type { MethodName, TerminalSpec, Word } from '../model/request.ts';
+import type { ExecResult } from '../model/result.ts';
+import { startExecution } from '../oci/execution.ts';
+import type { ExecOptions, Input, Output } from '../oci/execution.ts';
+import { hostInventory } from '../oci/locate.ts';
+import { failedResult } from '../oci/new-result.ts';
+import { readProcess } from '../process/proc.ts';
+import { isInteractive } from '../terminal/interactive.ts';
+import type { ExecFlagName } from './flags.ts';
+import { writeJson } from './json.ts';
+import { say, sayError } from './messages.ts';
+import { USAGE, parseExecWords } from './parse-exec.ts';
+import type { ExecWords } from './parse-exec.ts';
+import { requireRoot } from './privileges.ts';
+import { forwardSignals } from './signals.ts';
+import { formatDuration, parseDuration } from './values/duration.ts';
+import { parseEnvironment } from './values/environment.ts';
+import { parseSize } from './values/size.ts';
+import { parseUser } from './values/user.ts';
+
+/**
+ * `proxmox-lxcri exec`: parses, runs and renders.
+ *
+ * @param words the words after `exec`, byte for byte.
+ * @param showHelp shows the help of `exec` and returns the exit code.
+ * @returns the exit code.
+ */
+export async function runExec(words: readonly Word[], showHelp: () => Promise<number>): Promise<number> {
+  // Known before the words are understood, so that a mistake in them is reported in the form that was asked for.
+  let json = asksForJson(words);
+  let command: readonly Word[] = [];
+  try {
+    const parsed = parseExecWords(words);
+    if (parsed.flags.has('help')) return await showHelp();
+    json = parsed.flags.has('json');
+    command = parsed.command;
+    const call = understand(parsed);
+    requireRoot(['exec', ...words]);
+    return await run(call);
+  } catch (error) {
+    if (!isLxcriError(error)) throw error;
+    if (json) await writeJson(process.stdout, failedResult(error, command));
+    else sayError(error.toInfo());
+    return error.exitCode;
+  }
+}
+
+/** Whether `--json` stands among the words before a `--`; good enough for a call that cannot be parsed. */
+function asksForJson(words: readonly Word[]): boolean {
+  const end = words.indexOf('--');
+  return words.slice(0, end === -1 ? undefined : end).includes('--json');
+}
+
+interface ExecCall {
+  readonly container: string;
+  readonly command: readonly Word[];
+  readonly options: ExecOptions;
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+}
+
+/** Turns the words into a request, or says what is wrong with them. */
+function understand({ container, command, flags }: ExecWords): ExecCall {
+  const last = (name: ExecFlagName): string | undefined => flags.get(name)?.at(-1);
+  const json = flags.has('json');
+  const quiet = flags.has('quiet');
+  if (container === undefined) throw new LxcriError('MissingContainerId', 'no container was named', USAGE);
+  if (command.length === 0 && !flags.has('tty')) {
+    throw new LxcriError(
+      'MissingCommand',
+      'no command was given',
+      `for a shell: proxmox-lxcri exec -it ${container}; else: ${USAGE}`,
+    );
+  }
+  const workdir = last('workdir');
+  if (workdir !== undefined && !workdir.startsWith('/')) {
+    throw new LxcriError(
+      'UsageError',
+      `--workdir: ${JSON.stringify(workdir)} is not an absolute path`,
+      'begin it with "/"',
+    );
+  }
+  const timeout = last('timeout');
+  const killAfter = last('kill-after');
+  const maxOutput = last('max-output');
+  const user = last('user');
+  const methods = last('method');
+  const terminal = flags.has('no-tty') ? undefined : wantedTerminal(command, flags.has('tty'), json || quiet);
+  const output = (fd: 1 | 2): Output => (quiet ? 'ignore' : json ? 'capture' : { fd, stream: () => outputStream(fd) });
+  return {
+    container,
+    command,
+    json,
+    quiet,
+    verbose: flags.has('verbose'),
+    options: {
+      workdir,
+      terminal,
+      env: parseEnvironment(flags.get('env') ?? [], flags.get('env-file') ?? [], process.env),
+      user: user === undefined ? undefined : parseUser(user),
+      privileged: flags.has('privileged'),
+      stdin: flags.has('no-stdin') ? 'none' : standardInput(terminal !== undefined),
+      stdout: output(1),
+      stderr: output(2),
+      maxOutputBytes: maxOutput === undefined ? undefined : parseSize(maxOutput, '--max-output'),
+      timeoutMs: timeout === undefined ? undefined : parseDuration(timeout, '--timeout'),
+      killAfterMs: killAfter === undefined ? undefined : parseDuration(killAfter, '--kill-after'),
+      methods: methods === undefined ? undefined : parseMethods(methods),
+      node: last('node'),
+    },
+  };
+}
+
+async function run({ container, command, options, json, quiet, verbose }: ExecCall): Promise<number> {
+  const execution = startExecution(hostInventory(process.env), container, command, options);
+  const stopForwarding = forwardSignals(execution);
+  const result = await execution.result;
+  stopForwarding();
+  if (process.stdin.isTTY && process.stdin.isRaw) process.stdin.setRawMode(false);
+  if (options.terminal !== undefined && endedAbnormally(result) && isatty(1)) process.stdout.write(TERMINAL_RESET);
+  if (verbose) explain(result);
+  if (json) await writeJson(process.stdout, result);
+  else if (result.error !== null) sayError(result.error);
+  if (quiet && !json && result.error === null)
+    say(`${container}: exit code ${result.exitCode} (${formatDuration(result.durationMs)})`);
+  return result.exitCode;
+}
+
+/**
+ * What a full-screen program that was killed cannot do any more: leave the alternate screen, show the cursor, end
+ * application keys, bracketed paste and mouse reports, and reset colours (xterm's control sequences).
+ */
+const TERMINAL_RESET =
+  '\u001b[?1047l\u001b[?25h\u001b[?1l\u001b>\u001b[?2004l\u001b[?1000l\u001b[?1002l\u001b[?1003l\u001b[?1006l\u001b[0m';
+
+function endedAbnormally({ exitCode, started, timedOut, connectionLost }: ExecResult): boolean {
+  return started && (exitCode > 128 || timedOut || connectionLost);
+}
+
+/** What was tried and why, for `--verbose`. */
+function explain(result: ExecResult): void {
+  for (const { method, outcome, reason } of result.attempts)
+    say(`${method}: ${outcome}${reason === undefined ? '' : ` (${reason})`}`);
+  const { id, platform } = result.container ?? { id: 'none', platform: '' };
+  say(
+    `execution ${result.id} in ${platform}:${id}: exit code ${result.exitCode} after ${formatDuration(result.durationMs)}`,
+  );
+  if (result.outputIncomplete)
+    say('a process that outlived the command held its output; what it writes from now on is lost');
+}
+
+/** The terminal the command gets: always with `--tty`, by default at a terminal if the command is of no use without. */
+function wantedTerminal(command: readonly Word[], always: boolean, outputIsOurs: boolean): TerminalSpec | undefined {
+  const atTerminal = isatty(0) && isatty(1);
+  const words = command.map((word) => (typeof word === 'string' ? word : ''));
+  if (!always && (!atTerminal || outputIsOurs || !isInteractive(words))) return undefined;
+  const type = process.env['TERM'] ?? '';
+  const [columns, rows] = isatty(1) ? process.stdout.getWindowSize() : [80, 24];
+  return { columns, rows, type: /^[A-Za-z0-9][A-Za-z0-9+._-]{0,63}$/.test(type) && type !== 'dumb' ? type : 'xterm' };
+}
+
+/** Our standard input, where there is one to read: a terminal, a pipe, a socket or a file. */
+function standardInput(withTerminal: boolean): Input {
+  try {
+    if (isatty(0) && !withTerminal && !inForeground()) return 'none';
+    fstatSync(0);
+  } catch {
+    return 'none';
+  }
+  return { fd: 0, stream: () => inputStream(withTerminal) };
+}
+
+/** Reading a terminal from the background would stop us. */
+function inForeground(): boolean {
+  const { group, foregroundGroup } = readProcess(process.pid) ?? { group: 0, foregroundGroup: 0 };
+  return group === foregroundGroup;
+}
+
+function inputStream(withTerminal: boolean): Readable {
+  // With a terminal of the container's own, this one must not act on what is typed.
+  if (withTerminal && process.stdin.isTTY) process.stdin.setRawMode(true);
+  return process.stdin;
+}
+
+function outputStream(fd: 1 | 2): Writable {
+  return fd === 1 ? process.stdout : process.stderr;
+}
+
+function parseMethods(text: string): MethodName[] {
+  return text.split(',').map((name) => {
+    const method = METHOD_NAMES.find((known) => known === name);
+    if (method === undefined)
+      throw new LxcriError(
+        'UsageError',
+        `--method: there is no method ${JSON.stringify(name)}`,
+        `use one or more of: ${METHOD_NAMES.join(', ')}`,
+      );
+    return method;
+  });
+}

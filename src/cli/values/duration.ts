@@ -1,0 +1,44 @@
+import { LxcriError } from '../../model/errors.ts';
+
+const UNIT_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** The longest delay a timer takes: 2^31-1 ms, a little under 25 days. */
+const MAX_MS = 2_147_483_647;
+
+/**
+ * Parses a duration such as `30s`, `5m`, `1h30m` or `1.5s`.
+ *
+ * @param flag named in errors.
+ * @returns milliseconds.
+ * @throws LxcriError `UsageError`
+ */
+export function parseDuration(text: string, flag: string): number {
+  const parts = text.match(/^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/) === null ? [] : (text.match(/[\d.]+[a-z]+/g) ?? []);
+  const total = parts.reduce(
+    (sum, part) => sum + Number.parseFloat(part) * (UNIT_MS[part.replace(/[\d.]+/, '')] ?? Number.NaN),
+    0,
+  );
+  const ms = Math.round(total);
+  if (!(ms > 0 && ms <= MAX_MS)) {
+    throw new LxcriError(
+      'UsageError',
+      `${flag}: ${JSON.stringify(text)} is not a duration`,
+      'write 30s, 5m, 1h30m or 500ms; at most 24d',
+    );
+  }
+  return ms;
+}
+
+/** A duration as people write it: `250ms`, `30s`, `1h30m`. */
+export function formatDuration(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)}ms`;
+  if (ms < 60_000) return `${Math.round(ms / 100) / 10}s`;
+  const [hours, minutes, seconds] = [
+    Math.floor(ms / 3_600_000),
+    Math.floor(ms / 60_000) % 60,
+    Math.round(ms / 1000) % 60,
+  ];
+  return [hours > 0 && `${hours}h`, minutes > 0 && `${minutes}m`, seconds > 0 && `${seconds}s`]
+    .filter(Boolean)
+    .join('');
+}

@@ -1,0 +1,84 @@
+import { isUtf8 } from 'node:buffer';
+import { readFileSync } from 'node:fs';
+
+import { LxcriError } from '../../model/errors.ts';
+
+/** Names of POSIX (Base Definitions 8.1): a shell in the container must be able to hold them. */
+const KEY = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+/** Variables of ours in the container. */
+const RESERVED = /^PROXMOX_LXCRI_/;
+
+/**
+ * Reads `--env-file` files, then `--env` values; later ones win. No value ever appears in an error.
+ *
+ * @param caller the environment that `KEY` alone takes its value from.
+ * @throws LxcriError `UsageError`
+ */
+export function parseEnvironment(
+  entries: readonly string[],
+  files: readonly string[],
+  caller: NodeJS.ProcessEnv,
+): Map<string, string> {
+  const env = new Map<string, string>();
+  for (const file of files) {
+    readEnvFile(file).forEach((line, index) => {
+      const entry = line.replace(/\r$/, '').trimStart();
+      if (entry === '' || entry.startsWith('#')) return;
+      set(env, entry, caller, `${file}:${index + 1}`);
+    });
+  }
+  for (const entry of entries) set(env, entry, caller, '--env');
+  return env;
+}
+
+function set(env: Map<string, string>, entry: string, caller: NodeJS.ProcessEnv, where: string): void {
+  const equals = entry.indexOf('=');
+  const key = equals === -1 ? entry : entry.slice(0, equals);
+  if (!KEY.test(key) || RESERVED.test(key)) {
+    // What stands here may be a value whose "KEY=" was forgotten, so it is not shown unless it looks like a name.
+    const shown = /^[\w.-]{1,40}$/.test(key) && equals !== -1 ? ` ${JSON.stringify(key)}` : '';
+    throw new LxcriError(
+      'UsageError',
+      `${where}: not a variable name${shown}`,
+      'write KEY=VALUE; KEY is letters, digits and "_", and does not start with a digit or PROXMOX_LXCRI_',
+    );
+  }
+  const value = equals === -1 ? caller[key] : entry.slice(equals + 1);
+  if (value === undefined)
+    throw new LxcriError(
+      'UsageError',
+      `${where}: the variable ${key} is not set here`,
+      `write ${key}=VALUE, or set it first`,
+    );
+  // Node shows bytes of the caller's environment that are not UTF-8 as U+FFFD; they are refused, not altered.
+  if (value.includes('\0') || (equals === -1 && value.includes('\uFFFD'))) {
+    throw new LxcriError(
+      'UsageError',
+      `${where}: the value of ${key} is not valid UTF-8 text`,
+      'pass such data on standard input',
+    );
+  }
+  env.set(key, value);
+}
+
+function readEnvFile(file: string): string[] {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(file);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new LxcriError(
+      'UsageError',
+      `--env-file: cannot read ${JSON.stringify(file)} (${code ?? 'error'})`,
+      'check its name and permissions',
+    );
+  }
+  if (!isUtf8(bytes))
+    throw new LxcriError(
+      'UsageError',
+      `--env-file: ${JSON.stringify(file)} is not valid UTF-8 text`,
+      'pass such data on standard input',
+    );
+  return bytes.toString('utf8').split('\n');
+}

@@ -1,0 +1,10 @@
+export { ERROR_EXIT_CODES, LxcriError } from './model/errors.ts';
+export type { ErrorCode, ErrorInfo } from './model/errors.ts';
+export type { ContainerIdentity, Platform } from './model/container.ts';
+export type { MethodName, TerminalSpec, UserSpec, Word } from './model/request.ts';
+export type { Attempt, ExecResult } from './model/result.ts';
+export type { ForwardedSignal } from './model/session.ts';
+export { startExecution } from './oci/execution.ts';
+export type { ExecOptions, Execution, Input, Output } from './oci/execution.ts';
+export { hostInventory } from './oci/locate.ts';
+export type { HostInventory } from './oci/locate.ts';

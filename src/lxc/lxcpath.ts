@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+
+/** Where liblxc keeps containers when nothing else is configured. */
+export const DEFAULT_LXCPATH = '/var/lib/lxc';
+
+const SYSTEM_CONFIG = '/etc/lxc/lxc.conf';
+
+/** Overrides for where containers are looked for. */
+export interface LxcpathOptions {
+  /** Directories from the environment, separated by colons. */
+  readonly environment?: string | undefined;
+  /** LXC's system configuration file. */
+  readonly systemConfig?: string;
+}
+
+/**
+ * The directories that hold containers on this host, without duplicates: those of PROXMOX_LXCRI_LXCPATH,
+ * else `lxc.lxcpath` of LXC's own configuration, and the default.
+ */
+export function lxcpaths(options: LxcpathOptions = {}): string[] {
+  const named = (options.environment ?? '').split(':').filter((path) => path.startsWith('/'));
+  const configured = named.length > 0 ? [] : [configuredLxcpath(options.systemConfig ?? SYSTEM_CONFIG)];
+  const all = [...named, ...configured, DEFAULT_LXCPATH].filter((path) => path !== undefined);
+  return [...new Set(all.map((path) => (path.length > 1 ? path.replace(/\/+$/, '') : path)))];
+}
+
+/** `lxc.lxcpath` as lxc.system.conf(5) defines it; `undefined` where the file or the key is absent. */
+function configuredLxcpath(file: string): string | undefined {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+  return /^[ \t]*lxc\.lxcpath[ \t]*=[ \t]*(\/\S*)[ \t]*$/m.exec(text)?.[1];
+}

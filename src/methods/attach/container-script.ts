@@ -1,0 +1,171 @@
+import { TAG_VARIABLE } from '../../process/tree.ts';
+
+/**
+ * The scripts that run inside the container before the command does, in the container's own /bin/sh (dash, busybox ash
+ * or bash). They hold nothing of the request: words come as arguments and secrets as environment, so that a process
+ * list shows no secret. They speak to us on descriptor 3, a line a message; the container can lie on it, so every
+ * message is checked by its reader, and it decides only over the container itself.
+ */
+
+/** Carries `KEY=VALUE` number i into the container under a name that means nothing to any program on the way. */
+export const CARRIER_PREFIX = 'PROXMOX_LXCRI_ENV_';
+
+/** Messages of {@link RUN_SCRIPT} on descriptor 3. */
+export const RUN_MESSAGES = [
+  'started',
+  'not-found',
+  'not-executable',
+  'workdir-missing',
+  'workdir-denied',
+  'env-refused',
+] as const;
+export type RunMessage = (typeof RUN_MESSAGES)[number];
+
+/**
+ * Sets the environment a login would have, then the user's; changes the directory; finds the command, so that "no such
+ * command" is told from a command that exits with 127; says `started`, and becomes the command.
+ *
+ * $1 execution id, $2 working directory or "", $3 home, $4 user name ("" for both: those of uid 0), $5 "login" for the
+ * login shell of uid 0, or the login shell to start, or "", $6 terminal type or ""; then the command.
+ *
+ * Its variables start with plx_, so that the user's are not touched. What the user sets is exported last: it may hold
+ * IFS or PATH. Names that bash keeps read-only are tried in a subshell first, because such an assignment ends the shell.
+ */
+export const RUN_SCRIPT = `
+plx_say() { printf '%s\\n' "$*" >&3; }
+unset IFS ENV CDPATH
+plx_work=$2 plx_home=$3 plx_user=$4 plx_login=$5
+unset TERM
+if [ -n "$6" ]; then export TERM="$6"; fi
+export ${TAG_VARIABLE}="$1"
+shift 6
+plx_shell=/bin/sh
+if [ -z "$plx_home" ]; then
+  plx_user=root plx_home=/root
+  if [ -f /etc/passwd ] && [ -r /etc/passwd ]; then
+    while IFS=: read -r plx_a plx_b plx_c plx_d plx_e plx_f plx_g || [ -n "$plx_a" ]; do
+      if [ "$plx_c" = 0 ]; then plx_user=$plx_a plx_home=\${plx_f:-/} plx_shell=\${plx_g:-/bin/sh}; break; fi
+    done </etc/passwd
+  fi
+fi
+plx_lang=C.UTF-8
+for plx_a in /etc/locale.conf /etc/default/locale /etc/environment; do
+  if [ -f "$plx_a" ] && [ -r "$plx_a" ]; then
+    while read -r plx_b || [ -n "$plx_b" ]; do
+      plx_c=\${plx_b#*=} plx_c=\${plx_c#[\\"\\']} plx_c=\${plx_c%[\\"\\']}
+      case $plx_b in
+        LANG=?*) plx_lang=$plx_c ;;
+        PATH=/*|PATH=[\\"\\']/*) [ "$plx_a" != /etc/environment ] || export PATH="$plx_c" ;;
+      esac
+    done <"$plx_a"
+  fi
+done
+if [ -n "$plx_login" ]; then
+  if [ "$plx_login" != login ]; then plx_shell=$plx_login; fi
+  set -- "$plx_shell" -l
+fi
+export HOME="$plx_home" USER="$plx_user" container="\${container:-lxc}"
+export LANG="$plx_lang" 2>/dev/null
+if [ -n "$plx_work" ]; then
+  if ! cd -- "$plx_work" >/dev/null 2>&1; then
+    if [ -d "$plx_work" ]; then plx_say workdir-denied; else plx_say workdir-missing; fi
+    exit 125
+  fi
+fi
+unset PWD OLDPWD SHLVL
+plx_i=0
+while eval "plx_a=\\\${${CARRIER_PREFIX}$plx_i-}" && [ -n "$plx_a" ]; do
+  unset "${CARRIER_PREFIX}$plx_i"
+  case $plx_a in
+    UID=*|EUID=*|PPID=*|SHELLOPTS=*|BASHOPTS=*|BASH_VERSINFO=*|_=*)
+      if ! (export "$plx_a") 2>/dev/null; then plx_say env-refused "\${plx_a%%=*}"; exit 125; fi ;;
+  esac
+  export "$plx_a" 2>/dev/null
+  plx_i=$((plx_i + 1))
+done
+plx_f=
+plx_a=not-found
+case $1 in
+  */*)
+    if [ -f "$1" ] && [ -x "$1" ]; then plx_f=$1; elif [ -e "$1" ]; then plx_a=not-executable; fi ;;
+  ?*)
+    plx_b=$PATH:
+    while [ -n "$plx_b" ]; do
+      plx_c=\${plx_b%%:*} plx_b=\${plx_b#*:}
+      plx_c=\${plx_c:-.}/$1
+      if [ -f "$plx_c" ]; then
+        if [ -x "$plx_c" ]; then plx_f=$plx_c; break; fi
+        plx_a=not-executable
+      fi
+    done ;;
+esac
+if [ -z "$plx_f" ]; then plx_say "$plx_a"; exit 127; fi
+case $1 in -*) shift; set -- "$plx_f" "$@" ;; esac
+plx_say started
+exec "$@" 3>&-
+`;
+
+/**
+ * Looks up a user and a group where they are known: inside the container. Prints `key=value` lines on descriptor 3:
+ * uid, gid, name, home, shell, groups, and the tool here that can set supplementary groups.
+ *
+ * $1 user name or uid, $2 group name or gid or ""
+ */
+export const LOOKUP_SCRIPT = `
+plx_say() { printf '%s\\n' "$*" >&3; }
+unset IFS ENV CDPATH
+plx_has() { command -v "$1" >/dev/null 2>&1; }
+plx_entry() {
+  plx_line=
+  if plx_has getent; then plx_line=$(getent "$1" "$2" </dev/null 2>/dev/null); fi
+  if [ -z "$plx_line" ] && [ -f "/etc/$1" ] && [ -r "/etc/$1" ]; then
+    while read -r plx_l || [ -n "$plx_l" ]; do
+      plx_n=\${plx_l%%:*} plx_r=\${plx_l#*:*:}
+      if [ "$plx_n" = "$2" ] || [ "\${plx_r%%:*}" = "$2" ]; then plx_line=$plx_l; break; fi
+    done <"/etc/$1"
+  fi
+  [ -n "$plx_line" ]
+}
+plx_isnum() { case $1 in ''|*[!0-9]*) return 1 ;; esac; }
+plx_field() { plx_v=$plx_line; plx_k=$1; while [ "$plx_k" -gt 1 ]; do plx_v=\${plx_v#*:}; plx_k=$((plx_k - 1)); done; plx_v=\${plx_v%%:*}; }
+plx_name= plx_gid=0 plx_home=/ plx_shell=/bin/sh
+if plx_entry passwd "$1"; then
+  plx_field 1; plx_name=$plx_v
+  plx_field 3; plx_uid=$plx_v
+  plx_field 4; plx_gid=$plx_v
+  plx_field 6; plx_home=\${plx_v:-/}
+  plx_field 7; plx_shell=\${plx_v:-/bin/sh}
+elif plx_isnum "$1"; then plx_uid=$1
+else plx_say missing=user; exit 125
+fi
+plx_groups=
+if [ -n "$plx_name" ]; then
+  if plx_has id; then plx_groups=$(id -G "$plx_name" </dev/null 2>/dev/null); fi
+  if [ -z "$plx_groups" ]; then
+    plx_groups=$plx_gid
+    if [ -f /etc/group ] && [ -r /etc/group ]; then
+      while IFS=: read -r plx_a plx_b plx_c plx_d || [ -n "$plx_a" ]; do
+        case ,$plx_d, in *,"$plx_name",*) plx_groups="$plx_groups $plx_c" ;; esac
+      done </etc/group
+    fi
+  fi
+fi
+if [ -n "$2" ]; then
+  if plx_entry group "$2"; then plx_field 3; plx_gid=$plx_v
+  elif plx_isnum "$2"; then plx_gid=$2
+  else plx_say missing=group; exit 125
+  fi
+fi
+plx_tool=none
+if plx_has setpriv && setpriv --help 2>&1 </dev/null | grep -q -e '--groups'; then plx_tool=setpriv
+elif plx_has chroot && chroot --help 2>&1 </dev/null | grep -q -e '--userspec'; then plx_tool=chroot
+elif plx_has su && su --help 2>&1 </dev/null | grep -q -i busybox; then plx_tool=busybox-su
+fi
+plx_say "uid=$plx_uid"
+plx_say "gid=$plx_gid"
+plx_say "name=$plx_name"
+plx_say "home=$plx_home"
+plx_say "shell=$plx_shell"
+plx_say "groups=$plx_groups"
+plx_say "tool=$plx_tool"
+`;

@@ -1,0 +1,100 @@
+import { closeSync } from 'node:fs';
+import { Readable, Writable } from 'node:stream';
+
+import { LxcriError } from '../../model/errors.ts';
+import type { TerminalSpec } from '../../model/request.ts';
+import { makePipes } from '../../process/fifo.ts';
+import { NewlineUndo } from './newline-undo.ts';
+import type { Helper } from './session.ts';
+
+/** What to run behind a pseudo-terminal of our own. */
+export interface PtyLaunch {
+  readonly file: string;
+  readonly args: string[];
+  readonly env: Record<string, string>;
+  readonly terminal: TerminalSpec;
+  /** Whether descriptor 3 is to be a channel to us. */
+  readonly channel: boolean;
+}
+
+/** A program behind a pseudo-terminal. */
+export interface PtyProcess {
+  readonly helper: Helper;
+  readonly channel: Readable | undefined;
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly resize: (columns: number, rows: number) => void;
+}
+
+/** node-pty passes no further descriptors on, so a shell opens the channel by its path. */
+const LAUNCHER = 'exec 3>"$0"; exec "$@"';
+
+/** What a terminal's line discipline reads as end of input (Ctrl-D). */
+const END_OF_TRANSMISSION = '\x04';
+
+/**
+ * Runs a program behind a new pseudo-terminal, for a terminal that is wanted where we have none.
+ *
+ * @throws LxcriError `NoMethodAvailable` where node-pty is not installed.
+ */
+export async function spawnInPty(launch: PtyLaunch): Promise<PtyProcess> {
+  const nodePty = await loadNodePty();
+  const pipe = launch.channel ? (await makePipes({ stdin: false, stdout: true, stderr: false })).stdout : undefined;
+  const channelPath = pipe === undefined ? '/dev/null' : `/proc/${process.pid}/fd/${pipe.childFd}`;
+  const { columns: cols, rows, type } = launch.terminal;
+  const pty = nodePty.spawn('/bin/sh', ['-c', LAUNCHER, channelPath, launch.file, ...launch.args], {
+    name: type,
+    cols,
+    rows,
+    cwd: '/',
+    env: launch.env,
+    encoding: null,
+  });
+  const newlines = new NewlineUndo();
+  const stdout = new Readable({ read: () => pty.resume(), destroy: (_error, done) => (pty.resume(), done(null)) });
+  // With encoding null node-pty gives Buffers, whatever its types say.
+  pty.onData((data: string | Buffer) => {
+    const bytes = newlines.write(Buffer.from(data));
+    if (!stdout.destroyed && bytes.length > 0 && !stdout.push(bytes)) pty.pause();
+  });
+  const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
+    pty.onExit(({ exitCode, signal }) => {
+      stdout.push(newlines.end());
+      stdout.push(null);
+      resolve(signal ? { code: null, signal: signalName(signal) } : { code: exitCode, signal: null });
+    });
+  });
+  const closeChannel = (): void => {
+    if (pipe !== undefined) closeSync(pipe.childFd);
+  };
+  if (pipe !== undefined)
+    void Promise.race([ended, new Promise((resolve) => pipe.stream.once('close', resolve))]).then(closeChannel);
+  const stdin = new Writable({
+    write: (chunk: Buffer, _encoding, done) => (pty.write(chunk), done()),
+    final: (done) => (pty.write(END_OF_TRANSMISSION), done()),
+  });
+  return {
+    helper: { pid: pty.pid, ended, kill: (signal) => pty.kill(signal) },
+    channel: pipe?.stream,
+    stdin,
+    stdout,
+    resize: (columns, lines) => pty.resize(columns, lines),
+  };
+}
+
+async function loadNodePty(): Promise<typeof import('node-pty')> {
+  try {
+    return await import('node-pty');
+  } catch {
+    throw new LxcriError(
+      'NoMethodAvailable',
+      'a terminal where there is none needs the package node-pty, which is not installed',
+      'leave out --tty, or install node-pty (it needs a C++ compiler)',
+    );
+  }
+}
+
+function signalName(number: number): NodeJS.Signals {
+  const { constants } = process.getBuiltinModule('node:os');
+  return (Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? 'SIGKILL') as NodeJS.Signals;
+}

@@ -1,0 +1,93 @@
+import { LxcriError } from '../model/errors.ts';
+import type { Container } from '../model/container.ts';
+import type { ExecRequest } from '../model/request.ts';
+import type { Session } from '../model/session.ts';
+import { findExecutable } from '../process/executable.ts';
+import { TAG_VARIABLE } from '../process/tree.ts';
+import { NoShellError, lookUpUser, startDirectly, startWithShell } from './attach/attach.ts';
+import type { Attacher } from './attach/attach.ts';
+import { switchTo } from './attach/user-lookup.ts';
+import { NotStartedError } from './method.ts';
+import type { Availability, Method } from './method.ts';
+
+/** Runs commands with LXC's own `lxc-attach` on this host. */
+export const lxcAttach: Method = {
+  name: 'lxc-attach',
+
+  check(container: Container): Availability {
+    if (container.lxc === undefined) return { ok: false, reason: 'the container is not on this host' };
+    if (findExecutable('lxc-attach') === undefined) return { ok: false, reason: 'lxc-attach is not installed' };
+    return { ok: true };
+  },
+
+  async start(container: Container, request: ExecRequest, abort: AbortSignal): Promise<Session> {
+    const attacher = attacherFor(container, request);
+    try {
+      const user = await lookUpUser(attacher, request, abort);
+      const { attachOptions, prefix } = user === undefined ? { attachOptions: [], prefix: [] } : switchTo(user);
+      return await startWithShell({ attacher, extraOptions: attachOptions, prefix, user }, request, abort);
+    } catch (error) {
+      if (!(error instanceof NoShellError)) throw error;
+      return startDirectly(attacher, idsWithoutLookup(request), environmentWithoutShell(request), request);
+    }
+  },
+};
+
+function attacherFor(container: Container, request: ExecRequest): Attacher {
+  const file = findExecutable('lxc-attach');
+  if (file === undefined || container.lxc === undefined) throw new NotStartedError('lxc-attach is not available');
+  const { name, lxcpath } = container.lxc;
+  return {
+    file,
+    // --quiet: what lxc-attach has to say would mix with the command's standard error.
+    args: (variables, extraOptions) => [
+      '-n',
+      name,
+      '-P',
+      lxcpath,
+      '--clear-env',
+      '--quiet',
+      ...variables.map((variable) => `--keep-var=${variable}`),
+      ...(request.privileged ? ['--elevated-privileges'] : []),
+      ...extraOptions,
+      '--',
+    ],
+  };
+}
+
+/** Names that would act on lxc-attach itself, a root process of this host, before they reach the command. */
+const UNSAFE_VARIABLE = /^(LD_|GLIBC_|LXC_|MALLOC_|LOCPATH$|LANGUAGE$|NLSPATH$|GCONV_PATH$|TMPDIR$)/;
+
+/** The command's environment where no shell in the container can set it. */
+function environmentWithoutShell(request: ExecRequest): Record<string, string> {
+  for (const key of request.env.keys()) {
+    if (UNSAFE_VARIABLE.test(key)) throw withoutShell(`-e ${key}`);
+  }
+  if (request.workdir !== undefined && request.workdir !== '/') throw withoutShell('--workdir');
+  if (request.command.length === 0) throw withoutShell('a login shell');
+  const term = request.terminal === undefined ? {} : { TERM: request.terminal.type };
+  const root = request.user === undefined ? { HOME: '/root', USER: 'root' } : { HOME: '/' };
+  return { ...root, LANG: 'C.UTF-8', ...term, [TAG_VARIABLE]: request.id, ...Object.fromEntries(request.env) };
+}
+
+/** Options of lxc-attach for a user that cannot be looked up. */
+function idsWithoutLookup({ user }: ExecRequest): string[] {
+  if (user === undefined) return [];
+  const { user: uid, group: gid } = user;
+  if (!/^\d{1,10}$/.test(uid) || gid === undefined || !/^\d{1,10}$/.test(gid)) {
+    throw new LxcriError(
+      'UserNotFound',
+      `the container has no shell to look up user ${JSON.stringify(uid)} with`,
+      'give the numbers: --user UID:GID',
+    );
+  }
+  return ['-u', uid, '-g', gid];
+}
+
+function withoutShell(what: string): LxcriError {
+  return new LxcriError(
+    'NoMethodAvailable',
+    `the container has no /bin/sh, so ${what} cannot be provided in it`,
+    'leave it out, or use a container with a shell',
+  );
+}

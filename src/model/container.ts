@@ -1,0 +1,36 @@
+/** Where a container lives. */
+export type Platform = 'proxmox' | 'lxc' | 'docker' | 'kubernetes' | 'microvm' | 'host';
+
+/** A container that exists, as found on its platform. */
+export interface Container {
+  /** The identifier on its platform: a VMID on Proxmox, the name on plain LXC. */
+  readonly id: string;
+  readonly name: string;
+  readonly platform: Platform;
+  /** The Proxmox node, where there is one. */
+  readonly node?: string;
+  /** How LXC on this host knows it; absent when it is not on this host. */
+  readonly lxc?: LxcHandle;
+  /** The Proxmox configuration lock that holds it (`backup`, `migrate` ...). */
+  readonly lock?: string;
+}
+
+/** A container as `liblxc` addresses it. */
+export interface LxcHandle {
+  readonly name: string;
+  readonly lxcpath: string;
+}
+
+/** What a result says of the container. */
+export interface ContainerIdentity {
+  id: string;
+  name: string;
+  platform: Platform;
+  node?: string;
+}
+
+/** The part of a container that results show. */
+export function identityOf(container: Container): ContainerIdentity {
+  const { id, name, platform, node } = container;
+  return { id, name, platform, ...(node === undefined ? {} : { node }) };
+}

@@ -1,0 +1,35 @@
+import type { Readable, Writable } from 'node:stream';
+
+import type { LxcriError } from './errors.ts';
+
+/** Signals that are passed on to the command. */
+export type ForwardedSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'SIGQUIT' | 'SIGUSR1' | 'SIGUSR2' | 'SIGWINCH';
+
+/** How a session ended. */
+export type SessionExit =
+  /** The command ran and ended; `signal` only where the channel reports it. */
+  | { kind: 'exited'; exitCode: number; signal: string | null }
+  /** It turned out that the command never ran. */
+  | { kind: 'not-started'; error: LxcriError }
+  /** The channel broke; what became of the command is unknown. */
+  | { kind: 'lost'; reason: string };
+
+/** A running command. */
+export interface Session {
+  /** `null` where the command reads our own descriptor, or nothing. */
+  readonly stdin: Writable | null;
+  /** `null` where the command writes to our own descriptor, or to nothing. */
+  readonly stdout: Readable | null;
+  readonly stderr: Readable | null;
+  /** Whether {@link Session.kill} ends every process that the command started. */
+  readonly treeKill: boolean;
+  /** Settles when the command itself has ended; never rejects. */
+  readonly exit: Promise<SessionExit>;
+  resize(columns: number, rows: number): void;
+  /** Passes a signal on; without effect once the command has ended. */
+  signal(signal: ForwardedSignal): void;
+  /** Ends the command and all that is left of its tree; resolves to whether nothing is left. */
+  kill(): Promise<boolean>;
+  /** Gives back what the session holds on this host (watchdog, terminal); call it once, after the end. */
+  release(): Promise<void>;
+}

@@ -1,0 +1,341 @@
+import type { Readable, Writable } from 'node:stream';
+
+import { identityOf } from '../model/container.ts';
+import type { Container } from '../model/container.ts';
+import { LxcriError, isLxcriError } from '../model/errors.ts';
+import { EXIT, exitCodeOfSignal } from '../model/exit-codes.ts';
+import type { ExecRequest, MethodName, StdioTarget, TerminalSpec, UserSpec, Word } from '../model/request.ts';
+import type { Attempt, ExecResult } from '../model/result.ts';
+import type { ForwardedSignal, Session, SessionExit } from '../model/session.ts';
+import { Capture } from './capture.ts';
+import { chainOf, startByChain } from './chain.ts';
+import type { Started } from './chain.ts';
+import { locate } from './locate.ts';
+import type { HostInventory } from './locate.ts';
+import { newExecutionId, newResult } from './new-result.ts';
+import { pump } from './pump.ts';
+import type { Pump, Sink } from './pump.ts';
+import { parseReference } from './reference.ts';
+import { validateRunning } from './validate.ts';
+
+/** Where the command's standard input comes from. A descriptor is handed over where the method can, else its stream is read. */
+export type Input = 'none' | { fd: number; stream: () => Readable };
+
+/** Where an output stream of the command goes. */
+export type Output = 'capture' | 'ignore' | { fd: number; stream: () => Writable };
+
+/** How to run a command; everything is optional. */
+export interface ExecOptions {
+  readonly env?: ReadonlyMap<string, string>;
+  /** Absolute, in the container. Default `/`. */
+  readonly workdir?: string | undefined;
+  /** Default: the container's root. */
+  readonly user?: UserSpec | undefined;
+  readonly privileged?: boolean;
+  readonly terminal?: TerminalSpec | undefined;
+  /** Default: none. */
+  readonly stdin?: Input;
+  /** Default: captured. */
+  readonly stdout?: Output;
+  readonly stderr?: Output;
+  /** Captured bytes per stream. Default 8 MiB. */
+  readonly maxOutputBytes?: number | undefined;
+  readonly timeoutMs?: number | undefined;
+  /** From the first request to end until SIGKILL. Default 10 s. */
+  readonly killAfterMs?: number | undefined;
+  /** Methods to try, in order. */
+  readonly methods?: readonly MethodName[] | undefined;
+  /** The Proxmox node of the container. */
+  readonly node?: string | undefined;
+}
+
+/** A command on its way: it can be signalled, resized, and waited for. */
+export interface Execution {
+  readonly id: string;
+  /** What happened; it never rejects for anything that a user or a container can cause. */
+  readonly result: Promise<ExecResult>;
+  /** INT, TERM, HUP and QUIT also start the clock after which the whole tree is killed. */
+  signal(signal: ForwardedSignal): void;
+  resize(columns: number, rows: number): void;
+}
+
+export const DEFAULT_MAX_OUTPUT_BYTES = 8 * 1024 * 1024;
+export const DEFAULT_KILL_AFTER_MS = 10_000;
+
+/** How long an output pipe may be silent, once the command has ended, before we stop waiting for its other holders. */
+const SETTLE_MS = 1000;
+
+const CANCELING: ReadonlySet<ForwardedSignal> = new Set<ForwardedSignal>(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']);
+
+/**
+ * Runs a command in a container: validates first, starts it at most once by the chain of methods, supervises it, and
+ * reports what happened.
+ *
+ * @param inventory where containers are looked for.
+ * @param target the container reference as typed.
+ * @param command empty for the user's login shell.
+ */
+export function startExecution(
+  inventory: HostInventory,
+  target: string,
+  command: readonly Word[],
+  options: ExecOptions = {},
+): Execution {
+  return new RunningExecution(inventory, target, command, options);
+}
+
+class RunningExecution implements Execution {
+  readonly id = newExecutionId();
+  readonly result: Promise<ExecResult>;
+  readonly #options: ExecOptions;
+  readonly #command: readonly Word[];
+  readonly #abort = new AbortController();
+  readonly #attempts: Attempt[] = [];
+  readonly #startedAt = new Date();
+  readonly #startedAtMs = performance.now();
+  readonly #stdout: Capture;
+  readonly #stderr: Capture;
+  #container: Container | undefined;
+  #method: MethodName | null = null;
+  #session: Session | undefined;
+  #canceledBy: ForwardedSignal | undefined;
+  #timedOut = false;
+  #treeEnded = true;
+  #outputIncomplete = false;
+  #timeoutTimer: NodeJS.Timeout | undefined;
+  #killTimer: NodeJS.Timeout | undefined;
+
+  constructor(inventory: HostInventory, target: string, command: readonly Word[], options: ExecOptions) {
+    this.#options = options;
+    this.#command = command;
+    const limit = options.maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES;
+    this.#stdout = new Capture(limit);
+    this.#stderr = new Capture(limit);
+    this.result = this.#run(inventory, target);
+  }
+
+  signal(signal: ForwardedSignal): void {
+    if (CANCELING.has(signal)) {
+      this.#canceledBy ??= signal;
+      this.#end(signal);
+    } else {
+      this.#session?.signal(signal);
+    }
+  }
+
+  resize(columns: number, rows: number): void {
+    this.#session?.resize(columns, rows);
+  }
+
+  async #run(inventory: HostInventory, target: string): Promise<ExecResult> {
+    const { timeoutMs } = this.#options;
+    if (timeoutMs !== undefined) {
+      this.#timeoutTimer = setTimeout(() => {
+        this.#timedOut = true;
+        this.#end('SIGTERM');
+      }, timeoutMs);
+    }
+    try {
+      const container = locate(parseReference(target), inventory, this.#options.node);
+      this.#container = container;
+      await validateRunning(container);
+      const started = await this.#start(container);
+      this.#method = started.method;
+      this.#session = started.session;
+      return this.#finish(await this.#supervise(started.session));
+    } catch (error) {
+      return this.#failed(error);
+    } finally {
+      clearTimeout(this.#timeoutTimer);
+      clearTimeout(this.#killTimer);
+    }
+  }
+
+  async #start(container: Container): Promise<Started> {
+    try {
+      return await startByChain(
+        chainOf(this.#options.methods),
+        container,
+        this.#request(),
+        this.#abort.signal,
+        this.#attempts,
+      );
+    } catch (error) {
+      // A container that stopped meanwhile is the better explanation.
+      if (isLxcriError(error) && error.code === 'NoMethodAvailable') await validateRunning(container);
+      throw error;
+    }
+  }
+
+  /** Asks the command to end, and sees to it that it does. */
+  #end(signal: ForwardedSignal): void {
+    const session = this.#session;
+    if (session === undefined) {
+      this.#abort.abort();
+      return;
+    }
+    session.signal(signal);
+    this.#killTimer ??= setTimeout(() => void session.kill(), this.#options.killAfterMs ?? DEFAULT_KILL_AFTER_MS);
+  }
+
+  async #supervise(session: Session): Promise<SessionExit> {
+    // A request to end that came while the method was starting the command.
+    if (this.#canceledBy !== undefined || this.#timedOut) this.#end(this.#canceledBy ?? 'SIGTERM');
+    const { stdin = 'none', stdout = 'capture', stderr = 'capture' } = this.#options;
+    const pumps = [
+      outputPump(session.stdout, stdout, (chunk) => this.#stdout.write(chunk)),
+      outputPump(session.stderr, stderr, (chunk) => this.#stderr.write(chunk)),
+    ].filter((made) => made !== undefined);
+    const stopInput = feed(session.stdin, stdin);
+    const exit = await session.exit;
+    clearTimeout(this.#timeoutTimer);
+    clearTimeout(this.#killTimer);
+    stopInput();
+    // What a command that ended by itself left running was meant to stay.
+    if (this.#canceledBy !== undefined || this.#timedOut || exit.kind === 'lost')
+      this.#treeEnded = await session.kill();
+    const unfinished = await Promise.all(pumps.map((made) => made.settle(SETTLE_MS)));
+    this.#outputIncomplete = unfinished.includes(true);
+    await session.release();
+    return exit;
+  }
+
+  #request(): ExecRequest {
+    const {
+      env,
+      workdir,
+      user,
+      privileged,
+      terminal,
+      stdin = 'none',
+      stdout = 'capture',
+      stderr = 'capture',
+      timeoutMs,
+    } = this.#options;
+    return {
+      id: this.id,
+      command: this.#command,
+      env: env ?? new Map(),
+      workdir,
+      user,
+      privileged: privileged ?? false,
+      terminal,
+      stdin: stdin === 'none' ? { kind: 'null' } : { kind: 'descriptor', fd: stdin.fd },
+      stdout: targetOf(stdout),
+      stderr: targetOf(stderr),
+      needsTreeKill: timeoutMs !== undefined,
+    };
+  }
+
+  #finish(exit: SessionExit): ExecResult {
+    if (exit.kind === 'not-started')
+      return this.#report({ exitCode: exit.error.exitCode, started: false, error: exit.error });
+    const canceled = this.#canceledBy !== undefined;
+    if (this.#timedOut) {
+      const error = new LxcriError(
+        'ExecutionTimeout',
+        `the command did not end within ${this.#options.timeoutMs} ms and was ended`,
+        'give it more time with --timeout',
+      );
+      return this.#report({ exitCode: EXIT.timedOut, started: true, error });
+    }
+    if (exit.kind === 'exited')
+      return this.#report({ exitCode: exit.exitCode, signal: exit.signal, started: true, canceled });
+    if (this.#canceledBy !== undefined)
+      return this.#report({ exitCode: exitCodeOfSignal(this.#canceledBy), started: true, canceled });
+    const error = new LxcriError(
+      'ConnectionLost',
+      `the command's exit status was lost: ${exit.reason}`,
+      'check in the container what the command has done before running it again',
+    );
+    return this.#report({ exitCode: EXIT.connectionLost, started: true, connectionLost: true, error });
+  }
+
+  #failed(error: unknown): ExecResult {
+    if (this.#timedOut) {
+      const timeout = new LxcriError(
+        'ExecutionTimeout',
+        `nothing was started within ${this.#options.timeoutMs} ms`,
+        'give it more time with --timeout',
+      );
+      return this.#report({ exitCode: EXIT.timedOut, started: false, error: timeout });
+    }
+    if (this.#canceledBy !== undefined)
+      return this.#report({ exitCode: exitCodeOfSignal(this.#canceledBy), started: false, canceled: true });
+    if (!isLxcriError(error)) throw error;
+    return this.#report({ exitCode: error.exitCode, started: false, error });
+  }
+
+  #report(outcome: Outcome): ExecResult {
+    const { error = null } = outcome;
+    const stdout = this.#stdout.take();
+    const stderr = this.#stderr.take();
+    return {
+      ...newResult(this.id, this.#command, this.#startedAt),
+      container: this.#container === undefined ? null : identityOf(this.#container),
+      method: this.#method,
+      exitCode: outcome.exitCode,
+      signal: outcome.signal ?? null,
+      stdout: stdout.text,
+      stderr: stderr.text,
+      stdoutEncoding: stdout.encoding,
+      stderrEncoding: stderr.encoding,
+      truncated: this.#stdout.truncated || this.#stderr.truncated,
+      outputIncomplete: this.#outputIncomplete,
+      timedOut: this.#timedOut,
+      canceled: outcome.canceled ?? false,
+      connectionLost: outcome.connectionLost ?? false,
+      started: outcome.started,
+      treeKill: (this.#session?.treeKill ?? false) && this.#treeEnded,
+      durationMs: Math.round((performance.now() - this.#startedAtMs) * 10) / 10,
+      attempts: this.#attempts,
+      error: error?.toInfo() ?? null,
+    };
+  }
+}
+
+interface Outcome {
+  exitCode: number;
+  started: boolean;
+  signal?: string | null;
+  canceled?: boolean;
+  connectionLost?: boolean;
+  error?: LxcriError;
+}
+
+function targetOf(output: Output): StdioTarget {
+  if (output === 'capture') return { kind: 'pipe' };
+  return output === 'ignore' ? { kind: 'null' } : { kind: 'descriptor', fd: output.fd };
+}
+
+function outputPump(source: Readable | null, output: Output, capture: Sink): Pump | undefined {
+  if (source === null) return undefined;
+  if (output === 'capture') return pump(source, capture);
+  if (output === 'ignore') return pump(source, () => {});
+  const target = output.stream();
+  let failed: Error | undefined;
+  target.on('error', (error) => (failed = error));
+  return pump(source, (chunk) => {
+    if (failed !== undefined) return Promise.reject(failed);
+    return new Promise((resolve, reject) => target.write(chunk, (error) => (error ? reject(error) : resolve())));
+  });
+}
+
+/** Feeds the command's standard input; returns what stops it. */
+function feed(target: Writable | null, input: Input): () => void {
+  if (target === null) return () => {};
+  // The command may close its input, or end, at any time.
+  target.on('error', () => {});
+  if (input === 'none') {
+    target.end();
+    return () => {};
+  }
+  const source = input.stream();
+  source.on('error', () => target.end());
+  source.pipe(target);
+  return () => {
+    source.unpipe(target);
+    source.pause();
+    target.destroy();
+  };
+}

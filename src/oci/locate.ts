@@ -1,0 +1,141 @@
+import { accessSync } from 'node:fs';
+
+import { DEFAULT_LXCPATH, lxcpaths } from '../lxc/lxcpath.ts';
+import type { Container } from '../model/container.ts';
+import { LxcriError } from '../model/errors.ts';
+import { NodeConfig } from '../proxmox/node/config.ts';
+import type { ContainerConfig } from '../proxmox/node/config.ts';
+import { checkVmid, isVmid } from './reference.ts';
+import type { Reference } from './reference.ts';
+
+/** Where containers are looked for on this host. */
+export interface HostInventory {
+  /** Directories that hold LXC containers. */
+  readonly lxcpaths: readonly string[];
+  readonly pve: NodeConfig;
+}
+
+/** The inventory of this host, with PROXMOX_LXCRI_LXCPATH and PROXMOX_LXCRI_PVE_DIR taken into account. */
+export function hostInventory(env: NodeJS.ProcessEnv): HostInventory {
+  return {
+    lxcpaths: lxcpaths({ environment: env['PROXMOX_LXCRI_LXCPATH'] }),
+    pve: new NodeConfig(env['PROXMOX_LXCRI_PVE_DIR']),
+  };
+}
+
+/**
+ * Finds the one container that a reference means. It reads files and starts nothing.
+ *
+ * @param node the Proxmox node the user named with `--node`.
+ * @throws LxcriError ContainerNotFound, AmbiguousContainer, PlatformUnreachable, NoMethodAvailable or UsageError.
+ */
+export function locate(reference: Reference, inventory: HostInventory, node?: string): Container {
+  const { scheme, id } = reference;
+  const wantedNode = reference.node ?? node;
+  switch (scheme) {
+    case undefined: {
+      const found = [...onProxmox(id, inventory), ...(wantedNode === undefined ? onLxc(id, inventory) : [])];
+      return onlyOne(found, id) ?? notFound(reference, inventory, wantedNode);
+    }
+    case 'lxc':
+      return onlyOne(onLxc(id, inventory), id) ?? notFound(reference, inventory, wantedNode);
+    case 'pve':
+      if (!inventory.pve.present) {
+        throw new LxcriError(
+          'PlatformUnreachable',
+          'this host is not a Proxmox VE node, or its configuration is not mounted',
+          'run this on the node, or start pve-cluster there',
+        );
+      }
+      return onlyOne(onProxmox(id, inventory, wantedNode), id) ?? notFound(reference, inventory, wantedNode);
+    default:
+      throw new LxcriError(
+        'NoMethodAvailable',
+        `${scheme}: containers cannot be reached by this version`,
+        'it serves pve: and lxc: containers of this host',
+      );
+  }
+}
+
+/** Containers of this Proxmox node with this VMID or host name. */
+function onProxmox(id: string, { pve }: HostInventory, wantedNode?: string): Container[] {
+  const node = pve.node;
+  if (node === undefined || (wantedNode !== undefined && wantedNode !== node)) return [];
+  const byId = isVmid(id) ? pve.container(id) : undefined;
+  const configs = byId === undefined ? pve.containers().filter(({ hostname }) => hostname === id) : [byId];
+  return configs.map((config) => proxmoxContainer(config, node));
+}
+
+function proxmoxContainer({ vmid, hostname, lock }: ContainerConfig, node: string): Container {
+  return {
+    id: vmid,
+    name: hostname ?? vmid,
+    platform: 'proxmox',
+    node,
+    lxc: { name: vmid, lxcpath: DEFAULT_LXCPATH },
+    ...(lock === undefined ? {} : { lock }),
+  };
+}
+
+/** Containers of plain LXC; one that has a Proxmox configuration belongs to Proxmox only. */
+function onLxc(id: string, { lxcpaths: paths, pve }: HostInventory): Container[] {
+  return paths
+    .filter((lxcpath) => exists(`${lxcpath}/${id}/config`))
+    .filter((lxcpath) => !(lxcpath === DEFAULT_LXCPATH && isVmid(id) && pve.container(id) !== undefined))
+    .map((lxcpath) => ({ id, name: id, platform: 'lxc', lxc: { name: id, lxcpath } }));
+}
+
+function onlyOne(found: Container[], id: string): Container | undefined {
+  if (found.length <= 1) return found[0];
+  const candidates = found.map(describe).join(', ');
+  throw new LxcriError(
+    'AmbiguousContainer',
+    `${id} is the name of ${found.length} containers: ${candidates}`,
+    'use the VMID, or the scheme pve: or lxc:',
+  );
+}
+
+function describe({ platform, id, name, lxc }: Container): string {
+  return platform === 'proxmox' ? `pve:${id} (${name})` : `lxc:${name} (in ${lxc?.lxcpath})`;
+}
+
+function notFound(
+  { scheme, id }: Reference,
+  { pve, lxcpaths: paths }: HostInventory,
+  wantedNode: string | undefined,
+): never {
+  const guest = scheme !== 'lxc' && isVmid(id) ? pve.guest(id) : undefined;
+  if (guest?.type === 'qemu') {
+    throw new LxcriError(
+      'NoMethodAvailable',
+      `${id} is a virtual machine (QEMU), not a container`,
+      'this version runs commands in containers only',
+    );
+  }
+  if (guest !== undefined && guest.node !== pve.node && (wantedNode === undefined || wantedNode === guest.node)) {
+    throw new LxcriError(
+      'NoMethodAvailable',
+      `container ${id} is on node ${guest.node}, this is node ${pve.node ?? 'unknown'}`,
+      `run this on ${guest.node}`,
+    );
+  }
+  if (scheme === undefined && /^\d+$/.test(id)) checkVmid(id);
+  const where = [
+    ...(scheme !== 'lxc' && pve.present ? [`Proxmox node ${wantedNode ?? pve.node ?? ''}`] : []),
+    ...(scheme === 'pve' || wantedNode !== undefined ? [] : paths),
+  ];
+  throw new LxcriError(
+    'ContainerNotFound',
+    `no container ${id} (looked in ${where.join(', ')})`,
+    'list the containers with: lxc-ls -f',
+  );
+}
+
+function exists(file: string): boolean {
+  try {
+    accessSync(file);
+    return true;
+  } catch {
+    return false;
+  }
+}

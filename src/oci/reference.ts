@@ -1,0 +1,93 @@
+import { LxcriError } from '../model/errors.ts';
+
+/** The schemes of container references. */
+export const SCHEMES = ['pve', 'lxc', 'docker', 'k8s', 'vm', 'vsock', 'host'] as const;
+export type Scheme = (typeof SCHEMES)[number];
+
+/** What the user typed for a container, parsed. */
+export interface Reference {
+  /** `undefined` for a bare word, which is looked up on this host. */
+  readonly scheme: Scheme | undefined;
+  /** The Proxmox node of `pve:NODE/ID`. */
+  readonly node: string | undefined;
+  /** The name or VMID. */
+  readonly id: string;
+}
+
+/** Lowest and highest VMID of Proxmox VE (its own schema: `^[1-9][0-9]{2,8}$`). */
+const VMID_MIN = 100;
+const VMID_MAX = 999_999_999;
+
+/** liblxc and Proxmox accept no more than this; the first character rules out options and dot files. */
+const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}$/;
+
+/** True when the word is a number that Proxmox VE can have as a VMID. */
+export function isVmid(word: string): boolean {
+  return /^[1-9]\d{2,8}$/.test(word);
+}
+
+/**
+ * Parses a container reference: `101`, `web`, `lxc:web`, `pve:101`, `pve:node1/101` ...
+ *
+ * @throws LxcriError `UsageError` for a word that cannot name a container.
+ */
+export function parseReference(word: string): Reference {
+  if (word === '') throw new LxcriError('MissingContainerId', 'the container name is empty', USAGE_HINT);
+  const colon = word.indexOf(':');
+  if (colon === -1) return { scheme: undefined, node: undefined, id: checkedName(word) };
+  const scheme = word.slice(0, colon);
+  const rest = word.slice(colon + 1);
+  if (!isScheme(scheme)) {
+    throw new LxcriError(
+      'UsageError',
+      `unknown scheme ${quoted(scheme)} in the container reference`,
+      `use one of: ${SCHEMES.map((s) => `${s}:`).join(' ')}`,
+    );
+  }
+  if (scheme !== 'pve' && scheme !== 'vm') {
+    return { scheme, node: undefined, id: scheme === 'lxc' ? checkedName(rest) : rest };
+  }
+  const slash = rest.indexOf('/');
+  const node = slash === -1 ? undefined : checkedName(rest.slice(0, slash));
+  const id = checkedName(slash === -1 ? rest : rest.slice(slash + 1));
+  if (/^\d+$/.test(id)) checkVmid(id);
+  return { scheme, node, id };
+}
+
+/**
+ * Refuses a number that no Proxmox container can have.
+ *
+ * @throws LxcriError `UsageError`
+ */
+export function checkVmid(id: string): void {
+  if (!isVmid(id)) {
+    throw new LxcriError(
+      'UsageError',
+      `${quoted(id)} is not a VMID`,
+      `VMIDs are ${VMID_MIN} to ${VMID_MAX}, without leading zeros`,
+    );
+  }
+}
+
+const USAGE_HINT = 'usage: proxmox-lxcri exec CONTAINER -- COMMAND [ARG...]';
+
+function isScheme(word: string): word is Scheme {
+  return (SCHEMES as readonly string[]).includes(word);
+}
+
+function checkedName(name: string): string {
+  if (name === '') throw new LxcriError('MissingContainerId', 'the container name is empty', USAGE_HINT);
+  if (!NAME.test(name) || name.includes('..')) {
+    throw new LxcriError(
+      'UsageError',
+      `${quoted(name)} cannot be the name of a container`,
+      'names are letters, digits, "_", "-" and single "."; a VMID is a number',
+    );
+  }
+  return name;
+}
+
+/** JSON quoting makes control and escape characters visible instead of sending them to a terminal. */
+function quoted(text: string): string {
+  return JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}...` : text);
+}

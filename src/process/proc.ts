@@ -1,0 +1,107 @@
+import { readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+
+/** One process, as /proc/PID/stat shows it to this host (proc_pid_stat(5)). */
+export interface ProcessInfo {
+  readonly pid: number;
+  readonly parent: number;
+  readonly group: number;
+  readonly session: number;
+  /** The foreground process group of its terminal; -1 without a terminal. */
+  readonly foregroundGroup: number;
+  /** `Z` is a zombie: it has ended and only waits to be reaped. */
+  readonly state: string;
+  /** In clock ticks after boot; with the pid it identifies a process for good. */
+  readonly startTime: number;
+}
+
+/** Reads one process; `undefined` once it is gone. */
+export function readProcess(pid: number): ProcessInfo | undefined {
+  const text = read(`/proc/${pid}/stat`);
+  if (text === undefined) return undefined;
+  // The command name may hold anything, spaces and parentheses included; the fields follow its last ")".
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return {
+    pid,
+    state: fields[0] ?? '',
+    parent: Number(fields[1]),
+    group: Number(fields[2]),
+    session: Number(fields[3]),
+    foregroundGroup: Number(fields[5]),
+    startTime: Number(fields[19]),
+  };
+}
+
+/** Every process of this host, containers included. */
+export function allProcesses(): ProcessInfo[] {
+  return allPids()
+    .map(readProcess)
+    .filter((info) => info !== undefined);
+}
+
+/** The running children of a process; without CONFIG_PROC_CHILDREN they are searched for. */
+export function childrenOf(pid: number): number[] {
+  const text = read(`/proc/${pid}/task/${pid}/children`);
+  if (text !== undefined) return text.split(' ').filter(Boolean).map(Number);
+  return allProcesses()
+    .filter((info) => info.parent === pid)
+    .map((info) => info.pid);
+}
+
+/** The value of a variable in the environment that the process was started with. */
+export function environmentValueOf(pid: number, key: string): string | undefined {
+  const environment = `\0${read(`/proc/${pid}/environ`) ?? ''}`;
+  const start = environment.indexOf(`\0${key}=`);
+  if (start === -1) return undefined;
+  const valueStart = start + key.length + 2;
+  const end = environment.indexOf('\0', valueStart);
+  return environment.slice(valueStart, end === -1 ? undefined : end);
+}
+
+/** Whether a process is in a pid namespace below this host's. */
+export function isContainerized(pid: number): boolean {
+  return /^NSpid:\s+\d+\s+\d+/m.test(read(`/proc/${pid}/status`) ?? '');
+}
+
+/** The pid namespace of a process, as an opaque text. */
+export function pidNamespaceOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/pid`);
+  } catch {
+    return undefined;
+  }
+}
+
+/** By how much the kernel may delay a process's timers, in nanoseconds (proc_pid_timerslack_ns(5)). */
+export function timerSlackOf(pid: number): number {
+  return Number(read(`/proc/${pid}/timerslack_ns`));
+}
+
+/** Sets a process's timer slack; its later children inherit it. */
+export function setTimerSlack(pid: number, nanoseconds: number): void {
+  try {
+    writeFileSync(`/proc/${pid}/timerslack_ns`, String(nanoseconds));
+  } catch {
+    // It has ended, or the kernel does not offer it.
+  }
+}
+
+/** Whether the monitor of this container runs: it names itself "[lxc monitor] LXCPATH NAME" (LXC's start.c). */
+export function hasMonitorProcess(lxcpath: string, name: string): boolean {
+  // /proc is read byte for byte here, so the title is compared byte for byte as well.
+  const title = Buffer.from(`[lxc monitor] ${lxcpath} ${name}`).toString('latin1');
+  return allPids().some((pid) => (read(`/proc/${pid}/cmdline`) ?? '').replace(/\0.*$/s, '') === title);
+}
+
+function allPids(): number[] {
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => pid > 0);
+}
+
+function read(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'latin1');
+  } catch {
+    return undefined;
+  }
+}

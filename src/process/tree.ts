@@ -1,0 +1,149 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import {
+  allProcesses,
+  childrenOf,
+  environmentValueOf,
+  isContainerized,
+  pidNamespaceOf,
+  readProcess,
+  setTimerSlack,
+  timerSlackOf,
+} from './proc.ts';
+import type { ProcessInfo } from './proc.ts';
+
+/** The environment variable that marks every process of an execution. */
+export const TAG_VARIABLE = 'PROXMOX_LXCRI_EXEC_ID';
+
+/** Linux's default, and how many values above it are ours: at most 0.15 ms, below what a timer's user can notice. */
+const DEFAULT_TIMER_SLACK_NS = 50_000;
+const TIMER_SLACK_VALUES = 100_000;
+
+/** How long a tree may resist SIGKILL (uninterruptible sleep, a frozen cgroup) before we say so. */
+const KILL_DEADLINE_MS = 5000;
+const KILL_INTERVAL_MS = 10;
+
+/**
+ * The processes that a command started, seen from the host, although they live in a container and `lxc-attach` does not
+ * pass signals on. They are found by several marks, because each alone can be shed: descent (lost when a parent ends),
+ * the session (left with setsid), the environment tag (cleared with `env -i`), the timer slack, and having been seen
+ * before. Only processes inside a container are ever taken: a mark cannot lead us to a process of the host.
+ *
+ * The timer slack is a number that every process inherits from its parent, through fork, exec, setsid and orphanage.
+ * Giving each execution one of its own, microseconds off the default, marks what has shed all else. As two executions can
+ * by chance have the same, it counts only in the command's own pid namespace, for processes younger than the execution
+ * and without another execution's tag.
+ */
+export class ProcessTree {
+  readonly #execId: string;
+  readonly #helperPid: number;
+  readonly #helperStartTime: number;
+  readonly #timerSlack: number;
+  readonly #sessions: Set<number>;
+  readonly #seen = new Map<number, number>();
+  #commandPid: number | undefined;
+  #pidNamespace: string | undefined;
+
+  /**
+   * @param execId the execution's id, the value of {@link TAG_VARIABLE}.
+   * @param helperPid the attaching program on the host (`lxc-attach`, or `pct` which becomes it), our child.
+   * @param ownSession whether the helper leads a session of its own, which the command then belongs to.
+   */
+  constructor(execId: string, helperPid: number, ownSession: boolean) {
+    this.#execId = execId;
+    this.#helperPid = helperPid;
+    this.#helperStartTime = readProcess(helperPid)?.startTime ?? Number.POSITIVE_INFINITY;
+    this.#timerSlack = DEFAULT_TIMER_SLACK_NS + 1 + (Number.parseInt(execId.slice(0, 8), 16) % TIMER_SLACK_VALUES);
+    setTimerSlack(helperPid, this.#timerSlack);
+    this.#sessions = new Set(ownSession ? [helperPid] : []);
+  }
+
+  /** The command itself, by the host's numbering; known once it has started and while it runs. */
+  get commandPid(): number | undefined {
+    if (this.#commandPid === undefined) {
+      this.#commandPid = childrenOf(this.#helperPid).find(isContainerized);
+      if (this.#commandPid !== undefined) this.#pidNamespace = pidNamespaceOf(this.#commandPid);
+      // With a terminal, lxc-attach gives the command a session of its own.
+      if (this.#commandPid !== undefined && readProcess(this.#commandPid)?.session === this.#commandPid) {
+        this.#sessions.add(this.#commandPid);
+      }
+    }
+    return this.#commandPid;
+  }
+
+  /** Sends a signal to the command alone. */
+  signalCommand(signal: NodeJS.Signals): void {
+    const pid = this.commandPid;
+    if (pid !== undefined) send(pid, signal);
+  }
+
+  /**
+   * Sends a signal to the command's process group, and to the foreground group of its terminal: what a terminal does
+   * with Ctrl-C. A shell that waits for a child would else go on waiting.
+   */
+  signalCommandGroup(signal: NodeJS.Signals): void {
+    const command = this.commandPid === undefined ? undefined : readProcess(this.commandPid);
+    if (command === undefined) return;
+    for (const member of this.members()) {
+      if (member.group === command.group || member.group === command.foregroundGroup) send(member.pid, signal);
+    }
+  }
+
+  /** Ends every process of the tree, and looks again until none is left; resolves to whether none is. */
+  async kill(): Promise<boolean> {
+    const deadline = Date.now() + KILL_DEADLINE_MS;
+    for (;;) {
+      const members = this.members();
+      if (members.length === 0) return true;
+      if (Date.now() > deadline) return false;
+      for (const { pid } of members) send(pid, 'SIGKILL');
+      await sleep(KILL_INTERVAL_MS);
+    }
+  }
+
+  /** The living processes of the tree, the attaching program not included. */
+  members(): ProcessInfo[] {
+    // Asked for here so that its session is known before the search.
+    void this.commandPid;
+    const processes = allProcesses().filter((info) => info.state !== 'Z' && info.state !== 'X');
+    const byParent = new Map<number, ProcessInfo[]>();
+    for (const info of processes) {
+      const siblings = byParent.get(info.parent);
+      if (siblings === undefined) byParent.set(info.parent, [info]);
+      else siblings.push(info);
+    }
+    const found = new Map<number, ProcessInfo>();
+    const add = (info: ProcessInfo): void => {
+      if (found.has(info.pid) || info.pid === this.#helperPid || info.pid === process.pid) return;
+      found.set(info.pid, info);
+      for (const child of byParent.get(info.pid) ?? []) add(child);
+    };
+    for (const child of byParent.get(this.#helperPid) ?? []) if (isContainerized(child.pid)) add(child);
+    for (const info of processes) {
+      if (found.has(info.pid) || !this.#isMarked(info)) continue;
+      if (isContainerized(info.pid)) add(info);
+    }
+    for (const { pid, startTime } of found.values()) this.#seen.set(pid, startTime);
+    return [...found.values()];
+  }
+
+  #isMarked(info: ProcessInfo): boolean {
+    if (this.#seen.get(info.pid) === info.startTime || this.#sessions.has(info.session)) return true;
+    const tag = environmentValueOf(info.pid, TAG_VARIABLE);
+    if (tag !== undefined) return tag === this.#execId;
+    return (
+      info.startTime >= this.#helperStartTime &&
+      timerSlackOf(info.pid) === this.#timerSlack &&
+      this.#pidNamespace !== undefined &&
+      pidNamespaceOf(info.pid) === this.#pidNamespace
+    );
+  }
+}
+
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended meanwhile.
+  }
+}

@@ -1,0 +1,154 @@
+/** What the build made: the bundles, their code cache, and the start that loads them. */
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join, resolve } from 'node:path';
+import type { Script } from 'node:vm';
+
+import { expect } from 'chai';
+
+import { run } from '../support/run.ts';
+import { scratchDirectory } from '../support/scratch.ts';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const BUNDLES = ['main.cjs', 'oclif.cjs'];
+
+interface Start {
+  cacheFile: (bundle: string) => string;
+  compile: (bundle: string, cachedData?: Buffer) => Script;
+}
+
+function startOf(root: string): Start {
+  return createRequire(import.meta.url)(join(root, 'dist/start.cjs')) as Start;
+}
+
+/** What is shipped, without a checkout around it. */
+function shipped(): string {
+  const root = scratchDirectory();
+  for (const name of ['dist', 'package.json', 'oclif.manifest.json']) {
+    cpSync(join(ROOT, name), join(root, name), { recursive: true });
+  }
+  return root;
+}
+
+async function help(root: string): Promise<string> {
+  const { exitCode, stdout, stderr } = await run([process.execPath, join(root, 'dist/start.cjs'), 'exec', '--help']);
+  expect([exitCode, stderr]).to.deep.equal([0, '']);
+  return stdout;
+}
+
+describe('the code cache', () => {
+  for (const name of BUNDLES) {
+    it(`is taken by this Node for ${name}`, () => {
+      const { cacheFile, compile } = startOf(ROOT);
+      const bundle = join(ROOT, 'dist', name);
+      expect(compile(bundle, readFileSync(cacheFile(bundle))).cachedDataRejected).to.equal(false);
+    });
+  }
+
+  it('may be missing', async () => {
+    const root = shipped();
+    for (const file of readdirSync(join(root, 'dist'))) if (file.endsWith('.cache')) rmSync(join(root, 'dist', file));
+    expect(await help(root)).to.include('USAGE');
+  });
+
+  it('of another program is refused, and does no harm', async () => {
+    const root = shipped();
+    const { cacheFile, compile } = startOf(root);
+    const [main, oclif] = BUNDLES.map((name) => join(root, 'dist', name)) as [string, string];
+    const foreign = readFileSync(cacheFile(oclif));
+    writeFileSync(cacheFile(main), foreign);
+    expect(compile(main, foreign).cachedDataRejected).to.equal(true);
+    expect(await help(root)).to.include('USAGE');
+  });
+
+  it('of another V8 is refused, and does no harm', async () => {
+    const root = shipped();
+    const { cacheFile, compile } = startOf(root);
+    const main = join(root, 'dist/main.cjs');
+    const foreign = readFileSync(cacheFile(main));
+    // The header's second word is the hash of V8's version.
+    foreign.writeUInt32LE(foreign.readUInt32LE(4) ^ 1, 4);
+    writeFileSync(cacheFile(main), foreign);
+    expect(compile(main, foreign).cachedDataRejected).to.equal(true);
+    expect(await help(root)).to.include('USAGE');
+  });
+});
+
+describe('the bundles', () => {
+  it('let exec run without oclif', async () => {
+    const root = shipped();
+    rmSync(join(root, 'dist/oclif.cjs'));
+    rmSync(join(root, 'oclif.manifest.json'));
+    const { exitCode, stderr } = await run([
+      process.execPath,
+      join(root, 'dist/start.cjs'),
+      'exec',
+      'no-such-container',
+      'true',
+    ]);
+    expect(stderr).to.include('ContainerNotFound');
+    expect(exitCode).to.equal(125);
+  });
+
+  it('are a library for require() and for import', async () => {
+    const root = shipped();
+    const asked = 'typeof startExecution';
+    const required = `const {startExecution} = require('proxmox-lxcri'); console.log(${asked})`;
+    const imported = `import {startExecution} from 'proxmox-lxcri'; console.log(${asked})`;
+    // A package may import itself by its name.
+    expect((await run([process.execPath, '-e', required], { cwd: root })).stdout).to.equal('function\n');
+    expect((await run([process.execPath, '--input-type=module', '-e', imported], { cwd: root })).stdout).to.equal(
+      'function\n',
+    );
+  });
+});
+
+describe('the start', () => {
+  /** start.cjs with a Node of this version around it; it sees nothing else of the real one. */
+  function startUnder(version: string): { said: string[]; code: number | undefined; loaded: string[] } {
+    const seen = { said: [] as string[], code: undefined as number | undefined, loaded: [] as string[] };
+    const ended = new Error('process.exit');
+    const module = {};
+    const fakeRequire = Object.assign((id: string) => (seen.loaded.push(id), {}), { main: module, extensions: {} });
+    const fakeProcess = {
+      versions: { node: version },
+      env: {},
+      execPath: '/usr/bin/node',
+      exit: (code: number) => {
+        seen.code = code;
+        throw ended;
+      },
+    };
+    // oxlint-disable-next-line typescript/no-implied-eval
+    const start = new Function(
+      'require',
+      'module',
+      'process',
+      'console',
+      readFileSync(join(ROOT, 'dist/start.cjs'), 'utf8'),
+    );
+    try {
+      start(fakeRequire, module, fakeProcess, { error: (line: string) => seen.said.push(line) });
+    } catch (error) {
+      if (error !== ended) throw error;
+    }
+    return seen;
+  }
+
+  for (const version of ['12.22.9', '20.20.2', '22.18.0']) {
+    it(`says that Node ${version} is too old, and loads nothing`, () => {
+      const { said, code, loaded } = startUnder(version);
+      expect(said).to.deep.equal([`proxmox-lxcri: needs Node.js 22.19 or later, found ${version} (/usr/bin/node)`]);
+      expect(code).to.equal(125);
+      expect(loaded).not.to.include('./main.cjs');
+    });
+  }
+
+  for (const version of ['22.19.0', '24.0.0', '26.10.0']) {
+    it(`loads the program under Node ${version}`, () => {
+      const { said, loaded } = startUnder(version);
+      expect(said).to.deep.equal([]);
+      expect(loaded).to.include('./main.cjs');
+    });
+  }
+});

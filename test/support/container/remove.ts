@@ -1,0 +1,89 @@
+/** Takes a container off the host in whatever state it is; synchronous, since exit handlers cannot wait. */
+import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { isRunning, processInfo } from '../proc.ts';
+import { runSync } from '../run.ts';
+
+export interface ContainerAddress {
+  lxcpath: string;
+  name: string;
+}
+
+const CGROUP_ROOT = '/sys/fs/cgroup';
+const MONITOR_TIMEOUT_MS = 5_000;
+const CGROUP_TIMEOUT_MS = 1_000;
+
+export function removeContainer(container: ContainerAddress): void {
+  const directory = join(container.lxcpath, container.name);
+  if (existsSync(join(directory, 'config'))) {
+    killContainer(container);
+  }
+  rmSync(directory, { recursive: true, force: true });
+  removeCgroups(container.name);
+}
+
+/** Ends every process in the container, and returns when LXC's monitor of it is gone too. */
+export function killContainer({ lxcpath, name }: ContainerAddress): void {
+  const address = ['-n', name, '-P', lxcpath] as const;
+  const init = Number(runSync(['lxc-info', ...address, '-p', '-H']).stdout.trim());
+  if (!Number.isInteger(init) || init <= 0) {
+    return;
+  }
+  const monitor = processInfo(init)?.parent;
+  // Frozen processes of a v1 cgroup do not die before they are thawed.
+  runSync(['lxc-unfreeze', ...address]);
+  const stopped = runSync(['lxc-stop', ...address, '-k']);
+  if (monitor === undefined) {
+    return;
+  }
+  for (const deadline = Date.now() + MONITOR_TIMEOUT_MS; isRunning(monitor); pause(2)) {
+    if (Date.now() > deadline) {
+      // The container's init dies with its monitor (lxc.monitor.signal.pdeath).
+      process.kill(monitor, 'SIGKILL');
+      throw new Error(`lxc-stop left the monitor ${monitor} of ${name} behind: ${stopped.stderr}`);
+    }
+  }
+}
+
+/**
+ * LXC removes its cgroups itself, unless its monitor was killed; the container's processes then die after it, and have
+ * to be waited for. A cgroup that stays in use belongs to another container of the same name (VMIDs are common), for
+ * which LXC puts a number behind one of the names.
+ */
+function removeCgroups(name: string): void {
+  const ours = new RegExp(`/lxc\\.(payload|monitor)\\.${name}(-\\d+)?$`);
+  const hierarchies = [CGROUP_ROOT, ...subdirectories(CGROUP_ROOT)];
+  const left = (): string[] => hierarchies.flatMap(subdirectories).filter((path) => ours.test(path));
+  for (const deadline = Date.now() + CGROUP_TIMEOUT_MS; ; pause(5)) {
+    const cgroups = left();
+    cgroups.forEach(removeCgroup);
+    if (cgroups.length === 0 || Date.now() > deadline) {
+      return;
+    }
+  }
+}
+
+function removeCgroup(path: string): void {
+  for (const child of subdirectories(path)) {
+    removeCgroup(child);
+  }
+  try {
+    rmdirSync(path);
+  } catch {
+    // In use, or gone by itself.
+  }
+}
+
+function subdirectories(path: string): string[] {
+  try {
+    return readdirSync(path, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => join(path, entry.name));
+  } catch {
+    return [];
+  }
+}
+
+function pause(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+}

@@ -1,0 +1,71 @@
+/** What the host's /proc tells about one process. */
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+
+export interface ProcessInfo {
+  pid: number;
+  parent: number;
+  /** In clock ticks since boot: with the pid it names one process for good, however often pids are reused. */
+  startTime: string;
+  /** R, S, D, T, Z ... as in proc(5). */
+  state: string;
+  /** The command line, its arguments joined by spaces. */
+  args: string;
+}
+
+/** undefined when there is no such process (any more). */
+export function processInfo(pid: number): ProcessInfo | undefined {
+  const stat = read(pid, 'stat');
+  if (stat === undefined) {
+    return undefined;
+  }
+  // The second field is the name in parentheses and may hold anything, even ")": count from its end.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return {
+    pid,
+    parent: Number(fields[1]),
+    startTime: fields[19] ?? '',
+    state: fields[0] ?? '',
+    args: (read(pid, 'cmdline') ?? '').replace(/\0$/, '').replaceAll('\0', ' '),
+  };
+}
+
+export function isRunning(pid: number, startTime?: string): boolean {
+  const info = processInfo(pid);
+  return info !== undefined && info.state !== 'Z' && (startTime === undefined || info.startTime === startTime);
+}
+
+/** The host's pids of all processes in the same pid namespace as `pid`, itself included. */
+export function pidsInNamespaceOf(pid: number): number[] {
+  const wanted = pidNamespace(pid);
+  if (wanted === undefined) {
+    return [];
+  }
+  return allPids().filter((each) => pidNamespace(each) === wanted);
+}
+
+/** Whether the text stands in the process's command line or environment. */
+export function carriesMarker(pid: number, marker: string): boolean {
+  return (read(pid, 'cmdline') ?? '').includes(marker) || (read(pid, 'environ') ?? '').includes(marker);
+}
+
+function allPids(): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+}
+
+function pidNamespace(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/pid`);
+  } catch {
+    return undefined;
+  }
+}
+
+function read(pid: number, file: string): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
+  } catch {
+    return undefined;
+  }
+}

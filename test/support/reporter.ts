@@ -1,0 +1,25 @@
+/**
+ * mocha's own report, then every skipped test by name and the counts on a line of their own. The counts also go to the
+ * file that MOCHA_COUNTS names: what runs the tests must not have to search our output.
+ */
+import { writeFileSync } from 'node:fs';
+
+import Mocha from 'mocha';
+
+const { EVENT_RUN_END, EVENT_TEST_PENDING } = Mocha.Runner.constants;
+
+export default class CountsReporter extends Mocha.reporters.Spec {
+  constructor(runner: Mocha.Runner, options: Mocha.MochaOptions) {
+    super(runner, options);
+    const skipped: string[] = [];
+    runner.on(EVENT_TEST_PENDING, (test) => skipped.push(test.fullTitle()));
+    runner.once(EVENT_RUN_END, () => {
+      for (const title of skipped) console.log(`SKIPPED: ${title}`);
+      const { passes, failures, pending } = this.stats;
+      const counts = `${passes} passed, ${failures} failed, ${pending} skipped`;
+      console.log(counts);
+      const file = process.env['MOCHA_COUNTS'];
+      if (file !== undefined) writeFileSync(file, `${counts}\n`);
+    });
+  }
+}
