@@ -1,22 +1,22 @@
 'use strict';
 // The start of the program, copied into dist/ as it is. Loads the bundles (dist/*.cjs) with V8's code cache, which the
-// build made beside them: compiling would be most of the start-up time. Written so that any old Node can parse it and say
-// what it lacks.
-var fs = require('fs');
-var vm = require('vm');
-var createRequire = require('module').createRequire;
+// build made beside them: compiling would be most of the start-up time. Written so that any Node since 10 can parse it,
+// and say that it is too old.
+const fs = require('fs');
+const vm = require('vm');
+const { createRequire } = require('module');
 
-var OLDEST = [22, 19];
+const OLDEST = [22, 19];
 
 /** V8 accepts only its own cache; the machine's kind is in the name because V8 does not check it. */
 function cacheFile(bundle) {
-  return bundle + '.' + process.arch + '-' + process.versions.v8 + '.cache';
+  return `${bundle}.${process.arch}-${process.versions.v8}.cache`;
 }
 
 function readCache(bundle) {
   try {
     return fs.readFileSync(cacheFile(bundle));
-  } catch (_missing) {
+  } catch {
     return undefined;
   }
 }
@@ -24,10 +24,10 @@ function readCache(bundle) {
 /** A cache that is missing or refused only means that V8 compiles. */
 function compile(bundle, cachedData) {
   // The build writes ASCII only, and V8 takes that without decoding.
-  var source = fs.readFileSync(bundle, 'latin1');
-  return new vm.Script('(function (exports, require, module, __filename, __dirname) {' + source + '\n})', {
+  const source = fs.readFileSync(bundle, 'latin1');
+  return new vm.Script(`(function (exports, require, module, __filename, __dirname) {${source}\n})`, {
     filename: bundle,
-    cachedData: cachedData,
+    cachedData,
     importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   });
 }
@@ -38,17 +38,10 @@ function load(module, bundle, script) {
 }
 
 function start() {
-  var version = process.versions.node.split('.').map(Number);
+  const version = process.versions.node.split('.').map(Number);
   if (version[0] < OLDEST[0] || (version[0] === OLDEST[0] && version[1] < OLDEST[1])) {
-    console.error(
-      'proxmox-lxcri: needs Node.js ' +
-        OLDEST.join('.') +
-        ' or later, found ' +
-        process.versions.node +
-        ' (' +
-        process.execPath +
-        ')',
-    );
+    const found = `${process.versions.node} (${process.execPath})`;
+    console.error(`proxmox-lxcri: needs Node.js ${OLDEST.join('.')} or later, found ${found}`);
     process.exit(125);
   }
   // The launcher hides the caller's options from this Node.
@@ -57,7 +50,7 @@ function start() {
     delete process.env.PROXMOX_LXCRI_NODE_OPTIONS;
   }
   // All our bundles, and nothing else that is ever loaded, end in .cjs and lie in this folder.
-  var loadOther = require.extensions['.js'];
+  const loadOther = require.extensions['.js'];
   require.extensions['.cjs'] = function (module, filename) {
     if (module.path !== __dirname) return loadOther(module, filename);
     load(module, filename, compile(filename, readCache(filename)));
@@ -66,4 +59,4 @@ function start() {
 }
 
 if (require.main === module) start();
-else module.exports = { cacheFile: cacheFile, compile: compile, load: load };
+else module.exports = { cacheFile, compile, load };

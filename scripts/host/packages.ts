@@ -15,7 +15,6 @@ const PACKAGES = [
   'bash',
   'util-linux',
   'procps',
-  'psmisc',
   'tmux',
   'strace',
   'runc',

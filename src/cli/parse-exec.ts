@@ -1,5 +1,3 @@
-import { distance } from 'fastest-levenshtein';
-
 import { LxcriError } from '../model/errors.ts';
 import type { Word } from '../model/request.ts';
 import { EXEC_FLAGS } from './flags.ts';
@@ -66,7 +64,7 @@ function parseLong(word: string, next: Word | undefined, add: Add): number {
   const equals = word.indexOf('=');
   const typed = word.slice(2, equals === -1 ? undefined : equals);
   const spec = flagNamed(typed);
-  if (spec === undefined) throw unknownFlag(`--${typed}`, typed);
+  if (spec === undefined) throw new UnknownFlagError(`--${typed}`, typed);
   if (spec.value === undefined) {
     if (equals !== -1) throw new LxcriError('UsageError', `--${typed} takes no value`, USAGE);
     add(spec.name, '');
@@ -85,7 +83,7 @@ function parseShort(word: string, next: Word | undefined, add: Add): number {
   for (let at = 1; at < word.length; at++) {
     const char = word[at] ?? '';
     const spec = SPECS.find((candidate) => candidate.char === char);
-    if (spec === undefined) throw unknownFlag(`-${char}`, word.slice(1));
+    if (spec === undefined) throw new UnknownFlagError(`-${char}`, word.slice(1));
     if (spec.value === undefined) {
       add(spec.name, '');
       continue;
@@ -116,22 +114,17 @@ function valueWord(typed: string, spec: Spec, next: Word | undefined): string {
   return next;
 }
 
-function unknownFlag(shown: string, typed: string): LxcriError {
-  const suggestion = nearest(typed);
-  const hint =
-    suggestion === undefined
-      ? 'see: proxmox-lxcri exec --help; words for the command go after the container or "--"'
-      : `did you mean --${suggestion}?`;
-  return new LxcriError('UsageError', `unknown flag ${JSON.stringify(shown)}`, hint);
-}
+/** A flag that we do not have. */
+export class UnknownFlagError extends LxcriError {
+  /** The flag's name as typed, without dashes. */
+  readonly typed: string;
 
-/** The flag that looks most like what was typed, if one looks like it at all. */
-function nearest(typed: string): string | undefined {
-  if (typed.length < 2) return undefined;
-  const names = SPECS.flatMap((spec) => [spec.name, ...(spec.aliases ?? [])]);
-  const ranked = names
-    .map((name) => ({ name, distance: distance(typed, name) }))
-    .toSorted((a, b) => a.distance - b.distance);
-  const best = ranked[0];
-  return best !== undefined && best.distance <= Math.max(1, Math.floor(best.name.length / 3)) ? best.name : undefined;
+  constructor(shown: string, typed: string) {
+    super(
+      'UsageError',
+      `unknown flag ${JSON.stringify(shown)}`,
+      'see: proxmox-lxcri exec --help; words for the command go after the container or "--"',
+    );
+    this.typed = typed;
+  }
 }

@@ -15,7 +15,7 @@ import { isInteractive } from '../terminal/interactive.ts';
 import type { ExecFlagName } from './flags.ts';
 import { writeJson } from './json.ts';
 import { say, sayError } from './messages.ts';
-import { USAGE, parseExecWords } from './parse-exec.ts';
+import { USAGE, UnknownFlagError, parseExecWords } from './parse-exec.ts';
 import type { ExecWords } from './parse-exec.ts';
 import { requireRoot } from './privileges.ts';
 import { forwardSignals } from './signals.ts';
@@ -43,12 +43,19 @@ export async function runExec(words: readonly Word[], showHelp: () => Promise<nu
     const call = understand(parsed);
     requireRoot(['exec', ...words]);
     return await run(call);
-  } catch (error) {
+  } catch (thrown) {
+    const error = thrown instanceof UnknownFlagError ? await suggestFlag(thrown) : thrown;
     if (!isLxcriError(error)) throw error;
     if (json) await writeJson(process.stdout, failedResult(error, command));
     else sayError(error.toInfo());
     return error.exitCode;
   }
+}
+
+/** Loaded for a mistyped flag only. */
+async function suggestFlag(error: UnknownFlagError): Promise<LxcriError> {
+  const { withSuggestion } = await import('./suggest.ts');
+  return withSuggestion(error);
 }
 
 /** Whether `--json` stands among the words before a `--`; good enough for a call that cannot be parsed. */
@@ -123,7 +130,7 @@ async function run({ container, command, options, json, quiet, verbose }: ExecCa
   const stopForwarding = forwardSignals(execution);
   const result = await execution.result;
   stopForwarding();
-  if (process.stdin.isTTY && process.stdin.isRaw) process.stdin.setRawMode(false);
+  restoreInput();
   if (options.terminal !== undefined && endedAbnormally(result) && isatty(1)) process.stdout.write(TERMINAL_RESET);
   if (verbose) explain(result);
   if (json) await writeJson(process.stdout, result);
@@ -183,10 +190,17 @@ function inForeground(): boolean {
   return group === foregroundGroup;
 }
 
+/** Ends raw mode; without effect where we did not set it. Merely to look at `process.stdin` costs 2 ms. */
+let restoreInput = (): void => {};
+
 function inputStream(withTerminal: boolean): Readable {
+  const { stdin } = process;
   // With a terminal of the container's own, this one must not act on what is typed.
-  if (withTerminal && process.stdin.isTTY) process.stdin.setRawMode(true);
-  return process.stdin;
+  if (withTerminal && stdin.isTTY) {
+    stdin.setRawMode(true);
+    restoreInput = () => stdin.setRawMode(false);
+  }
+  return stdin;
 }
 
 function outputStream(fd: 1 | 2): Writable {

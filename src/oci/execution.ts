@@ -13,6 +13,7 @@ import type { Started } from './chain.ts';
 import { locate } from './locate.ts';
 import type { HostInventory } from './locate.ts';
 import { newExecutionId, newResult } from './new-result.ts';
+import { monotonicMs } from './monotonic.ts';
 import { pump } from './pump.ts';
 import type { Pump, Sink } from './pump.ts';
 import { parseReference } from './reference.ts';
@@ -92,7 +93,7 @@ class RunningExecution implements Execution {
   readonly #abort = new AbortController();
   readonly #attempts: Attempt[] = [];
   readonly #startedAt = new Date();
-  readonly #startedAtMs = performance.now();
+  readonly #startedAtMs = monotonicMs();
   readonly #stdout: Capture;
   readonly #stderr: Capture;
   #container: Container | undefined;
@@ -228,8 +229,12 @@ class RunningExecution implements Execution {
   }
 
   #finish(exit: SessionExit): ExecResult {
-    if (exit.kind === 'not-started')
+    if (exit.kind === 'not-started') {
+      this.#method = null;
+      const last = this.#attempts.at(-1);
+      if (last !== undefined) Object.assign(last, { outcome: 'failed-before-start', reason: exit.error.message });
       return this.#report({ exitCode: exit.error.exitCode, started: false, error: exit.error });
+    }
     const canceled = this.#canceledBy !== undefined;
     if (this.#timedOut) {
       const error = new LxcriError(
@@ -287,7 +292,7 @@ class RunningExecution implements Execution {
       connectionLost: outcome.connectionLost ?? false,
       started: outcome.started,
       treeKill: (this.#session?.treeKill ?? false) && this.#treeEnded,
-      durationMs: Math.round((performance.now() - this.#startedAtMs) * 10) / 10,
+      durationMs: Math.round((monotonicMs() - this.#startedAtMs) * 10) / 10,
       attempts: this.#attempts,
       error: error?.toInfo() ?? null,
     };

@@ -81,8 +81,13 @@ function proxmoxContainer({ vmid, hostname, lock }: ContainerConfig, node: strin
 function onLxc(id: string, { lxcpaths: paths, pve }: HostInventory): Container[] {
   return paths
     .filter((lxcpath) => exists(`${lxcpath}/${id}/config`))
-    .filter((lxcpath) => !(lxcpath === DEFAULT_LXCPATH && isVmid(id) && pve.container(id) !== undefined))
+    .filter((lxcpath) => !(lxcpath === DEFAULT_LXCPATH && belongsToProxmox(id, pve)))
     .map((lxcpath) => ({ id, name: id, platform: 'lxc', lxc: { name: id, lxcpath } }));
+}
+
+/** Also a container that has moved to another node, and left its folder here. */
+function belongsToProxmox(id: string, pve: NodeConfig): boolean {
+  return isVmid(id) && (pve.container(id) !== undefined || pve.guest(id) !== undefined);
 }
 
 function onlyOne(found: Container[], id: string): Container | undefined {

@@ -1,5 +1,7 @@
 import type { Readable } from 'node:stream';
 
+import { monotonicMs } from './monotonic.ts';
+
 /** Takes chunks; a promise means "wait before the next one". */
 export type Sink = (chunk: Buffer) => Promise<void> | void;
 
@@ -22,11 +24,11 @@ const SETTLE_POLL_MS = 20;
  */
 export function pump(source: Readable, sink: Sink): Pump {
   let waiting = false;
-  let lastActivity = performance.now();
+  let lastActivity = monotonicMs();
   const end = { reached: false };
   const done = new Promise<void>((resolve) => {
     source.on('data', (chunk: Buffer) => {
-      lastActivity = performance.now();
+      lastActivity = monotonicMs();
       const accepted = sink(chunk);
       if (accepted === undefined) return;
       waiting = true;
@@ -34,7 +36,7 @@ export function pump(source: Readable, sink: Sink): Pump {
       accepted.then(
         () => {
           waiting = false;
-          lastActivity = performance.now();
+          lastActivity = monotonicMs();
           source.resume();
         },
         () => source.destroy(),
@@ -50,11 +52,11 @@ export function pump(source: Readable, sink: Sink): Pump {
   return {
     done,
     async settle(quietMs) {
-      lastActivity = Math.max(lastActivity, performance.now());
+      lastActivity = Math.max(lastActivity, monotonicMs());
       while (!end.reached) {
         const poll = new Promise((resolve) => setTimeout(resolve, SETTLE_POLL_MS));
         await Promise.race([done, poll]);
-        if (end.reached || (!waiting && performance.now() - lastActivity >= quietMs)) break;
+        if (end.reached || (!waiting && monotonicMs() - lastActivity >= quietMs)) break;
       }
       const unfinished = !end.reached;
       if (unfinished) source.destroy();

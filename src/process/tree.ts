@@ -27,7 +27,7 @@ const KILL_INTERVAL_MS = 10;
  * The processes that a command started, seen from the host, although they live in a container and `lxc-attach` does not
  * pass signals on. They are found by several marks, because each alone can be shed: descent (lost when a parent ends),
  * the session (left with setsid), the environment tag (cleared with `env -i`), the timer slack, and having been seen
- * before. Only processes inside a container are ever taken: a mark cannot lead us to a process of the host.
+ * before. No mark leads to a foreign process: the session is one that we made, and the tag is a random UUID.
  *
  * The timer slack is a number that every process inherits from its parent, through fork, exec, setsid and orphanage.
  * Giving each execution one of its own, microseconds off the default, marks what has shed all else. As two executions can
@@ -61,7 +61,9 @@ export class ProcessTree {
   /** The command itself, by the host's numbering; known once it has started and while it runs. */
   get commandPid(): number | undefined {
     if (this.#commandPid === undefined) {
-      this.#commandPid = childrenOf(this.#helperPid).find(isContainerized);
+      const children = childrenOf(this.#helperPid);
+      // While it attaches, the program also has a passing child of its own; a container may share the host's pid namespace.
+      this.#commandPid = children.find(isContainerized) ?? (children.length === 1 ? children[0] : undefined);
       if (this.#commandPid !== undefined) this.#pidNamespace = pidNamespaceOf(this.#commandPid);
       // With a terminal, lxc-attach gives the command a session of its own.
       if (this.#commandPid !== undefined && readProcess(this.#commandPid)?.session === this.#commandPid) {
@@ -118,11 +120,10 @@ export class ProcessTree {
       found.set(info.pid, info);
       for (const child of byParent.get(info.pid) ?? []) add(child);
     };
-    for (const child of byParent.get(this.#helperPid) ?? []) if (isContainerized(child.pid)) add(child);
-    for (const info of processes) {
-      if (found.has(info.pid) || !this.#isMarked(info)) continue;
-      if (isContainerized(info.pid)) add(info);
-    }
+    // Once the program has ended, its number may belong to somebody else.
+    const helperRuns = readProcess(this.#helperPid)?.startTime === this.#helperStartTime;
+    if (helperRuns) for (const child of byParent.get(this.#helperPid) ?? []) add(child);
+    for (const info of processes) if (!found.has(info.pid) && this.#isMarked(info)) add(info);
     for (const { pid, startTime } of found.values()) this.#seen.set(pid, startTime);
     return [...found.values()];
   }
@@ -134,7 +135,7 @@ export class ProcessTree {
     return (
       info.startTime >= this.#helperStartTime &&
       timerSlackOf(info.pid) === this.#timerSlack &&
-      this.#pidNamespace !== undefined &&
+      isContainerized(info.pid) &&
       pidNamespaceOf(info.pid) === this.#pidNamespace
     );
   }

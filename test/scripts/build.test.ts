@@ -67,7 +67,7 @@ describe('the code cache', () => {
     const main = join(root, 'dist/main.cjs');
     const foreign = readFileSync(cacheFile(main));
     // The header's second word is the hash of V8's version.
-    foreign.writeUInt32LE(foreign.readUInt32LE(4) ^ 1, 4);
+    foreign.writeUInt8(foreign.readUInt8(4) ^ 1, 4);
     writeFileSync(cacheFile(main), foreign);
     expect(compile(main, foreign).cachedDataRejected).to.equal(true);
     expect(await help(root)).to.include('USAGE');

@@ -59,7 +59,7 @@ function begin(): void {
 
 function removeThingsOf(run: string): void {
   // Last made, first removed: a container goes before the directory it lives in.
-  for (const name of list(run).sort().reverse()) {
+  for (const name of list(run).toSorted().toReversed()) {
     const page = join(run, name);
     try {
       remove(page);

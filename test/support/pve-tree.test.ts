@@ -22,7 +22,7 @@ describe('the file tree of a Proxmox node', () => {
 
   it('has the local containers behind the link, and those of other nodes beside', () => {
     expect(readlinkSync(join(tree.dir, 'lxc'))).to.equal('nodes/pve1/lxc');
-    expect(readdirSync(join(tree.dir, 'lxc')).sort()).to.deep.equal(['101.conf', '102.conf', '900.conf']);
+    expect(readdirSync(join(tree.dir, 'lxc'))).to.have.members(['101.conf', '102.conf', '900.conf']);
     expect(readdirSync(join(tree.dir, 'nodes/pve2/lxc'))).to.deep.equal(['202.conf']);
     expect(readdirSync(join(tree.dir, 'qemu-server'))).to.deep.equal(['300.conf']);
     expect(tree.configPath(202)).to.equal(join(tree.dir, 'nodes/pve2/lxc/202.conf'));

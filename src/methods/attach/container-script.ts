@@ -28,10 +28,9 @@ export type RunMessage = (typeof RUN_MESSAGES)[number];
  * $1 execution id, $2 working directory or "", $3 home, $4 user name ("" for both: those of uid 0), $5 "login" for the
  * login shell of uid 0, or the login shell to start, or "", $6 terminal type or ""; then the command.
  *
- * Its variables start with plx_, so that the user's are not touched. What the user sets is exported last: it may hold
- * IFS or PATH. Names that bash keeps read-only are tried in a subshell first, because such an assignment ends the shell.
+ * What the user sets is exported last: it may hold IFS or PATH. Names that bash keeps read-only are tried in a subshell first, because such an assignment ends the shell.
  */
-export const RUN_SCRIPT = `
+export const RUN_SCRIPT = withReservedNames(`
 plx_say() { printf '%s\\n' "$*" >&3; }
 unset IFS ENV CDPATH
 plx_work=$2 plx_home=$3 plx_user=$4 plx_login=$5
@@ -103,7 +102,7 @@ if [ -z "$plx_f" ]; then plx_say "$plx_a"; exit 127; fi
 case $1 in -*) shift; set -- "$plx_f" "$@" ;; esac
 plx_say started
 exec "$@" 3>&-
-`;
+`);
 
 /**
  * Looks up a user and a group where they are known: inside the container. Prints `key=value` lines on descriptor 3:
@@ -111,7 +110,7 @@ exec "$@" 3>&-
  *
  * $1 user name or uid, $2 group name or gid or ""
  */
-export const LOOKUP_SCRIPT = `
+export const LOOKUP_SCRIPT = withReservedNames(`
 plx_say() { printf '%s\\n' "$*" >&3; }
 unset IFS ENV CDPATH
 plx_has() { command -v "$1" >/dev/null 2>&1; }
@@ -168,4 +167,9 @@ plx_say "home=$plx_home"
 plx_say "shell=$plx_shell"
 plx_say "groups=$plx_groups"
 plx_say "tool=$plx_tool"
-`;
+`);
+
+/** The scripts' own variables, written plx_ here for legibility, get a prefix that users cannot set. */
+function withReservedNames(script: string): string {
+  return script.replaceAll('plx_', 'PROXMOX_LXCRI_S_');
+}

@@ -1,0 +1,194 @@
+/** Runs the shared table of exec cases for one method, through the built CLI, in the text form and with --json. */
+import { readdirSync, readFileSync } from 'node:fs';
+
+import { expect } from 'chai';
+
+import type { MethodName } from '../../../src/model/request.ts';
+import type { ExecResult } from '../../../src/model/result.ts';
+import { assertNothingNew, processesIn, processesSince, snapshotProcesses, waitFor } from '../../support/lxc.ts';
+import type { Container } from '../../support/lxc.ts';
+import { EXEC_CASES } from './cases.ts';
+import type { ExecCase, Form, Need, Outside } from './cases.ts';
+import { runCli, startCli } from './cli.ts';
+import type { CliResult } from './cli.ts';
+import { expectErrorLine, resultOf, streamOf } from './result.ts';
+
+/** What a method's suite brings: a running container, and how the CLI is called for it. */
+export interface Harness {
+  readonly method: MethodName;
+  /** What the user types for the container. */
+  readonly reference: () => string;
+  readonly container: () => Container;
+  /** Added to the CLI's environment. */
+  readonly environment?: () => Record<string, string>;
+  /** What the method cannot, with the reason it must give when it passes such a request over. */
+  readonly exceptions: Partial<Record<Need, RegExp>>;
+}
+
+/** Declares the tests; to be called inside a `describe`. */
+export function itFollowsTheContract(harness: Harness): void {
+  for (const row of EXEC_CASES) {
+    const exception = row.needs?.map((need) => harness.exceptions[need]).find((reason) => reason !== undefined);
+    if (exception !== undefined) {
+      it(`passes over: ${row.rule}`, () => expectPassedOver(harness, row, exception));
+      continue;
+    }
+    for (const form of row.form === undefined ? (['text', 'json'] as const) : [row.form]) {
+      it(`${row.rule} (${form})`, () => runRow(harness, row, form));
+    }
+  }
+}
+
+function call({ method, reference, environment }: Harness, row: ExecCase, form: Form) {
+  const words = [
+    'exec',
+    ...(form === 'json' ? ['--json'] : []),
+    '--method',
+    method,
+    ...(row.flags ?? []),
+    reference(),
+    '--',
+    ...row.command,
+  ];
+  return {
+    words,
+    options: { env: { ...row.callerEnvironment, ...environment?.() }, stdin: row.stdin, pipedTo: row.pipedTo },
+  };
+}
+
+/** The method says why it cannot, and nothing runs. */
+async function expectPassedOver(harness: Harness, row: ExecCase, reason: RegExp): Promise<void> {
+  const before = await snapshotProcesses(harness.container());
+  const { words, options } = call(harness, row, 'json');
+  const result = resultOf(await runCli(words, options));
+  expect(result.error?.code).to.equal('NoMethodAvailable');
+  expect([result.exitCode, result.started, result.stdout, result.stderr]).to.deep.equal([125, false, '', '']);
+  expect(result.attempts.map(({ method, outcome }) => [method, outcome])).to.deep.equal([[harness.method, 'skipped']]);
+  expect(result.attempts[0]?.reason).to.match(reason);
+  await assertNothingNew(harness.container(), before);
+}
+
+async function runRow(harness: Harness, row: ExecCase, form: Form): Promise<void> {
+  const container = harness.container();
+  if (row.prepare !== undefined) {
+    expect((await container.attach(['sh', '-c', row.prepare])).exitCode, 'preparation').to.equal(0);
+  }
+  const before = await snapshotProcesses(container);
+  const { words, options } = call(harness, row, form);
+  const cli = startCli(words, options);
+  try {
+    await row.during?.(cli, outsideOf(container));
+    const { durationMs } = await cli.exited;
+    if (row.expected.withinMs !== undefined) expect(durationMs, 'duration').to.be.below(row.expected.withinMs);
+    if (row.leaves === undefined) await assertNothingNew(container, before, 5000);
+    else await endWhatIsLeft(container, before, row.leaves);
+    const done = await cli.ended;
+    if (form === 'text') checkText(row, done);
+    else checkResult(harness, row, resultOf(done));
+  } finally {
+    // A row that failed leaves nothing for the next one.
+    cli.child.kill('SIGKILL');
+    cli.child.stdout?.destroy();
+    cli.child.stderr?.destroy();
+    for (const { pid } of await processesSince(container, before)) endProcess(pid);
+  }
+}
+
+/** Exactly the process that was meant to stay is there, and is ended. */
+async function endWhatIsLeft(
+  container: Container,
+  before: Awaited<ReturnType<typeof snapshotProcesses>>,
+  marker: string,
+): Promise<void> {
+  // The attaching program may still be on its way out.
+  const left = await waitFor(
+    async () => {
+      const found = (await processesSince(container, before)).filter(({ state }) => state !== 'X');
+      return found.length === 1 && found;
+    },
+    { what: `exactly one process, ${marker}, to be left` },
+  );
+  expect(left[0]?.args).to.equal(marker);
+  for (const { pid } of left) endProcess(pid);
+  await assertNothingNew(container, before);
+}
+
+function endProcess(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended meanwhile.
+  }
+}
+
+function outsideOf(container: Container): Outside {
+  return {
+    appears: async (commandLine) => {
+      await waitFor(async () => (await processesIn(container)).some(({ args }) => args === commandLine), {
+        what: `${commandLine} to run in ${container.name}`,
+      });
+    },
+    commandLines: ({ words }) => {
+      // By what it was called with, not by its pid: for a moment a child that it starts looks like it.
+      const typed = `\0${words.map(String).join('\0')}\0`;
+      return readdirSync('/proc')
+        .filter((name) => /^\d+$/.test(name))
+        .map((name) => commandLine(name))
+        .filter((line) => !line.endsWith(typed));
+    },
+  };
+}
+
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    // It has ended meanwhile.
+    return '';
+  }
+}
+
+function checkText({ expected, check }: ExecCase, { exitCode, signal, stdout, stderr }: CliResult): void {
+  // A signal that ended the CLI itself shows as a shell shows it.
+  expect(signal === 'SIGKILL' ? 137 : exitCode, `exit code; stderr: ${stderr.toString()}`).to.equal(expected.exitCode);
+  if (expected.error === undefined) expectBytes(stderr, expected.stderr, 'stderr');
+  else expectErrorLine(stderr, expected.error);
+  if (check === undefined) expectBytes(stdout, expected.stdout, 'stdout');
+  else check(stdout, stderr);
+}
+
+function checkResult({ method, reference }: Harness, { command, expected, check }: ExecCase, result: ExecResult): void {
+  const { exitCode, error = null } = expected;
+  expect(result.exitCode, JSON.stringify(result.error)).to.equal(exitCode);
+  expect(result.error?.code ?? null).to.equal(error);
+  expect(result.command).to.deep.equal(command.map((word) => word.toString()));
+  expect(result.container?.id).to.equal(reference().replace(/^.*:/, ''));
+  const started = error === null || error === 'ExecutionTimeout';
+  expect(result).to.deep.include({
+    method: started ? method : null,
+    started,
+    treeKill: started,
+    truncated: false,
+    outputIncomplete: false,
+    timedOut: false,
+    canceled: false,
+    connectionLost: false,
+    signal: null,
+    ...expected.result,
+  });
+  expect(result.attempts.at(-1)).to.deep.include({ method, outcome: started ? 'used' : 'failed-before-start' });
+  const [stdout, stderr] = [streamOf(result, 'stdout'), streamOf(result, 'stderr')];
+  expectBytes(stderr, expected.stderr, 'stderr');
+  if (check === undefined) expectBytes(stdout, expected.stdout, 'stdout');
+  else check(stdout, stderr);
+}
+
+/** Large values are compared without chai's diff, which would take minutes. */
+function expectBytes(actual: Buffer, expected: string | Buffer = '', what: string): void {
+  const wanted = Buffer.from(expected);
+  if (actual.equals(wanted)) return;
+  if (wanted.length + actual.length < 10_000)
+    expect(actual.toString('latin1'), what).to.equal(wanted.toString('latin1'));
+  const at = actual.findIndex((byte, index) => byte !== wanted[index]);
+  throw new Error(`${what}: ${actual.length} bytes instead of ${wanted.length}; the first other one is number ${at}`);
+}
