@@ -18,6 +18,6 @@ export function requireRoot(words: readonly Word[]): void {
 
 function shown(word: Word): string {
   const text = typeof word === 'string' ? word : Buffer.from(word).toString('utf8');
-  const masked = text.replace(/^((?:--env=|-e)?[A-Za-z_][A-Za-z0-9_]*=).*/s, '$1...');
+  const masked = text.replace(/^((?:--env=|-[A-Za-z]*e=?)?[A-Za-z_][A-Za-z0-9_]*=).*/s, '$1...');
   return /^[\w@%+=:,./-]+$/.test(masked) ? masked : `'${masked.replaceAll("'", "'\\''")}'`;
 }

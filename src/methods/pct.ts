@@ -2,8 +2,9 @@ import type { Container } from '../model/container.ts';
 import type { ExecRequest } from '../model/request.ts';
 import type { Session } from '../model/session.ts';
 import { findExecutable } from '../process/executable.ts';
-import { NoShellError, startWithShell } from './attach/attach.ts';
-import type { Attacher } from './attach/attach.ts';
+import { NoShellError } from './attach/failures.ts';
+import type { Attacher } from './attach/launch.ts';
+import { startWithShell } from './attach/start.ts';
 import { NotStartedError } from './method.ts';
 import type { Availability, Method } from './method.ts';
 

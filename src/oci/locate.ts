@@ -34,11 +34,14 @@ export function locate(reference: Reference, inventory: HostInventory, node?: st
   const wantedNode = reference.node ?? node;
   switch (scheme) {
     case undefined: {
-      const found = [...onProxmox(id, inventory), ...(wantedNode === undefined ? onLxc(id, inventory) : [])];
+      const found = [
+        ...onProxmox(id, inventory, wantedNode),
+        ...(wantedNode === undefined ? onLxc(id, inventory) : []),
+      ];
       return onlyOne(found, id) ?? notFound(reference, inventory, wantedNode);
     }
     case 'lxc':
-      return onlyOne(onLxc(id, inventory), id) ?? notFound(reference, inventory, wantedNode);
+      return onlyOne(onLxc(id, within(inventory, reference.lxcpath)), id) ?? notFound(reference, inventory, wantedNode);
     case 'pve':
       if (!inventory.pve.present) {
         throw new LxcriError(
@@ -55,6 +58,11 @@ export function locate(reference: Reference, inventory: HostInventory, node?: st
         'it serves pve: and lxc: containers of this host',
       );
   }
+}
+
+/** An inventory with only one directory of containers, if one was named. */
+function within(inventory: HostInventory, lxcpath: string | undefined): HostInventory {
+  return lxcpath === undefined ? inventory : { ...inventory, lxcpaths: [lxcpath] };
 }
 
 /** Containers of this Proxmox node with this VMID or host name. */
@@ -96,16 +104,16 @@ function onlyOne(found: Container[], id: string): Container | undefined {
   throw new LxcriError(
     'AmbiguousContainer',
     `${id} is the name of ${found.length} containers: ${candidates}`,
-    'use the VMID, or the scheme pve: or lxc:',
+    'use one of these',
   );
 }
 
 function describe({ platform, id, name, lxc }: Container): string {
-  return platform === 'proxmox' ? `pve:${id} (${name})` : `lxc:${name} (in ${lxc?.lxcpath})`;
+  return platform === 'proxmox' ? `pve:${id}` : `lxc:${lxc?.lxcpath}/${name}`;
 }
 
 function notFound(
-  { scheme, id }: Reference,
+  { scheme, id, lxcpath }: Reference,
   { pve, lxcpaths: paths }: HostInventory,
   wantedNode: string | undefined,
 ): never {
@@ -127,7 +135,7 @@ function notFound(
   if (scheme === undefined && /^\d+$/.test(id)) checkVmid(id);
   const where = [
     ...(scheme !== 'lxc' && pve.present ? [`Proxmox node ${wantedNode ?? pve.node ?? ''}`] : []),
-    ...(scheme === 'pve' || wantedNode !== undefined ? [] : paths),
+    ...(scheme === 'pve' || wantedNode !== undefined ? [] : lxcpath === undefined ? paths : [lxcpath]),
   ];
   throw new LxcriError(
     'ContainerNotFound',

@@ -23,32 +23,35 @@ const SETTLE_POLL_MS = 20;
  * command gets SIGPIPE as it would locally.
  */
 export function pump(source: Readable, sink: Sink): Pump {
-  let waiting = false;
+  // What the sink has not taken yet; while there is something, we are not ready to read.
+  let inFlight: Promise<void> | undefined;
   let lastActivity = monotonicMs();
   const end = { reached: false };
-  const done = new Promise<void>((resolve) => {
-    source.on('data', (chunk: Buffer) => {
-      lastActivity = monotonicMs();
-      const accepted = sink(chunk);
-      if (accepted === undefined) return;
-      waiting = true;
-      source.pause();
-      accepted.then(
-        () => {
-          waiting = false;
-          lastActivity = monotonicMs();
-          source.resume();
-        },
-        () => source.destroy(),
-      );
-    });
-    // A pty answers EIO when its last user is gone: that is its end.
-    source.on('error', () => {});
-    source.on('close', resolve);
-    source.on('end', () => (waiting ? source.once('resume', resolve) : resolve()));
-  }).then(() => {
-    end.reached = true;
+  source.on('data', (chunk: Buffer) => {
+    lastActivity = monotonicMs();
+    const accepted = sink(chunk);
+    if (accepted === undefined) return;
+    source.pause();
+    inFlight = accepted.then(
+      () => {
+        inFlight = undefined;
+        lastActivity = monotonicMs();
+        source.resume();
+      },
+      () => void source.destroy(),
+    );
   });
+  // A pty answers EIO when its last user is gone: that is its end.
+  source.on('error', () => {});
+  const ended = new Promise<void>((resolve) => {
+    source.on('close', resolve);
+    source.on('end', resolve);
+  });
+  const done = ended
+    .then(() => inFlight)
+    .then(() => {
+      end.reached = true;
+    });
   return {
     done,
     async settle(quietMs) {
@@ -56,7 +59,7 @@ export function pump(source: Readable, sink: Sink): Pump {
       while (!end.reached) {
         const poll = new Promise((resolve) => setTimeout(resolve, SETTLE_POLL_MS));
         await Promise.race([done, poll]);
-        if (end.reached || (!waiting && monotonicMs() - lastActivity >= quietMs)) break;
+        if (end.reached || (inFlight === undefined && monotonicMs() - lastActivity >= quietMs)) break;
       }
       const unfinished = !end.reached;
       if (unfinished) source.destroy();

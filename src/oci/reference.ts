@@ -10,6 +10,8 @@ export interface Reference {
   readonly scheme: Scheme | undefined;
   /** The Proxmox node of `pve:NODE/ID`. */
   readonly node: string | undefined;
+  /** The directory of `lxc:/DIRECTORY/NAME`. */
+  readonly lxcpath: string | undefined;
   /** The name or VMID. */
   readonly id: string;
 }
@@ -27,14 +29,14 @@ export function isVmid(word: string): boolean {
 }
 
 /**
- * Parses a container reference: `101`, `web`, `lxc:web`, `pve:101`, `pve:node1/101` ...
+ * Parses a container reference: `101`, `web`, `lxc:web`, `lxc:/srv/lxc/web`, `pve:101`, `pve:node1/101` ...
  *
  * @throws LxcriError `UsageError` for a word that cannot name a container.
  */
 export function parseReference(word: string): Reference {
   if (word === '') throw new LxcriError('MissingContainerId', 'the container name is empty', USAGE_HINT);
   const colon = word.indexOf(':');
-  if (colon === -1) return { scheme: undefined, node: undefined, id: checkedName(word) };
+  if (colon === -1) return { scheme: undefined, node: undefined, lxcpath: undefined, id: checkedName(word) };
   const scheme = word.slice(0, colon);
   const rest = word.slice(colon + 1);
   if (!isScheme(scheme)) {
@@ -44,14 +46,13 @@ export function parseReference(word: string): Reference {
       `use one of: ${SCHEMES.map((s) => `${s}:`).join(' ')}`,
     );
   }
-  if (scheme !== 'pve' && scheme !== 'vm') {
-    return { scheme, node: undefined, id: scheme === 'lxc' ? checkedName(rest) : rest };
-  }
+  if (scheme === 'lxc') return parseLxc(rest);
+  if (scheme !== 'pve' && scheme !== 'vm') return { scheme, node: undefined, lxcpath: undefined, id: rest };
   const slash = rest.indexOf('/');
   const node = slash === -1 ? undefined : checkedName(rest.slice(0, slash));
   const id = checkedName(slash === -1 ? rest : rest.slice(slash + 1));
   if (/^\d+$/.test(id)) checkVmid(id);
-  return { scheme, node, id };
+  return { scheme, node, lxcpath: undefined, id };
 }
 
 /**
@@ -70,6 +71,20 @@ export function checkVmid(id: string): void {
 }
 
 const USAGE_HINT = 'usage: proxmox-lxcri exec CONTAINER -- COMMAND [ARG...]';
+
+/** `NAME`, or `/DIRECTORY/NAME` where containers in several directories have one name. */
+function parseLxc(rest: string): Reference {
+  const slash = rest.startsWith('/') ? rest.lastIndexOf('/') : -1;
+  const lxcpath = slash > 0 ? rest.slice(0, slash) : undefined;
+  if (lxcpath !== undefined && !/^(\/[\w.@+-]+)+$/.test(lxcpath)) {
+    throw new LxcriError(
+      'UsageError',
+      `${quoted(lxcpath)} cannot be a directory of containers`,
+      'write lxc:/DIRECTORY/NAME',
+    );
+  }
+  return { scheme: 'lxc', node: undefined, lxcpath, id: checkedName(rest.slice(slash + 1)) };
+}
 
 function isScheme(word: string): word is Scheme {
   return (SCHEMES as readonly string[]).includes(word);

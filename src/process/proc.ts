@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 
 /** One process, as /proc/PID/stat shows it to this host (proc_pid_stat(5)). */
 export interface ProcessInfo {
@@ -68,20 +68,6 @@ export function pidNamespaceOf(pid: number): string | undefined {
     return readlinkSync(`/proc/${pid}/ns/pid`);
   } catch {
     return undefined;
-  }
-}
-
-/** By how much the kernel may delay a process's timers, in nanoseconds (proc_pid_timerslack_ns(5)). */
-export function timerSlackOf(pid: number): number {
-  return Number(read(`/proc/${pid}/timerslack_ns`));
-}
-
-/** Sets a process's timer slack; its later children inherit it. */
-export function setTimerSlack(pid: number, nanoseconds: number): void {
-  try {
-    writeFileSync(`/proc/${pid}/timerslack_ns`, String(nanoseconds));
-  } catch {
-    // It has ended, or the kernel does not offer it.
   }
 }
 

@@ -1,23 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import {
-  allProcesses,
-  childrenOf,
-  environmentValueOf,
-  isContainerized,
-  pidNamespaceOf,
-  readProcess,
-  setTimerSlack,
-  timerSlackOf,
-} from './proc.ts';
+import { allProcesses, childrenOf, environmentValueOf, isContainerized, pidNamespaceOf, readProcess } from './proc.ts';
 import type { ProcessInfo } from './proc.ts';
+import { timerSlackFor, timerSlackOf } from './timer-slack.ts';
 
 /** The environment variable that marks every process of an execution. */
 export const TAG_VARIABLE = 'PROXMOX_LXCRI_EXEC_ID';
-
-/** Linux's default, and how many values above it are ours: at most 0.15 ms, below what a timer's user can notice. */
-const DEFAULT_TIMER_SLACK_NS = 50_000;
-const TIMER_SLACK_VALUES = 100_000;
 
 /** How long a tree may resist SIGKILL (uninterruptible sleep, a frozen cgroup) before we say so. */
 const KILL_DEADLINE_MS = 5000;
@@ -29,10 +17,8 @@ const KILL_INTERVAL_MS = 10;
  * the session (left with setsid), the environment tag (cleared with `env -i`), the timer slack, and having been seen
  * before. No mark leads to a foreign process: the session is one that we made, and the tag is a random UUID.
  *
- * The timer slack is a number that every process inherits from its parent, through fork, exec, setsid and orphanage.
- * Giving each execution one of its own, microseconds off the default, marks what has shed all else. As two executions can
- * by chance have the same, it counts only in the command's own pid namespace, for processes younger than the execution
- * and without another execution's tag.
+ * The timer slack marks what has shed all else. As two executions can by chance have the same, it counts only in the
+ * command's own pid namespace, for processes younger than the execution and without another execution's tag.
  */
 export class ProcessTree {
   readonly #execId: string;
@@ -53,8 +39,7 @@ export class ProcessTree {
     this.#execId = execId;
     this.#helperPid = helperPid;
     this.#helperStartTime = readProcess(helperPid)?.startTime ?? Number.POSITIVE_INFINITY;
-    this.#timerSlack = DEFAULT_TIMER_SLACK_NS + 1 + (Number.parseInt(execId.slice(0, 8), 16) % TIMER_SLACK_VALUES);
-    setTimerSlack(helperPid, this.#timerSlack);
+    this.#timerSlack = timerSlackFor(execId);
     this.#sessions = new Set(ownSession ? [helperPid] : []);
   }
 

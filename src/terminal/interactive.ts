@@ -16,7 +16,8 @@ export function isInteractive(words: readonly string[]): boolean {
   if (first === undefined) return true;
   const name = first.slice(first.lastIndexOf('/') + 1);
   if (!SHELLS.has(name)) return INTERACTIVE.has(name);
-  return (
-    rest.every((word) => /^-[^-]*$/.test(word) && !word.includes('c')) || rest.some((word) => /^-[^-]*i/.test(word))
-  );
+  const script = rest.findIndex((word) => !/^[-+]./.test(word));
+  const options = script === -1 ? rest : rest.slice(0, script);
+  const letters = options.filter((word) => !word.startsWith('--')).join('');
+  return letters.includes('i') || (script === -1 && !letters.includes('c'));
 }

@@ -37,7 +37,7 @@ function installed(program?: string): { root: string; launcher: string } {
 
 /** The words after the program, as latin1 so that every byte can be seen. */
 function words(cmdline: Buffer): string[] {
-  return cmdline.toString('latin1').split('\0').slice(2, -1);
+  return cmdline.toString('latin1').split('\0').slice(3, -1);
 }
 
 describe('bin/proxmox-lxcri', () => {

@@ -29,15 +29,12 @@ export function parseDuration(text: string, flag: string): number {
   return ms;
 }
 
-/** A duration as people write it: `250ms`, `30s`, `1h30m`. */
+/** A duration as people write it: `250ms`, `1.5s`, `1h30m`. */
 export function formatDuration(ms: number): string {
-  if (ms < 1000) return `${Math.round(ms)}ms`;
-  if (ms < 60_000) return `${Math.round(ms / 100) / 10}s`;
-  const [hours, minutes, seconds] = [
-    Math.floor(ms / 3_600_000),
-    Math.floor(ms / 60_000) % 60,
-    Math.round(ms / 1000) % 60,
-  ];
+  if (ms < 999.5) return `${Math.round(ms)}ms`;
+  if (ms < 59_950) return `${Math.round(ms / 100) / 10}s`;
+  const total = Math.round(ms / 1000);
+  const [hours, minutes, seconds] = [Math.floor(total / 3600), Math.floor(total / 60) % 60, total % 60];
   return [hours > 0 && `${hours}h`, minutes > 0 && `${minutes}m`, seconds > 0 && `${seconds}s`]
     .filter(Boolean)
     .join('');

@@ -44,7 +44,7 @@ function set(env: Map<string, string>, entry: string, caller: NodeJS.ProcessEnv,
       'write KEY=VALUE; KEY is letters, digits and "_", and does not start with a digit or PROXMOX_LXCRI_',
     );
   }
-  const value = equals === -1 ? caller[key] : entry.slice(equals + 1);
+  const value = equals === -1 ? callerValue(caller, key) : entry.slice(equals + 1);
   if (value === undefined)
     throw new LxcriError(
       'UsageError',
@@ -60,6 +60,11 @@ function set(env: Map<string, string>, entry: string, caller: NodeJS.ProcessEnv,
     );
   }
   env.set(key, value);
+}
+
+/** `process.env` also has what every object has: `toString` is no variable. */
+function callerValue(caller: NodeJS.ProcessEnv, key: string): string | undefined {
+  return Object.hasOwn(caller, key) ? caller[key] : undefined;
 }
 
 function readEnvFile(file: string): string[] {

@@ -4,6 +4,7 @@ import { Readable, Writable } from 'node:stream';
 import { LxcriError } from '../../model/errors.ts';
 import type { TerminalSpec } from '../../model/request.ts';
 import { makePipes } from '../../process/fifo.ts';
+import { withTimerSlack } from '../../process/timer-slack.ts';
 import { NewlineUndo } from './newline-undo.ts';
 import type { Helper } from './session.ts';
 
@@ -35,21 +36,17 @@ const END_OF_TRANSMISSION = '\x04';
 /**
  * Runs a program behind a new pseudo-terminal, for a terminal that is wanted where we have none.
  *
+ * @param execId the execution whose mark its processes are to carry.
  * @throws LxcriError `NoMethodAvailable` where node-pty is not installed.
  */
-export async function spawnInPty(launch: PtyLaunch): Promise<PtyProcess> {
+export async function spawnInPty(execId: string, launch: PtyLaunch): Promise<PtyProcess> {
   const nodePty = await loadNodePty();
   const pipe = launch.channel ? (await makePipes({ stdin: false, stdout: true, stderr: false })).stdout : undefined;
   const channelPath = pipe === undefined ? '/dev/null' : `/proc/${process.pid}/fd/${pipe.childFd}`;
   const { columns: cols, rows, type } = launch.terminal;
-  const pty = nodePty.spawn('/bin/sh', ['-c', LAUNCHER, channelPath, launch.file, ...launch.args], {
-    name: type,
-    cols,
-    rows,
-    cwd: '/',
-    env: launch.env,
-    encoding: null,
-  });
+  const args = ['-c', LAUNCHER, channelPath, launch.file, ...launch.args];
+  const options = { name: type, cols, rows, cwd: '/', env: launch.env, encoding: null };
+  const pty = withTimerSlack(execId, () => nodePty.spawn('/bin/sh', args, options));
   const newlines = new NewlineUndo();
   const stdout = new Readable({ read: () => pty.resume(), destroy: (_error, done) => (pty.resume(), done(null)) });
   // With encoding null node-pty gives Buffers, whatever its types say.

@@ -10,6 +10,7 @@ import { expect } from 'chai';
 
 import type { ErrorCode } from '../../../src/model/errors.ts';
 import type { ExecResult } from '../../../src/model/result.ts';
+import { OPEN } from './cli.ts';
 import type { RunningCli, Word } from './cli.ts';
 
 /** What not every method can: one that cannot declares it, and must then refuse, with its reason. */
@@ -48,7 +49,7 @@ export interface ExecCase {
   readonly command: readonly Word[];
   /** The environment the CLI is called with, beside PATH. */
   readonly callerEnvironment?: Record<string, string>;
-  readonly stdin?: string | Buffer | 'open';
+  readonly stdin?: string | Buffer | typeof OPEN;
   /** What reads the CLI's output, as in a shell's pipeline. */
   readonly pipedTo?: string;
   /** Happens in the container before. */
@@ -200,14 +201,14 @@ function streams(): ExecCase[] {
     {
       rule: 'an open input does not hold a command that has ended',
       command: ['echo', 'over'],
-      stdin: 'open',
+      stdin: OPEN,
       expected: { exitCode: 0, stdout: 'over\n', withinMs: 10_000 },
     },
     {
       rule: 'a standard input that is not attached has ended',
       flags: ['--no-stdin'],
       command: ['cat'],
-      stdin: 'open',
+      stdin: OPEN,
       during: async (cli) => void cli.child.stdin?.write('not for the command'),
       expected: { exitCode: 0 },
     },
@@ -290,7 +291,7 @@ const UNWANTED = {
 };
 
 /** What -e gives, and nothing else, comes on top. */
-function given(rule: string, variables: Record<string, string>, further: Partial<ExecCase> = {}): ExecCase {
+function withVariables(rule: string, variables: Record<string, string>, further: Partial<ExecCase> = {}): ExecCase {
   return {
     rule,
     needs: ['environment'],
@@ -329,7 +330,7 @@ function environment(): ExecCase[] {
         });
       },
     },
-    given('-e sets variables, whatever their values are', {
+    withVariables('-e sets variables, whatever their values are', {
       PLAIN: 'value',
       EMPTY: '',
       SPACES: '  a  b  ',
@@ -341,15 +342,14 @@ function environment(): ExecCase[] {
       CONTROL: '\u0001\u001b[31m\t\r',
       _under: '1',
     }),
-    // BUG: RUN_SCRIPT sets plx_a ... plx_f again after it has exported the user's variables.
-    given('-e may name a variable as our own scripts do', {
+    withVariables('-e may name a variable as our own scripts do', {
       plx_a: 'a',
       plx_b: 'b',
       plx_c: 'c',
       plx_f: 'f',
       plx_i: 'i',
     }),
-    given('-e may name variables that mean something on the way', {
+    withVariables('-e may name variables that mean something on the way', {
       LD_PRELOAD: '/nonexistent/for/nobody.so',
       LD_LIBRARY_PATH: '/nonexistent',
       LXC_TEST: 'x',
@@ -359,7 +359,7 @@ function environment(): ExecCase[] {
       PS1: '# ',
       TERM: 'vt100',
     }),
-    given('-e replaces what a login has', {
+    withVariables('-e replaces what a login has', {
       PATH: '/usr/bin:/bin',
       HOME: '/tmp',
       USER: 'somebody',
@@ -380,11 +380,11 @@ function environment(): ExecCase[] {
       command: ['sh', '-c', 'echo "$A"'],
       expected: { exitCode: 0, stdout: '2\n' },
     },
-    given(
+    withVariables(
       'a hundred variables arrive',
       Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`V${index}`, `value ${index}`])),
     ),
-    given(
+    withVariables(
       '-e KEY takes the caller’s value',
       { FROM_CALLER: 'a value\n' },
       { flags: ['-e', 'FROM_CALLER'], callerEnvironment: { FROM_CALLER: 'a value\n' } },

@@ -8,11 +8,14 @@ export const CLI = resolve(import.meta.dirname, '../../../bin/proxmox-lxcri');
 /** A word: text, or bytes where it is not UTF-8. */
 export type Word = string | Buffer;
 
+/** A standard input that the test writes and closes itself. */
+export const OPEN = Symbol('open');
+
 export interface CliOptions {
   /** Added to a small environment of its own: what the tests were started with does not matter. */
   readonly env?: NodeJS.ProcessEnv;
-  /** Written to its standard input, which is then closed; `'open'` leaves that to the test. Default: none (/dev/null). */
-  readonly stdin?: Buffer | string | 'open' | undefined;
+  /** Written to its standard input, which is then closed. Default: none (/dev/null). */
+  readonly stdin?: Buffer | string | typeof OPEN | undefined;
   /** Reads its standard output through a pipe, as in a shell's pipeline; the exit code is still the CLI's. */
   readonly pipedTo?: string | undefined;
   readonly timeoutMs?: number;
@@ -60,16 +63,16 @@ export function startCli(words: readonly Word[], options: CliOptions = {}): Runn
   });
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
-  child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
-  child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+  child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
+  child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
   // A test may close our ends, and the CLI may end without reading its input.
   for (const stream of child.stdio) stream?.on('error', () => {});
-  if (stdin !== 'open') child.stdin?.end(stdin);
+  if (stdin !== OPEN) child.stdin?.end(stdin);
   const described = (): string => `${words.map(String).join(' ').slice(0, 300)}: ${Buffer.concat(stderr).toString()}`;
   const timer = setTimeout(() => {
     child.kill('SIGKILL');
-    child.stdout.destroy();
-    child.stderr.destroy();
+    child.stdout?.destroy();
+    child.stderr?.destroy();
   }, timeoutMs);
   const exited = new Promise<Awaited<RunningCli['exited']>>((done, failed) => {
     child.on('error', failed);

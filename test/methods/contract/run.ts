@@ -10,7 +10,7 @@ import type { Container } from '../../support/lxc.ts';
 import { EXEC_CASES } from './cases.ts';
 import type { ExecCase, Form, Need, Outside } from './cases.ts';
 import { runCli, startCli } from './cli.ts';
-import type { CliResult } from './cli.ts';
+import type { CliOptions, CliResult, Word } from './cli.ts';
 import { expectErrorLine, resultOf, streamOf } from './result.ts';
 
 /** What a method's suite brings: a running container, and how the CLI is called for it. */
@@ -39,7 +39,11 @@ export function itFollowsTheContract(harness: Harness): void {
   }
 }
 
-function call({ method, reference, environment }: Harness, row: ExecCase, form: Form) {
+function call(
+  { method, reference, environment }: Harness,
+  row: ExecCase,
+  form: Form,
+): { words: Word[]; options: CliOptions } {
   const words = [
     'exec',
     ...(form === 'json' ? ['--json'] : []),
@@ -133,13 +137,13 @@ function outsideOf(container: Container): Outside {
       const typed = `\0${words.map(String).join('\0')}\0`;
       return readdirSync('/proc')
         .filter((name) => /^\d+$/.test(name))
-        .map((name) => commandLine(name))
+        .map(commandLineOf)
         .filter((line) => !line.endsWith(typed));
     },
   };
 }
 
-function commandLine(pid: string): string {
+function commandLineOf(pid: string): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
   } catch {

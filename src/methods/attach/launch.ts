@@ -1,0 +1,142 @@
+import { spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import { isatty } from 'node:tty';
+
+import { LxcriError } from '../../model/errors.ts';
+import type { ExecRequest, Word } from '../../model/request.ts';
+import type { SessionExit } from '../../model/session.ts';
+import { helperEnvironment } from '../../process/executable.ts';
+import { withTimerSlack } from '../../process/timer-slack.ts';
+import { ProcessTree } from '../../process/tree.ts';
+import { startWatchdog } from '../../process/watchdog.ts';
+import { restoreTerminal, saveTerminal } from '../../terminal/device.ts';
+import { NotStartedError } from '../method.ts';
+import { spawnArguments } from './argv.ts';
+import type { SpawnArguments } from './argv.ts';
+import { spawnInPty } from './pty.ts';
+import { helperOf } from './session.ts';
+import type { AttachedSessionParts, Helper } from './session.ts';
+import { childStdio } from './stdio.ts';
+import type { ChildStdio } from './stdio.ts';
+
+/** How a program that attaches to containers is called. */
+export interface Attacher {
+  readonly file: string;
+  /**
+   * Its arguments up to and including the `--` before the command.
+   *
+   * @param variables names of variables in its environment that are to reach the command.
+   */
+  readonly args: (variables: readonly string[], extraOptions: readonly string[]) => string[];
+}
+
+/** How long after the program's end a message may still be on its way. */
+export const CHANNEL_GRACE_MS = 200;
+
+/** What to launch. */
+export interface Launch {
+  readonly attacher: Attacher;
+  readonly words: readonly Word[];
+  /** Secrets among it: it is inherited, and never becomes an argument. */
+  readonly environment: Record<string, string>;
+  readonly request: ExecRequest;
+  /** Whether a script in the container is to speak to us on descriptor 3. */
+  readonly channel: boolean;
+  readonly holdStderr: boolean;
+}
+
+/** What was launched; whether the command starts is not known yet. */
+export interface Launched {
+  readonly parts: AttachedSessionParts;
+  readonly channel: Readable | undefined;
+}
+
+/**
+ * Launches the attaching program with its streams, its watchdog and the means to end what it starts.
+ *
+ * @throws NotStartedError when it cannot be run, LxcriError `UsageError` when the command is too long.
+ */
+export async function launch(options: Launch): Promise<Launched> {
+  const { request } = options;
+  const env = helperEnvironment(options.environment);
+  const { file, args } = spawnArguments(options.attacher.file, options.words);
+  const judgeExit = (exitCode: number): SessionExit => ({ kind: 'exited', exitCode, signal: null });
+  if (request.terminal !== undefined && !isOurTerminal(request)) {
+    const pty = await spawnInPty(request.id, { file, args, env, terminal: request.terminal, channel: options.channel });
+    const tree = new ProcessTree(request.id, pty.helper.pid, true);
+    const watchdog = startWatchdog(request.id, pty.helper.pid);
+    const { helper, channel, stdin, stdout, resize } = pty;
+    return {
+      channel,
+      parts: { helper, tree, watchdog, stdin, stdout, stderr: null, resize, restoreTerminal: nothing, judgeExit },
+    };
+  }
+  const onTerminal = request.terminal !== undefined;
+  const saved = onTerminal ? saveTerminal(TERMINAL_FD) : undefined;
+  const stdio = await childStdio(request, { passTerminals: onTerminal, holdStderr: options.holdStderr });
+  const { helper, channel } = await spawnHelper(request.id, { file, args }, env, stdio, options.channel, !onTerminal);
+  return {
+    channel,
+    parts: {
+      helper,
+      judgeExit,
+      tree: new ProcessTree(request.id, helper.pid, !onTerminal),
+      watchdog: startWatchdog(request.id, onTerminal ? undefined : helper.pid, saved),
+      stdin: stdio.stdin,
+      stdout: stdio.stdout,
+      stderr: stdio.stderr,
+      // The kernel tells a program on our own terminal of its new size.
+      resize: nothing,
+      restoreTerminal: () => saved !== undefined && restoreTerminal(TERMINAL_FD, saved),
+    },
+  };
+}
+
+const TERMINAL_FD = 0;
+
+/** Whether the attaching program can work on our own terminal, as it is made to. */
+function isOurTerminal({ stdin, stdout }: ExecRequest): boolean {
+  return (
+    stdin.kind === 'descriptor' &&
+    stdin.fd === TERMINAL_FD &&
+    isatty(stdin.fd) &&
+    stdout.kind === 'descriptor' &&
+    isatty(stdout.fd)
+  );
+}
+
+async function spawnHelper(
+  execId: string,
+  { file, args }: SpawnArguments,
+  env: Record<string, string>,
+  stdio: ChildStdio,
+  withChannel: boolean,
+  detached: boolean,
+): Promise<{ helper: Helper; channel: Readable | undefined }> {
+  try {
+    // lxc-attach changes to the caller's directory if the container has one of that name, so it is started in /.
+    // On a terminal it stays in our session and process group, else the terminal would stop it.
+    const channelFd = withChannel ? ['pipe' as const] : [];
+    const options = { cwd: '/', env, detached, stdio: [...stdio.fds, ...channelFd] };
+    const child = withTimerSlack(execId, () => spawn(file, args, options));
+    if (child.pid === undefined) throw await new Promise<Error>((resolve) => child.on('error', resolve));
+    const channel = (child.stdio[3] as Readable | null | undefined) ?? undefined;
+    return { helper: helperOf(child, child.pid), channel };
+  } catch (error) {
+    stdio.destroy();
+    throw spawnFailure(error as NodeJS.ErrnoException, file);
+  } finally {
+    stdio.closeChildEnds();
+  }
+}
+
+function spawnFailure(error: NodeJS.ErrnoException, file: string): Error {
+  if (error.code !== 'E2BIG') return new NotStartedError(`cannot run ${file}: ${error.code ?? error.message}`);
+  return new LxcriError(
+    'UsageError',
+    'the command and its environment are too long for the kernel',
+    'pass the data on standard input',
+  );
+}
+
+function nothing(): void {}

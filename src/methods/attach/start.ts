@@ -1,0 +1,131 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { ExecRequest, Word } from '../../model/request.ts';
+import type { Session, SessionExit } from '../../model/session.ts';
+import { TAG_VARIABLE } from '../../process/tree.ts';
+import { openUnnamedFile } from '../../process/unnamed-file.ts';
+import { NotStartedError } from '../method.ts';
+import { AttachMessageFilter } from './attach-message-filter.ts';
+import { CARRIER_PREFIX, RUN_SCRIPT } from './container-script.ts';
+import { attachFailure, notStarted, refusal } from './failures.ts';
+import { CHANNEL_GRACE_MS, launch } from './launch.ts';
+import type { Attacher, Launched } from './launch.ts';
+import { readMessages } from './messages.ts';
+import { AttachedSession } from './session.ts';
+import type { ResolvedUser } from './user-lookup.ts';
+
+/** How to start the command: everything but the request's own words. */
+export interface AttachPlan {
+  readonly attacher: Attacher;
+  /** Options of the attaching program that change the user. */
+  readonly extraOptions: readonly string[];
+  /** Words inside the container before the script's shell. */
+  readonly prefix: readonly Word[];
+  readonly user: ResolvedUser | undefined;
+}
+
+/**
+ * Starts the request's command through the container's own shell.
+ *
+ * @throws NoShellError when the container has no /bin/sh.
+ * @throws NotStartedError, LxcriError as Method.start does.
+ */
+export async function startWithShell(plan: AttachPlan, request: ExecRequest, abort: AbortSignal): Promise<Session> {
+  const carriers: Record<string, string> = { [TAG_VARIABLE]: request.id };
+  [...request.env].forEach(([key, value], index) => (carriers[`${CARRIER_PREFIX}${index}`] = `${key}=${value}`));
+  const login = request.command.length > 0 ? '' : (plan.user?.shell ?? 'login');
+  const words: Word[] = [
+    ...plan.attacher.args(Object.keys(carriers), plan.extraOptions),
+    ...plan.prefix,
+    '/bin/sh',
+    '-c',
+    RUN_SCRIPT,
+    'sh',
+    request.id,
+    request.workdir ?? '',
+    plan.user?.home ?? '',
+    plan.user?.name ?? '',
+    login,
+    request.terminal?.type ?? '',
+    ...request.command,
+  ];
+  const launched = await launch({
+    attacher: plan.attacher,
+    words,
+    environment: carriers,
+    request,
+    channel: true,
+    holdStderr: false,
+  });
+  return awaitStart(launched, request, abort);
+}
+
+/**
+ * Starts the request's command without any shell in the container. What needs one was refused by the caller.
+ *
+ * @param environment what the command's environment is to hold.
+ */
+export async function startDirectly(
+  attacher: Attacher,
+  extraOptions: readonly string[],
+  environment: Record<string, string>,
+  request: ExecRequest,
+): Promise<Session> {
+  const log = openUnnamedFile();
+  const logOptions = ['-o', log.path, ...extraOptions];
+  const words = [...attacher.args(Object.keys(environment), logOptions), ...request.command];
+  try {
+    const launched = await launch({ attacher, words, environment, request, channel: false, holdStderr: true });
+    const judgeExit = (exitCode: number): SessionExit => {
+      const failure = attachFailure(log.read(), request);
+      log.close();
+      return failure === undefined
+        ? { kind: 'exited', exitCode, signal: null }
+        : { kind: 'not-started', error: failure };
+    };
+    return new AttachedSession({
+      ...launched.parts,
+      judgeExit,
+      stderr: launched.parts.stderr?.pipe(new AttachMessageFilter()) ?? null,
+    });
+  } catch (error) {
+    log.close();
+    throw error;
+  }
+}
+
+/** Waits until the script says that the command starts; what else it says is why it does not. */
+async function awaitStart({ parts, channel }: Launched, request: ExecRequest, abort: AbortSignal): Promise<Session> {
+  if (channel === undefined) throw new Error('a start needs a channel');
+  const session = new AttachedSession(parts);
+  let message: string | undefined;
+  const said = new Promise<void>((resolve) => {
+    const ended = readMessages(channel, (line) => {
+      message ??= line;
+      resolve();
+    });
+    void ended.then(() => parts.helper.ended).then(() => resolve());
+  });
+  const ended = parts.helper.ended.then(() => sleep(CHANNEL_GRACE_MS, undefined, { ref: false }));
+  const aborted = new Promise<void>((resolve) =>
+    abort.aborted ? resolve() : abort.addEventListener('abort', () => resolve()),
+  );
+  await Promise.race([said, ended, aborted]);
+  channel.destroy();
+  if (message === 'started') {
+    // Found now, while it certainly is a child of the attaching program.
+    void parts.tree.commandPid;
+    return session;
+  }
+  const helperRuns = message === undefined && abort.aborted;
+  if (helperRuns) parts.helper.kill('SIGKILL');
+  await session.kill();
+  await session.release();
+  for (const stream of [parts.stdin, parts.stdout, parts.stderr]) stream?.destroy();
+  if (helperRuns) throw new NotStartedError('canceled');
+  if (message === undefined) {
+    const { code } = await parts.helper.ended;
+    throw notStarted(code);
+  }
+  throw refusal(message, request);
+}

@@ -1,0 +1,42 @@
+import { expect } from 'chai';
+
+import { EXEC_FLAGS } from '../../src/cli/flags.ts';
+import type { FlagSpec } from '../../src/cli/flags.ts';
+
+const SPECS: readonly FlagSpec[] = EXEC_FLAGS;
+
+describe('the flags of exec', () => {
+  it('are those of the contract', () => {
+    const shown = SPECS.map(({ name, char, value }) => `${char === undefined ? '' : `-${char} `}--${name}${value === undefined ? '' : ` ${value}`}`);
+    expect(shown).to.have.members([
+      '-t --tty',
+      '-T --no-tty',
+      '-i --stdin',
+      '--no-stdin',
+      '-e --env KEY=VALUE',
+      '--env-file FILE',
+      '-w --workdir DIR',
+      '-u --user USER[:GROUP]',
+      '--privileged',
+      '--timeout DURATION',
+      '--kill-after DURATION',
+      '--method A[,B]',
+      '--node NODE',
+      '--json',
+      '--max-output SIZE',
+      '-q --quiet',
+      '-v --verbose',
+      '-h --help',
+    ]);
+    expect(SPECS.flatMap(({ aliases = [] }) => aliases)).to.deep.equal(['cwd']);
+    expect(SPECS.filter(({ multiple }) => multiple).map(({ name }) => name)).to.deep.equal(['env', 'env-file']);
+  });
+
+  it('have names, aliases and letters of their own', () => {
+    const names = SPECS.flatMap(({ name, aliases = [] }) => [name, ...aliases]);
+    const letters = SPECS.map(({ char }) => char).filter((char) => char !== undefined);
+    expect(new Set(names).size).to.equal(names.length);
+    expect(new Set(letters).size).to.equal(letters.length);
+    expect(letters.filter((char) => !/^[A-Za-z]$/.test(char))).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,33 @@
+import { expect } from 'chai';
+
+import { UnknownFlagError } from '../../src/cli/parse-exec.ts';
+import { withSuggestion } from '../../src/cli/suggest.ts';
+
+function hintFor(typed: string): string | undefined {
+  return withSuggestion(new UnknownFlagError(`--${typed}`, typed)).hint;
+}
+
+describe('the suggestion for an unknown flag', () => {
+  it('is the one that was probably meant', () => {
+    for (const [typed, meant] of [
+      ['ttyy', 'tty'],
+      ['timout', 'timeout'],
+      ['work-dir', 'workdir'],
+      ['jsn', 'json'],
+      ['notty', 'no-tty'],
+    ] as const) {
+      expect(hintFor(typed), typed).to.equal(`did you mean --${meant}?`);
+    }
+  });
+
+  it('is left out where nothing is like it', () => {
+    for (const typed of ['x', 'follow', 'publish', '']) {
+      expect(hintFor(typed), typed).to.include('proxmox-lxcri exec --help').and.not.to.include('did you mean');
+    }
+  });
+
+  it('keeps the code and the message', () => {
+    const error = withSuggestion(new UnknownFlagError('--timout', 'timout'));
+    expect([error.code, error.message]).to.deep.equal(['UsageError', 'unknown flag "--timout"']);
+  });
+});

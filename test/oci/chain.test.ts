@@ -1,0 +1,143 @@
+import { expect } from 'chai';
+
+import { NotStartedError } from '../../src/methods/method.ts';
+import type { Availability, Method } from '../../src/methods/method.ts';
+import type { Container } from '../../src/model/container.ts';
+import { LxcriError } from '../../src/model/errors.ts';
+import type { MethodName } from '../../src/model/request.ts';
+import { METHOD_NAMES } from '../../src/model/request.ts';
+import type { Attempt } from '../../src/model/result.ts';
+import type { Session } from '../../src/model/session.ts';
+import { chainOf, startByChain } from '../../src/oci/chain.ts';
+import type { ChainEntry } from '../../src/oci/chain.ts';
+import { requestOf } from './requests.ts';
+
+const CONTAINER: Container = { id: '101', name: 'web', platform: 'proxmox', node: 'pve1' };
+
+/** Sessions are only passed through here. */
+function sessionOf(name: MethodName): Session {
+  return { name } as unknown as Session;
+}
+
+/** Runs a chain of methods that only write down that they were started. */
+async function attempt(entries: readonly ChainEntry[], abort = new AbortController().signal) {
+  const attempts: Attempt[] = [];
+  const outcome = await startByChain(entries, CONTAINER, requestOf(), abort, attempts).catch((error: unknown) => error);
+  return { attempts, outcome };
+}
+
+describe('the chain', () => {
+  let started: MethodName[];
+
+  beforeEach(() => {
+    started = [];
+  });
+
+  function method(name: MethodName, start: () => Promise<Session>, available: Availability = { ok: true }): Method {
+    return {
+      name,
+      check: () => available,
+      start() {
+        started.push(name);
+        return start();
+      },
+    };
+  }
+
+  function works(name: MethodName): Method {
+    return method(name, () => Promise.resolve(sessionOf(name)));
+  }
+
+  function fails(name: MethodName, error: unknown): Method {
+    return method(name, () => Promise.reject(error as Error));
+  }
+
+  it('uses the first method that can, and no other', async () => {
+    const { attempts, outcome } = await attempt([works('pct'), works('lxc-attach')]);
+    expect(outcome).to.deep.equal({ method: 'pct', session: sessionOf('pct') });
+    expect(started).to.deep.equal(['pct']);
+    expect(attempts).to.deep.equal([{ method: 'pct', outcome: 'used' }]);
+  });
+
+  it('goes on from a method that certainly did not start the command, and says why', async () => {
+    const { attempts, outcome } = await attempt([
+      fails('pct', new NotStartedError('pct is broken')),
+      works('lxc-attach'),
+      works('docker'),
+    ]);
+    expect(outcome).to.have.property('method', 'lxc-attach');
+    expect(started).to.deep.equal(['pct', 'lxc-attach']);
+    expect(attempts).to.deep.equal([
+      { method: 'pct', outcome: 'failed-before-start', reason: 'pct is broken' },
+      { method: 'lxc-attach', outcome: 'used' },
+    ]);
+  });
+
+  it('skips what is absent or cannot serve the request, with the reason, and starts nothing of it', async () => {
+    const { attempts, outcome } = await attempt([
+      { name: 'proxmox-api', absent: 'no Proxmox API configured' },
+      method('pct', () => Promise.resolve(sessionOf('pct')), { ok: false, reason: 'no user' }),
+      works('lxc-attach'),
+    ]);
+    expect(outcome).to.have.property('method', 'lxc-attach');
+    expect(started).to.deep.equal(['lxc-attach']);
+    expect(attempts).to.deep.equal([
+      { method: 'proxmox-api', outcome: 'skipped', reason: 'no Proxmox API configured' },
+      { method: 'pct', outcome: 'skipped', reason: 'no user' },
+      { method: 'lxc-attach', outcome: 'used' },
+    ]);
+  });
+
+  it('stops at any other error: the command may have started', async () => {
+    for (const error of [
+      new LxcriError('CommandNotFound', 'no such command'),
+      new LxcriError('ConnectionLost', 'closed'),
+      new TypeError('a defect of ours'),
+      new Error('socket hang up'),
+    ]) {
+      started = [];
+      const { attempts, outcome } = await attempt([fails('pct', error), works('lxc-attach')]);
+      expect(outcome).to.equal(error);
+      expect(started, String(error)).to.deep.equal(['pct']);
+      expect(attempts).to.deep.equal([{ method: 'pct', outcome: 'failed-before-start', reason: error.message }]);
+    }
+  });
+
+  it('starts nothing further once it was aborted', async () => {
+    const controller = new AbortController();
+    const aborted = method('pct', () => {
+      controller.abort();
+      return Promise.reject(new NotStartedError('canceled'));
+    });
+    const { outcome } = await attempt([aborted, works('lxc-attach')], controller.signal);
+    expect(outcome).to.be.an.instanceOf(NotStartedError);
+    expect(started).to.deep.equal(['pct']);
+  });
+
+  it('names every method and its reason when none is left', async () => {
+    const { outcome } = await attempt([
+      { name: 'proxmox-api', absent: 'not configured' },
+      fails('pct', new NotStartedError('no shell')),
+      method('lxc-attach', () => Promise.resolve(sessionOf('lxc-attach')), { ok: false, reason: 'not installed' }),
+    ]);
+    expect(outcome).to.be.an.instanceOf(LxcriError).with.property('code', 'NoMethodAvailable');
+    expect((outcome as LxcriError).message).to.include('101').and.to.include(
+      'proxmox-api: not configured; pct: no shell; lxc-attach: not installed',
+    );
+  });
+});
+
+describe('the order of the chain', () => {
+  it('is the default, or the one that was chosen', () => {
+    expect(chainOf().map(({ name }) => name)).to.deep.equal(['proxmox-api', 'pct', 'lxc-attach']);
+    expect(chainOf(['lxc-attach', 'pct']).map(({ name }) => name)).to.deep.equal(['lxc-attach', 'pct']);
+  });
+
+  it('has an entry for every method there is a name for, with a reason where it is absent', () => {
+    for (const entry of chainOf(METHOD_NAMES)) {
+      if ('absent' in entry) expect(entry.absent, entry.name).to.match(/^\w.+/);
+      else expect(entry.start, entry.name).to.be.a('function');
+    }
+    expect(chainOf(['proxmox-api'])).to.deep.equal([{ name: 'proxmox-api', absent: 'no Proxmox API configured' }]);
+  });
+});

@@ -1,0 +1,149 @@
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+
+import { expect } from 'chai';
+
+import { startModule } from '../cli/module.ts';
+import { newExecutionId } from '../../src/oci/new-result.ts';
+import { allProcesses, environmentValueOf } from '../../src/process/proc.ts';
+import { TAG_VARIABLE } from '../../src/process/tree.ts';
+import { startWatchdog } from '../../src/process/watchdog.ts';
+import { isRunning, processInfo } from '../support/proc.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { openPseudoTerminal } from '../terminal/pseudo-terminal.ts';
+import { newChildren } from './children.ts';
+
+/** The watchdogs of an execution. */
+function watchdogsOf(id: string): number[] {
+  return allProcesses()
+    .map(({ pid }) => pid)
+    .filter((pid) => processInfo(pid)?.args.includes(`proxmox-lxcri-watchdog`) && processInfo(pid)?.args.includes(id));
+}
+
+/**
+ * Starts a helper in a session of its own, whose tagged child has left it and whose untagged child has not, and a
+ * watchdog over both; then waits.
+ */
+function program(id: string): string {
+  return `
+    const { spawn } = await import('node:child_process');
+    const env = { PATH: process.env.PATH, ${TAG_VARIABLE}: '${id}' };
+    const script = 'env -u ${TAG_VARIABLE} sleep 1061 & setsid sleep 1062 & trap "" TERM HUP; wait';
+    const helper = spawn('/bin/sh', ['-c', script], { detached: true, stdio: 'ignore', env });
+    const watchdog = module.startWatchdog('${id}', helper.pid);
+    process.stdin.once('data', () => {
+      watchdog.dismiss();
+      process.stdout.write('dismissed');
+    });
+    process.stdout.write(String(helper.pid));`;
+}
+
+describe('the watchdog', () => {
+  const children = newChildren();
+
+  afterEach(() => children.endAll());
+
+  /** Starts the program, and waits until all of it runs. */
+  async function start() {
+    const id = newExecutionId();
+    const child = startModule('process/watchdog.ts', program(id), { stdio: ['pipe', 'pipe', 'inherit'], env: process.env });
+    if (child.stdout === null) throw new Error('no output');
+    const [helper] = ((await once(child.stdout, 'data')) as [Buffer]).map((chunk) => Number(chunk.toString()));
+    const sleeper = (seconds: string) =>
+      waitFor(
+        () =>
+          allProcesses().find(
+            ({ pid, session }) =>
+              processInfo(pid)?.args === `sleep ${seconds}` &&
+              (session === helper || environmentValueOf(pid, TAG_VARIABLE) === id),
+          )?.pid,
+        { what: `sleep ${seconds}` },
+      );
+    const tree = [helper ?? 0, await sleeper('1061'), await sleeper('1062')];
+    await waitFor(() => watchdogsOf(id).length === 1, { what: 'the watchdog' });
+    const endTree = (): void => tree.forEach((pid) => isRunning(pid) && process.kill(pid, 'SIGKILL'));
+    return { id, child, tree, endTree };
+  }
+
+  it('ends the command’s processes when we are killed: the session, and what carries the tag', async () => {
+    const { id, child, tree, endTree } = await start();
+    const bystander = children.start('sleep', ['1063'], { env: { [TAG_VARIABLE]: newExecutionId() } });
+    try {
+      child.kill('SIGKILL');
+      await waitFor(() => !tree.some((pid) => isRunning(pid)), { what: 'the tree to be gone', timeoutMs: 5000 });
+      await waitFor(() => watchdogsOf(id).length === 0, { what: 'the watchdog to be gone', timeoutMs: 5000 });
+      expect(isRunning(bystander.pid)).to.equal(true);
+    } finally {
+      endTree();
+    }
+  });
+
+  it('leaves everything alone once it was dismissed', async () => {
+    const { id, child, tree, endTree } = await start();
+    try {
+      child.stdin?.write('x');
+      if (child.stdout !== null) await once(child.stdout, 'data');
+      await waitFor(() => watchdogsOf(id).length === 0, { what: 'the watchdog to be gone', timeoutMs: 5000 });
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      expect(tree.map((pid) => isRunning(pid))).to.deep.equal([true, true, true]);
+    } finally {
+      child.kill('SIGKILL');
+      endTree();
+    }
+  });
+
+  it('survives the signals that end us', async () => {
+    const { id, child, tree, endTree } = await start();
+    try {
+      const [watchdog = 0] = watchdogsOf(id);
+      for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const) process.kill(watchdog, signal);
+      child.kill('SIGKILL');
+      await waitFor(() => !tree.some((pid) => isRunning(pid)), { what: 'the tree to be gone', timeoutMs: 5000 });
+    } finally {
+      endTree();
+    }
+  });
+
+  it('does not keep us from ending, nor lives on in its own right', async () => {
+    const id = newExecutionId();
+    const child = startModule('process/watchdog.ts', `module.startWatchdog('${id}', undefined);`);
+    const [code] = (await once(child, 'exit')) as [number];
+    expect(code).to.equal(0);
+    await waitFor(() => watchdogsOf(id).length === 0, { what: 'the watchdog to be gone', timeoutMs: 5000 });
+  });
+
+  it('holds nothing of ours open but what it watches', async () => {
+    const id = newExecutionId();
+    const watchdog = startWatchdog(id, undefined);
+    try {
+      const [pid = 0] = await waitFor(() => watchdogsOf(id).length === 1 && watchdogsOf(id), { what: 'the watchdog' });
+      const { stdout } = spawnSync('ls', ['-l', `/proc/${pid}/fd`], { encoding: 'utf8' });
+      const targets = [...stdout.matchAll(/ (\d+) -> (\S+)/g)].map(([, fd, target]) => `${fd} ${target}`);
+      expect(targets[0]).to.match(/^0 (socket|pipe):/);
+      expect(targets.slice(1)).to.deep.equal(['1 /dev/null', '2 /dev/null']);
+    } finally {
+      watchdog.dismiss();
+    }
+    await waitFor(() => watchdogsOf(id).length === 0, { what: 'the watchdog to be gone', timeoutMs: 5000 });
+  });
+
+  it('gives the terminal back as it was', async () => {
+    const terminal = await openPseudoTerminal();
+    const stty = (...words: string[]): string =>
+      spawnSync('stty', words, { stdio: [terminal.fd, 'pipe', 'inherit'], encoding: 'utf8' }).stdout.trim();
+    try {
+      const settings = stty('-g');
+      const saved = JSON.stringify({ device: terminal.device, settings });
+      const code = `module.startWatchdog('${newExecutionId()}', undefined, ${saved}); process.stdout.write('x'); setInterval(() => {}, 1000);`;
+      const child = startModule('process/watchdog.ts', code);
+      if (child.stdout !== null) await once(child.stdout, 'data');
+      stty('raw', '-echo');
+      expect(stty('-g')).not.to.equal(settings);
+      child.kill('SIGKILL');
+      await waitFor(() => stty('-g') === settings, { what: 'the terminal to be as before', timeoutMs: 5000 });
+    } finally {
+      terminal.close();
+    }
+  });
+});

@@ -1,0 +1,92 @@
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+
+import { expect } from 'chai';
+
+import { NodeConfig } from '../../../src/proxmox/node/config.ts';
+import { createPveTree } from '../../support/pve/tree.ts';
+import type { PveTree } from '../../support/pve/tree.ts';
+import { scratchDirectory } from '../../support/scratch.ts';
+
+describe('the configuration of a Proxmox node', () => {
+  let tree: PveTree;
+  let config: NodeConfig;
+
+  before(() => {
+    tree = createPveTree({
+      node: 'pve1',
+      containers: [
+        { vmid: 101, hostname: 'web' },
+        { vmid: 102, hostname: 'db.example', lock: 'migrate', unprivileged: true },
+        { vmid: 202, hostname: 'away', node: 'pve2' },
+      ],
+      qemu: [{ vmid: 300, node: 'pve2' }],
+    });
+    config = new NodeConfig(tree.dir);
+  });
+
+  it('tells this node', () => {
+    expect([config.present, config.node]).to.deep.equal([true, 'pve1']);
+  });
+
+  it('tells the present of a container, not its snapshots, pending changes or description', () => {
+    expect(config.container('101')).to.deep.equal({ vmid: '101', hostname: 'web', lock: undefined });
+    expect(config.container('102')).to.deep.equal({ vmid: '102', hostname: 'db.example', lock: 'migrate' });
+  });
+
+  it('holds the containers of this node only', () => {
+    expect(config.container('202')).to.equal(undefined);
+    expect(config.container('300')).to.equal(undefined);
+    expect(config.containers().map(({ vmid, hostname }) => `${vmid} ${hostname}`)).to.have.members(['101 web', '102 db.example']);
+  });
+
+  it('knows every guest of the cluster, with its node and kind', () => {
+    expect(config.guest('101')).to.deep.equal({ vmid: '101', node: 'pve1', type: 'lxc' });
+    expect(config.guest('202')).to.deep.equal({ vmid: '202', node: 'pve2', type: 'lxc' });
+    expect(config.guest('300')).to.deep.equal({ vmid: '300', node: 'pve2', type: 'qemu' });
+    for (const vmid of ['999', '', 'toString', '__proto__']) expect(config.guest(vmid), vmid).to.equal(undefined);
+  });
+
+  it('follows changes', () => {
+    tree.putContainer({ vmid: 103, hostname: 'new', lock: 'create' });
+    expect(config.container('103')?.lock).to.equal('create');
+    tree.putContainer({ vmid: 103, hostname: 'new' });
+    expect(config.container('103')?.lock).to.equal(undefined);
+    expect(config.guest('103')?.node).to.equal('pve1');
+  });
+
+  it('is not there on a host without Proxmox', () => {
+    const none = new NodeConfig(scratchDirectory());
+    expect([none.present, none.node, none.containers(), none.container('101'), none.guest('101')]).to.deep.equal([
+      false,
+      undefined,
+      [],
+      undefined,
+      undefined,
+    ]);
+  });
+
+  it('is read as far as it goes where files are strange', () => {
+    const dir = scratchDirectory();
+    mkdirSync(`${dir}/nodes/pve1/lxc`, { recursive: true });
+    symlinkSync('nodes/pve1/lxc', `${dir}/lxc`);
+    const put = (name: string, text: string): void => writeFileSync(`${dir}/lxc/${name}`, text);
+    put('101.conf', '');
+    put('102.conf', 'hostname:\tweb \nlock:\n');
+    put('103.conf', '[snapshot]\nhostname: old\nlock: backup\n');
+    put('104.conf', 'xhostname: no\n hostname: no\nhostname: a b\n');
+    put('99.conf', 'hostname: low\n');
+    put('0105.conf', 'hostname: zero\n');
+    put('106.conf.tmp.1', 'hostname: temporary\n');
+    const strange = new NodeConfig(dir);
+    expect(strange.containers()).to.have.deep.members([
+      { vmid: '101', hostname: undefined, lock: undefined },
+      { vmid: '102', hostname: 'web', lock: undefined },
+      { vmid: '103', hostname: undefined, lock: undefined },
+      { vmid: '104', hostname: undefined, lock: undefined },
+    ]);
+    for (const text of ['', '{', 'null', '{"ids":null}', '{"ids":{"101":null}}', '{"ids":{"101":{"node":"x","type":"other"}}}', '{"ids":{"101":{"type":"lxc"}}}']) {
+      writeFileSync(`${dir}/.vmlist`, text);
+      expect(strange.guest('101'), text).to.equal(undefined);
+    }
+  });
+});
