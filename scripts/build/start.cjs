@@ -7,6 +7,7 @@ const vm = require('vm');
 const { createRequire } = require('module');
 
 const OLDEST = [22, 19];
+const CALLER = 'PROXMOX_LXCRI_CALLER_';
 
 /** V8 accepts only its own cache; the machine's kind is in the name because V8 does not check it. */
 function cacheFile(bundle) {
@@ -44,10 +45,15 @@ function start() {
     console.error(`proxmox-lxcri: needs Node.js ${OLDEST.join('.')} or later, found ${found}`);
     process.exit(125);
   }
-  // The launcher hides the caller's options from this Node.
-  if (process.env.PROXMOX_LXCRI_NODE_OPTIONS !== undefined) {
-    process.env.NODE_OPTIONS = process.env.PROXMOX_LXCRI_NODE_OPTIONS;
-    delete process.env.PROXMOX_LXCRI_NODE_OPTIONS;
+  // The launcher hides from this Node what is not meant for it: variables, and words that look like its options.
+  const { env } = process;
+  for (const name of Object.keys(env).filter((key) => key.startsWith(CALLER))) {
+    env[name.slice(CALLER.length)] = env[name];
+    delete env[name];
+  }
+  if (env.PROXMOX_LXCRI_HIDDEN_WORDS !== undefined) {
+    delete env.PROXMOX_LXCRI_HIDDEN_WORDS;
+    for (let at = 2; at < process.argv.length; at++) process.argv[at] = process.argv[at].slice(1);
   }
   // All our bundles, and nothing else that is ever loaded, end in .cjs and lie in this folder.
   const loadOther = require.extensions['.js'];

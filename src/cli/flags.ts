@@ -46,7 +46,7 @@ export const EXEC_FLAGS = [
     value: 'DURATION',
     summary: 'from the first request to end until everything is killed (default 10s)',
   },
-  { name: 'method', value: 'A[,B]', summary: 'the method to use, or several in order' },
+  { name: 'method', value: 'A[,B]', summary: 'the method to use, or several in order: pct, lxc-attach' },
   { name: 'node', value: 'NODE', summary: 'the Proxmox node of the container' },
   { name: 'json', summary: 'print the structured result on standard output, and nothing else' },
   { name: 'max-output', value: 'SIZE', summary: 'capture limit for each stream with --json (default 8MiB)' },

@@ -4,16 +4,21 @@ import type { Writable } from 'node:stream';
 const PIECE = 65_536;
 
 /**
- * Writes an object as one line of JSON, with backpressure, and resolves when all of it is handed over.
- * It never rejects: a reader that has gone wants nothing more.
+ * Writes an object as one line of JSON, with backpressure.
+ *
+ * @returns why not all of it could be handed over, or `undefined`.
  */
-export async function writeJson(target: Writable, document: object): Promise<void> {
-  let failed = false;
-  target.on('error', () => (failed = true));
+export async function writeJson(target: Writable, document: object): Promise<Error | undefined> {
+  let failure: Error | undefined;
+  target.on('error', (error) => (failure ??= error));
   for (const piece of jsonPieces(document)) {
-    if (failed) return;
-    await new Promise<void>((resolve) => target.write(piece, () => resolve()));
+    // oxlint-disable-next-line no-await-in-loop -- the next piece waits for this one
+    failure ??= await new Promise<Error | undefined>((resolve) =>
+      target.write(piece, (error) => resolve(error ?? undefined)),
+    );
+    if (failure !== undefined) break;
   }
+  return failure;
 }
 
 /** The JSON text of an object, in pieces of bounded length. */

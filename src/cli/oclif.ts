@@ -5,6 +5,7 @@ import { Errors, run } from '@oclif/core';
 import Exec from '../commands/exec.ts';
 import { EXIT } from '../model/exit-codes.ts';
 import { say } from './messages.ts';
+import { nearest } from './suggest.ts';
 
 /** The verbs, for oclif's explicit command discovery. */
 export const COMMANDS = { exec: Exec };
@@ -16,9 +17,18 @@ export const COMMANDS = { exec: Exec };
  * @returns the exit code; a usage error is 125, because 2 is a command's own.
  */
 export async function runOclif(argv: readonly string[]): Promise<number> {
+  const words = argv[0] === 'help' ? [...argv.slice(1), '--help'] : [...argv];
+  const [verb] = words;
+  if (verb !== undefined && !verb.startsWith('-') && !Object.hasOwn(COMMANDS, verb)) {
+    const meant = nearest(verb, Object.keys(COMMANDS));
+    say(
+      `UsageError: there is no command ${JSON.stringify(verb)}; ${meant === undefined ? 'see: proxmox-lxcri --help' : `did you mean ${meant}?`}`,
+    );
+    return EXIT.notStarted;
+  }
   try {
     // The package's root is above the script that was started, both in dist/ and in src/.
-    await run([...argv], { root: join(dirname(process.argv[1] ?? ''), '..') });
+    await run(words, { root: join(dirname(process.argv[1] ?? ''), '..') });
     return 0;
   } catch (error) {
     if (error instanceof Errors.ExitError) return error.oclif.exit ?? 0;

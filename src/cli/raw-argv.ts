@@ -20,5 +20,9 @@ export function exactWords(decoded: readonly string[]): Word[] {
     words.push(line.subarray(start, end));
     start = end + 1;
   }
-  return words.slice(words.length - decoded.length).map((word) => (isUtf8(word) ? word.toString('utf8') : word));
+  return words.slice(words.length - decoded.length).map((word, index) => {
+    // The launcher may have put a character before each word (see bin/), which `decoded` no longer has.
+    const exact = word.toString('utf8') === decoded[index] ? word : word.subarray(1);
+    return isUtf8(exact) ? exact.toString('utf8') : exact;
+  });
 }

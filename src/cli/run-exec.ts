@@ -3,6 +3,8 @@ import type { Readable, Writable } from 'node:stream';
 import { isatty } from 'node:tty';
 
 import { LxcriError, isLxcriError } from '../model/errors.ts';
+import { AVAILABLE_METHODS } from '../methods/registry.ts';
+import { EXIT } from '../model/exit-codes.ts';
 import { METHOD_NAMES } from '../model/request.ts';
 import type { MethodName, TerminalSpec, Word } from '../model/request.ts';
 import type { ExecResult } from '../model/result.ts';
@@ -10,6 +12,7 @@ import { startExecution } from '../oci/execution.ts';
 import type { ExecOptions, Input, Output } from '../oci/execution.ts';
 import { hostInventory } from '../oci/locate.ts';
 import { failedResult } from '../oci/new-result.ts';
+import { closeInheritedDescriptors } from '../process/descriptors.ts';
 import { readProcess } from '../process/proc.ts';
 import { isInteractive } from '../terminal/interactive.ts';
 import type { ExecFlagName } from './flags.ts';
@@ -46,10 +49,20 @@ export async function runExec(words: readonly Word[], showHelp: () => Promise<nu
   } catch (thrown) {
     const error = thrown instanceof UnknownFlagError ? await suggestFlag(thrown) : thrown;
     if (!isLxcriError(error)) throw error;
-    if (json) await writeJson(process.stdout, failedResult(error, command));
-    else sayError(error.toInfo());
+    if (json) return await printResult(failedResult(error, command));
+    sayError(error.toInfo());
     return error.exitCode;
   }
+}
+
+/** Prints a result as JSON; one that cannot be printed is never a success. */
+async function printResult(result: ExecResult): Promise<number> {
+  const failure = await writeJson(process.stdout, result);
+  if (failure === undefined) return result.exitCode;
+  say(
+    `ConnectionLost: the result could not be written (${failure.message}); the command's exit code is ${result.exitCode}`,
+  );
+  return result.exitCode === 0 ? EXIT.connectionLost : result.exitCode;
 }
 
 /** Loaded for a mistyped flag only. */
@@ -126,6 +139,8 @@ function understand({ container, command, flags }: ExecWords): ExecCall {
 }
 
 async function run({ container, command, options, json, quiet, verbose }: ExecCall): Promise<number> {
+  // Not earlier: the flags may name files such as /dev/fd/63.
+  closeInheritedDescriptors();
   const execution = startExecution(hostInventory(process.env), container, command, options);
   const stopForwarding = forwardSignals(execution);
   const result = await execution.result;
@@ -133,9 +148,9 @@ async function run({ container, command, options, json, quiet, verbose }: ExecCa
   restoreInput();
   if (options.terminal !== undefined && endedAbnormally(result) && isatty(1)) process.stdout.write(TERMINAL_RESET);
   if (verbose) explain(result);
-  if (json) await writeJson(process.stdout, result);
-  else if (result.error !== null) sayError(result.error);
-  if (quiet && !json && result.error === null)
+  if (json) return printResult(result);
+  if (result.error !== null) sayError(result.error);
+  if (quiet && result.error === null)
     say(`${container}: exit code ${result.exitCode} (${formatDuration(result.durationMs)})`);
   return result.exitCode;
 }
@@ -214,7 +229,7 @@ function parseMethods(text: string): MethodName[] {
       throw new LxcriError(
         'UsageError',
         `--method: there is no method ${JSON.stringify(name)}`,
-        `use one or more of: ${METHOD_NAMES.join(', ')}`,
+        `use one or more of: ${AVAILABLE_METHODS.join(', ')}`,
       );
     return method;
   });

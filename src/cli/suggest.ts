@@ -10,10 +10,18 @@ export function withSuggestion(error: UnknownFlagError): LxcriError {
   const { typed } = error;
   const specs: readonly FlagSpec[] = EXEC_FLAGS;
   const names = specs.flatMap((spec) => [spec.name, ...(spec.aliases ?? [])]);
-  const ranked = names
-    .map((name) => ({ name, edits: distance(typed, name) }))
+  const best = nearest(typed, names);
+  return best === undefined ? error : new LxcriError(error.code, error.message, `did you mean --${best}?`);
+}
+
+/** The word that was probably meant: the one it begins, or the one that few changes lead to. */
+export function nearest(typed: string, words: readonly string[]): string | undefined {
+  if (typed.length < 2) return undefined;
+  const begun = words.find((word) => word.startsWith(typed));
+  if (begun !== undefined) return begun;
+  const ranked = words
+    .map((word) => ({ word, edits: distance(typed, word) }))
     .toSorted((one, other) => one.edits - other.edits);
   const [best] = ranked;
-  const similar = typed.length > 1 && best !== undefined && best.edits <= Math.max(1, Math.floor(best.name.length / 3));
-  return similar ? new LxcriError(error.code, error.message, `did you mean --${best.name}?`) : error;
+  return best !== undefined && best.edits <= Math.max(1, Math.ceil(best.word.length / 3)) ? best.word : undefined;
 }

@@ -9,6 +9,7 @@ import type { Attacher } from './attach/launch.ts';
 import { lookUpUser } from './attach/look-up-user.ts';
 import { startDirectly, startWithShell } from './attach/start.ts';
 import { switchTo } from './attach/user-lookup.ts';
+import type { ResolvedUser } from './attach/user-lookup.ts';
 import { NotStartedError } from './method.ts';
 import type { Availability, Method } from './method.ts';
 
@@ -24,16 +25,27 @@ export const lxcAttach: Method = {
 
   async start(container: Container, request: ExecRequest, abort: AbortSignal): Promise<Session> {
     const attacher = attacherFor(container, request);
+    let user: ResolvedUser | undefined;
     try {
-      const user = await lookUpUser(attacher, request, abort);
+      user = await lookUpUser(attacher, request, abort);
       const { attachOptions, prefix } = user === undefined ? { attachOptions: [], prefix: [] } : switchTo(user);
       return await startWithShell({ attacher, extraOptions: attachOptions, prefix, user }, request, abort);
     } catch (error) {
       if (!(error instanceof NoShellError)) throw error;
+      // The lookup ran in that shell: it is the user who cannot run it, or cannot be changed to.
+      if (user !== undefined) throw cannotBecome(user);
       return startDirectly(attacher, idsWithoutLookup(request), environmentWithoutShell(request), request);
     }
   },
 };
+
+function cannotBecome({ name, uid, gid }: ResolvedUser): LxcriError {
+  return new LxcriError(
+    'UserNotFound',
+    `nothing can be run in the container as user ${JSON.stringify(name)} (${uid}:${gid})`,
+    'check that the user may execute /bin/sh there, and that its ids are mapped',
+  );
+}
 
 function attacherFor(container: Container, request: ExecRequest): Attacher {
   const file = findExecutable('lxc-attach');

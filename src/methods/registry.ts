@@ -9,3 +9,6 @@ const METHODS: Partial<Record<MethodName, Method>> = { pct, 'lxc-attach': lxcAtt
 export function methodByName(name: MethodName): Method | undefined {
   return METHODS[name];
 }
+
+/** The methods that this version has. */
+export const AVAILABLE_METHODS: readonly string[] = Object.keys(METHODS);

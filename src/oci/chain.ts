@@ -64,6 +64,6 @@ export async function startByChain(
   throw new LxcriError(
     'NoMethodAvailable',
     `no method can run this in container ${container.id} (${reasons})`,
-    'see what each method can do: proxmox-lxcri exec --help',
+    'leave out what they cannot do, or choose others with --method',
   );
 }

@@ -32,6 +32,7 @@ export function hostInventory(env: NodeJS.ProcessEnv): HostInventory {
 export function locate(reference: Reference, inventory: HostInventory, node?: string): Container {
   const { scheme, id } = reference;
   const wantedNode = reference.node ?? node;
+  if ((scheme === 'pve' || wantedNode !== undefined) && !inventory.pve.present) throw notProxmox();
   switch (scheme) {
     case undefined: {
       const found = [
@@ -43,13 +44,6 @@ export function locate(reference: Reference, inventory: HostInventory, node?: st
     case 'lxc':
       return onlyOne(onLxc(id, within(inventory, reference.lxcpath)), id) ?? notFound(reference, inventory, wantedNode);
     case 'pve':
-      if (!inventory.pve.present) {
-        throw new LxcriError(
-          'PlatformUnreachable',
-          'this host is not a Proxmox VE node, or its configuration is not mounted',
-          'run this on the node, or start pve-cluster there',
-        );
-      }
       return onlyOne(onProxmox(id, inventory, wantedNode), id) ?? notFound(reference, inventory, wantedNode);
     default:
       throw new LxcriError(
@@ -58,6 +52,14 @@ export function locate(reference: Reference, inventory: HostInventory, node?: st
         'it serves pve: and lxc: containers of this host',
       );
   }
+}
+
+function notProxmox(): LxcriError {
+  return new LxcriError(
+    'PlatformUnreachable',
+    'this host is not a Proxmox VE node, or its configuration is not mounted',
+    'leave out pve: and --node; else run this on the node, or start pve-cluster there',
+  );
 }
 
 /** An inventory with only one directory of containers, if one was named. */

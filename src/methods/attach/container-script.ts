@@ -106,7 +106,8 @@ exec "$@" 3>&-
 
 /**
  * Looks up a user and a group where they are known: inside the container. Prints `key=value` lines on descriptor 3:
- * uid, gid, name, home, shell, groups, and the tool here that can set supplementary groups.
+ * uid, gid, name, home, shell, groups, and the tool here that can set supplementary groups; or `missing=` or `unmapped=`
+ * with `user` or `group`.
  *
  * $1 user name or uid, $2 group name or gid or ""
  */
@@ -155,6 +156,15 @@ if [ -n "$2" ]; then
   else plx_say missing=group; exit 125
   fi
 fi
+plx_mapped() {
+  [ -r "/proc/self/$1" ] || return 0
+  while read -r plx_a plx_b plx_c; do
+    if [ "$2" -ge "$plx_a" ] && [ "$2" -lt $((plx_a + plx_c)) ]; then return 0; fi
+  done <"/proc/self/$1"
+  return 1
+}
+if ! plx_mapped uid_map "$plx_uid"; then plx_say unmapped=user; exit 125; fi
+if ! plx_mapped gid_map "$plx_gid"; then plx_say unmapped=group; exit 125; fi
 plx_tool=none
 if plx_has setpriv && setpriv --help 2>&1 </dev/null | grep -q -e '--groups'; then plx_tool=setpriv
 elif plx_has chroot && chroot --help 2>&1 </dev/null | grep -q -e '--userspec'; then plx_tool=chroot

@@ -2,6 +2,9 @@ import { LxcriError } from '../../model/errors.ts';
 import type { ExecRequest, Word } from '../../model/request.ts';
 import { NotStartedError } from '../method.ts';
 
+/** What lxc-attach exits with when it fails itself. */
+const HELPER_FAILED = 1;
+
 /** Thrown when the container has no /bin/sh that our scripts can run in. */
 export class NoShellError extends Error {}
 
@@ -63,13 +66,21 @@ function commandNotExecutable(word: string): LxcriError {
 /**
  * Reads LXC's log (format and texts measured on 5.0.2): the command could not be executed, or the container not entered.
  */
-export function attachFailure(log: string, request: ExecRequest): LxcriError | undefined {
+export function attachFailure(log: string, exitCode: number, request: ExecRequest): LxcriError | undefined {
   const word = JSON.stringify(textOf(request.command[0] ?? ''));
   if (/ - No such file or directory - Failed to exec "/.test(log)) return commandNotFound(word);
   if (/ - Failed to exec "/.test(log)) return commandNotExecutable(word);
   if (/Failed to get (init pid|attach context)/.test(log))
     return new LxcriError('ContainerNotRunning', 'the container stopped before the command started');
-  return undefined;
+  const [, complaint] = / ERROR .* - (.+)$/m.exec(log) ?? [];
+  if (complaint === undefined || exitCode !== HELPER_FAILED) return undefined;
+  return new LxcriError(
+    request.user === undefined ? 'NoMethodAvailable' : 'UserNotFound',
+    `lxc-attach could not start the command: ${complaint}`,
+    request.user === undefined
+      ? 'see its log with lxc-attach -l DEBUG'
+      : "check that the user's ids are mapped in the container",
+  );
 }
 
 function textOf(word: Word): string {

@@ -77,7 +77,7 @@ export async function startDirectly(
   try {
     const launched = await launch({ attacher, words, environment, request, channel: false, holdStderr: true });
     const judgeExit = (exitCode: number): SessionExit => {
-      const failure = attachFailure(log.read(), request);
+      const failure = attachFailure(log.read(), exitCode, request);
       log.close();
       return failure === undefined
         ? { kind: 'exited', exitCode, signal: null }

@@ -28,6 +28,15 @@ export function parseLookup(lines: readonly string[], spec: UserSpec): ResolvedU
   const missing = fields.get('missing');
   if (missing === 'group') throw notFound(`no group ${JSON.stringify(spec.group ?? '')} in the container`);
   if (missing !== undefined) throw notFound(`no user ${JSON.stringify(spec.user)} in the container`);
+  const unmapped = fields.get('unmapped');
+  if (unmapped !== undefined) {
+    const { user, group } = spec;
+    throw new LxcriError(
+      'UserNotFound',
+      `the number of ${unmapped === 'group' ? 'group' : 'user'} ${JSON.stringify(unmapped === 'group' ? (group ?? user) : user)} is outside the ids of the container`,
+      'an unprivileged container has the numbers 0 to 65535 unless its configuration maps more',
+    );
+  }
   const uid = parseId(fields.get('uid'));
   const gid = parseId(fields.get('gid'));
   const groups = (fields.get('groups') ?? '').split(' ').filter(Boolean).map(parseId);
