@@ -62,6 +62,8 @@ function fail(reason: string): number {
   return 1;
 }
 
+// Whoever reads us may leave (`| head`): that is no reason to leave the containers behind.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {

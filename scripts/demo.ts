@@ -80,6 +80,8 @@ function note(...lines: string[]): void {
   for (const line of lines) console.error(line);
 }
 
+// Whoever reads us may leave (`| head`): that is no reason to leave the container behind.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {

@@ -4,7 +4,7 @@ import { isatty } from 'node:tty';
 
 import { LxcriError, isLxcriError } from '../model/errors.ts';
 import { AVAILABLE_METHODS } from '../methods/registry.ts';
-import { EXIT } from '../model/exit-codes.ts';
+import { EXIT, exitCodeOfSignal } from '../model/exit-codes.ts';
 import { METHOD_NAMES } from '../model/request.ts';
 import type { MethodName, TerminalSpec, Word } from '../model/request.ts';
 import type { ExecResult } from '../model/result.ts';
@@ -59,6 +59,9 @@ export async function runExec(words: readonly Word[], showHelp: () => Promise<nu
 async function printResult(result: ExecResult): Promise<number> {
   const failure = await writeJson(process.stdout, result);
   if (failure === undefined) return result.exitCode;
+  // A reader that has seen enough is told nothing, as any program does that gets SIGPIPE.
+  if ((failure as NodeJS.ErrnoException).code === 'EPIPE')
+    return result.exitCode === 0 ? exitCodeOfSignal('SIGPIPE') : result.exitCode;
   say(
     `ConnectionLost: the result could not be written (${failure.message}); the command's exit code is ${result.exitCode}`,
   );

@@ -32,6 +32,7 @@ export interface MonitorAnswer {
  *
  * @returns `undefined` when nobody listens here (stopped, or another network namespace) or the answer is not understood:
  *   then `lxc-info` must decide.
+ * @throws Error when this host cannot ask: too many open files, no memory.
  */
 export async function askMonitor(lxcpath: string, name: string): Promise<MonitorAnswer | undefined> {
   const socketName = `${lxcpath}/${name}/command`;
@@ -45,9 +46,12 @@ export async function askMonitor(lxcpath: string, name: string): Promise<Monitor
   return named === undefined ? undefined : { state: named, initPid };
 }
 
+/** Errors that say nothing about the container. */
+const OUR_FAULT = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS']);
+
 /** One request without data; the value comes back in the answer's pointer field (`ENCODE_INTO_PTR_LEN`). */
 function ask(socketName: string, command: number): Promise<number | undefined> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const socket = connect({ path: `\0${socketName}` });
     const finish = (value: number | undefined): void => {
       socket.destroy();
@@ -55,7 +59,9 @@ function ask(socketName: string, command: number): Promise<number | undefined> {
     };
     let answer = Buffer.alloc(0);
     socket.setTimeout(ANSWER_TIMEOUT_MS, () => finish(undefined));
-    socket.on('error', () => finish(undefined));
+    socket.on('error', (error: NodeJS.ErrnoException) =>
+      OUR_FAULT.has(error.code ?? '') ? reject(error) : finish(undefined),
+    );
     socket.on('close', () => finish(undefined));
     socket.on('connect', () => {
       const request = Buffer.alloc(MESSAGE_BYTES);

@@ -50,9 +50,10 @@ function cannotBecome({ name, uid, gid }: ResolvedUser): LxcriError {
 function attacherFor(container: Container, request: ExecRequest): Attacher {
   const file = findExecutable('lxc-attach');
   if (file === undefined || container.lxc === undefined) throw new NotStartedError('lxc-attach is not available');
-  const { name, lxcpath } = container.lxc;
+  const { name, lxcpath, initPid } = container.lxc;
   return {
     file,
+    initPid,
     // --quiet: what lxc-attach has to say would mix with the command's standard error.
     args: (variables, extraOptions) => [
       '-n',

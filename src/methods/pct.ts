@@ -34,7 +34,11 @@ export const pct: Method = {
     const file = findExecutable('pct');
     if (file === undefined) throw new NotStartedError('pct is not installed');
     // keep-env still defaults to 1; "--" ends its options, which it would else look for among the command's words.
-    const attacher: Attacher = { file, args: () => ['exec', container.id, '--keep-env', '0', '--'] };
+    const attacher: Attacher = {
+      file,
+      initPid: container.lxc?.initPid,
+      args: () => ['exec', container.id, '--keep-env', '0', '--'],
+    };
     try {
       return await startWithShell({ attacher, extraOptions: [], prefix: [], user: undefined }, request, abort);
     } catch (error) {

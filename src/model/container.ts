@@ -19,6 +19,8 @@ export interface Container {
 export interface LxcHandle {
   readonly name: string;
   readonly lxcpath: string;
+  /** Its init process by this host's numbering, once it is known to run. */
+  readonly initPid?: number | undefined;
 }
 
 /** What a result says of the container. */

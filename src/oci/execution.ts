@@ -139,8 +139,7 @@ class RunningExecution implements Execution {
     try {
       const container = locate(parseReference(target), inventory, this.#options.node);
       this.#container = container;
-      await validateRunning(container);
-      const started = await this.#start(container);
+      const started = await this.#start(await validateRunning(container));
       this.#method = started.method;
       this.#session = started.session;
       return this.#finish(await this.#supervise(started.session));
@@ -239,7 +238,7 @@ class RunningExecution implements Execution {
     if (this.#timedOut) {
       const error = new LxcriError(
         'ExecutionTimeout',
-        `the command did not end within ${this.#options.timeoutMs} ms and was ended`,
+        `the command did not end within ${this.#options.timeoutMs} ms and was ${this.#treeEnded ? 'ended' : 'killed, but processes of it are left (frozen or in the kernel)'}`,
         'give it more time with --timeout',
       );
       return this.#report({ exitCode: EXIT.timedOut, started: true, error });
@@ -267,8 +266,9 @@ class RunningExecution implements Execution {
     }
     if (this.#canceledBy !== undefined)
       return this.#report({ exitCode: exitCodeOfSignal(this.#canceledBy), started: false, canceled: true });
-    if (!isLxcriError(error)) throw error;
-    return this.#report({ exitCode: error.exitCode, started: false, error });
+    const known = isSystemError(error) ? hostFailure(error) : error;
+    if (!isLxcriError(known)) throw known;
+    return this.#report({ exitCode: known.exitCode, started: false, error: known });
   }
 
   #report(outcome: Outcome): ExecResult {
@@ -306,6 +306,20 @@ interface Outcome {
   canceled?: boolean;
   connectionLost?: boolean;
   error?: LxcriError;
+}
+
+/** An error of this host's kernel: a full disk, too many open files. */
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === 'string';
+}
+
+function hostFailure(error: NodeJS.ErrnoException): LxcriError {
+  return new LxcriError(
+    'PlatformUnreachable',
+    `this host failed: ${error.message}`,
+    'check its disk space in /run and /tmp, and its limits (ulimit -a)',
+    { cause: error },
+  );
 }
 
 function targetOf(output: Output): StdioTarget {

@@ -8,9 +8,10 @@ const BLOCKING_LOCKS = new Set(['backup', 'create', 'destroyed', 'migrate', 'rol
 /**
  * Makes sure that a command can run in the container now: running, not frozen, not locked.
  *
+ * @returns the container, with its init process.
  * @throws LxcriError ContainerLocked, ContainerNotRunning, ContainerFrozen or PlatformUnreachable, before anything is started.
  */
-export async function validateRunning(container: Container): Promise<void> {
+export async function validateRunning(container: Container): Promise<Container> {
   const { lock, lxc, id, platform } = container;
   if (lock !== undefined && BLOCKING_LOCKS.has(lock)) {
     throw new LxcriError(
@@ -19,12 +20,12 @@ export async function validateRunning(container: Container): Promise<void> {
       'wait until that task has ended; if none is running: pct unlock ' + id,
     );
   }
-  if (lxc === undefined) return;
-  const { state } = await lxcState(lxc);
+  if (lxc === undefined) return container;
+  const { state, initPid } = await lxcState(lxc);
   switch (state) {
     case 'RUNNING':
     case 'THAWED':
-      return;
+      return { ...container, lxc: { ...lxc, initPid } };
     case 'FROZEN':
     case 'FREEZING':
       throw new LxcriError(

@@ -25,21 +25,24 @@ export class ProcessTree {
   readonly #helperPid: number;
   readonly #helperStartTime: number;
   readonly #timerSlack: number;
+  readonly #pidNamespace: string | undefined;
   readonly #sessions: Set<number>;
   readonly #seen = new Map<number, number>();
   #commandPid: number | undefined;
-  #pidNamespace: string | undefined;
+  #resisted = false;
 
   /**
    * @param execId the execution's id, the value of {@link TAG_VARIABLE}.
    * @param helperPid the attaching program on the host (`lxc-attach`, or `pct` which becomes it), our child.
    * @param ownSession whether the helper leads a session of its own, which the command then belongs to.
+   * @param initPid the container's init process.
    */
-  constructor(execId: string, helperPid: number, ownSession: boolean) {
+  constructor(execId: string, helperPid: number, ownSession: boolean, initPid: number | undefined) {
     this.#execId = execId;
     this.#helperPid = helperPid;
     this.#helperStartTime = readProcess(helperPid)?.startTime ?? Number.POSITIVE_INFINITY;
     this.#timerSlack = timerSlackFor(execId);
+    this.#pidNamespace = initPid === undefined ? undefined : pidNamespaceOf(initPid);
     this.#sessions = new Set(ownSession ? [helperPid] : []);
   }
 
@@ -49,7 +52,6 @@ export class ProcessTree {
       const children = childrenOf(this.#helperPid);
       // While it attaches, the program also has a passing child of its own; a container may share the host's pid namespace.
       this.#commandPid = children.find(isContainerized) ?? (children.length === 1 ? children[0] : undefined);
-      if (this.#commandPid !== undefined) this.#pidNamespace = pidNamespaceOf(this.#commandPid);
       // With a terminal, lxc-attach gives the command a session of its own.
       if (this.#commandPid !== undefined && readProcess(this.#commandPid)?.session === this.#commandPid) {
         this.#sessions.add(this.#commandPid);
@@ -78,12 +80,16 @@ export class ProcessTree {
 
   /** Ends every process of the tree, and looks again until none is left; resolves to whether none is. */
   async kill(): Promise<boolean> {
-    const deadline = Date.now() + KILL_DEADLINE_MS;
+    // What has resisted once is tried once more, and not waited for again.
+    const deadline = Date.now() + (this.#resisted ? 0 : KILL_DEADLINE_MS);
     for (;;) {
       const members = this.members();
       if (members.length === 0) return true;
-      if (Date.now() > deadline) return false;
       for (const { pid } of members) send(pid, 'SIGKILL');
+      if (Date.now() > deadline) {
+        this.#resisted = true;
+        return false;
+      }
       await sleep(KILL_INTERVAL_MS);
     }
   }
@@ -116,15 +122,27 @@ export class ProcessTree {
   #isMarked(info: ProcessInfo): boolean {
     if (this.#seen.get(info.pid) === info.startTime || this.#sessions.has(info.session)) return true;
     const tag = environmentValueOf(info.pid, TAG_VARIABLE);
-    if (tag !== undefined) return tag === this.#execId;
+    if (tag === this.#execId) return true;
+    const ofAnother = tag !== undefined && EXEC_ID.test(tag);
     return (
+      !ofAnother &&
       info.startTime >= this.#helperStartTime &&
       timerSlackOf(info.pid) === this.#timerSlack &&
-      isContainerized(info.pid) &&
-      pidNamespaceOf(info.pid) === this.#pidNamespace
+      this.#isInContainer(info.pid)
     );
   }
+
+  /** In the container's pid namespace, or in one nested in it: then a forebear is in the container's. */
+  #isInContainer(pid: number): boolean {
+    if (this.#pidNamespace === undefined || !isContainerized(pid)) return false;
+    if (pidNamespaceOf(pid) === this.#pidNamespace) return true;
+    const parent = readProcess(pid)?.parent ?? 0;
+    return parent > 1 && this.#isInContainer(parent);
+  }
 }
+
+/** The form of an execution's id. */
+const EXEC_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 function send(pid: number, signal: NodeJS.Signals): void {
   try {

@@ -73,8 +73,10 @@ export function startWatchdog(execId: string, sessionLeader: number | undefined,
   );
   // Without a watchdog everything still works but our own sudden death.
   child.on('error', () => {});
-  child.stdin.on('error', () => {});
   child.unref();
-  (child.stdin as Socket).unref();
-  return { dismiss: () => void child.stdin.end('done\n') };
+  // Absent when too many files are open for it.
+  const stdin = child.stdin as Socket | undefined;
+  stdin?.on('error', () => {});
+  stdin?.unref();
+  return { dismiss: () => void stdin?.end('done\n') };
 }

@@ -7,7 +7,10 @@ const SPECS: readonly FlagSpec[] = EXEC_FLAGS;
 
 describe('the flags of exec', () => {
   it('are those of the contract', () => {
-    const shown = SPECS.map(({ name, char, value }) => `${char === undefined ? '' : `-${char} `}--${name}${value === undefined ? '' : ` ${value}`}`);
+    const shown = SPECS.map(
+      ({ name, char, value }) =>
+        `${char === undefined ? '' : `-${char} `}--${name}${value === undefined ? '' : ` ${value}`}`,
+    );
     expect(shown).to.have.members([
       '-t --tty',
       '-T --no-tty',

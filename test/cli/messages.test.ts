@@ -29,7 +29,13 @@ describe('our messages', () => {
       process.stdout.write('alive');`;
     const closed = await must(['/bin/sh', '-c', '"$@" 2>&-', 'sh', ...nodeWords(code)]);
     expect(closed.stdout).to.equal('alive');
-    const gone = await must(['/bin/bash', '-c', '"$@" 2> >(exec true; ) | cat; exit ${PIPESTATUS[0]}', 'sh', ...nodeWords(code)]);
+    const gone = await must([
+      '/bin/bash',
+      '-c',
+      '"$@" 2> >(exec true; ) | cat; exit ${PIPESTATUS[0]}',
+      'sh',
+      ...nodeWords(code),
+    ]);
     expect(gone.stdout).to.equal('alive');
   });
 

@@ -53,7 +53,9 @@ describe('a caller who is not root', () => {
   });
 
   it('sees bytes that are not UTF-8 as U+FFFD', () => {
-    expect(refusal('exec', 'web', Buffer.from([0x61, 0xff])).hint).to.equal("run: sudo proxmox-lxcri exec web 'a\uFFFD'");
+    expect(refusal('exec', 'web', Buffer.from([0x61, 0xff])).hint).to.equal(
+      "run: sudo proxmox-lxcri exec web 'a\uFFFD'",
+    );
   });
 });
 

@@ -46,12 +46,19 @@ describe('exec at a terminal', () => {
     return opened;
   }
 
-  /** The CLI's process. */
+  /** The one child with this in its command line. */
+  async function childOf(parent: number, words: string): Promise<number> {
+    const { stdout } = await run(['ps', '-o', 'pid=', '--ppid', String(parent)]);
+    const found = stdout
+      .split('\n')
+      .map(Number)
+      .filter((pid) => processInfo(pid)?.args.includes(words) === true);
+    expect(found, `children with "${words}"`).to.have.lengthOf(1);
+    return found[0] ?? expect.fail();
+  }
+
   async function cliPid({ shellPid }: Terminal): Promise<number> {
-    const { stdout } = await run(['ps', '-o', 'pid=', '--ppid', String(shellPid)]);
-    const pid = Number(stdout.trim());
-    expect(processInfo(pid)?.args).to.include('dist/start.cjs exec ');
-    return pid;
+    return childOf(shellPid, 'dist/start.cjs exec ');
   }
 
   async function waitForProcess(marker: string): Promise<void> {
@@ -183,17 +190,32 @@ describe('exec at a terminal', () => {
       await assertNothingNew(container, processes);
     });
 
-    it('when a full-screen program is killed: the screen, the cursor and the keys too', async () => {
-      const target = await startContainer({ kind: 'debian' });
+    it('when lxc-attach is killed, and says that the status is lost', async () => {
+      const processes = await snapshotProcesses(container);
       const terminal = await openTerminal();
       const before = await settings(terminal);
-      await terminal.type('echo before-the-editor');
-      await call(terminal, `-it --timeout 2s ${target.name} vim.tiny /tmp/file`);
-      await terminal.waitForScreen(/^~\s/m);
-      expect(await exitCode(terminal)).to.equal(124);
-      await terminal.waitForScreen(/^before-the-editor$/m);
+      await shellIn(container, '-it', terminal);
+      process.kill(await childOf(await cliPid(terminal), 'lxc-attach -n'), 'SIGKILL');
+      expect(await exitCode(terminal)).to.equal(255);
+      expect(await terminal.screen()).to.include('proxmox-lxcri: ConnectionLost: ');
       await expectSane(terminal, before);
-      await target.destroy();
+      await assertNothingNew(container, processes);
+    });
+
+    it('when a full-screen program is killed: the screen, the cursor, the keys and the mouse too', async () => {
+      const terminal = await openTerminal();
+      const before = await settings(terminal);
+      await terminal.type('echo on-the-first-screen');
+      const fullScreen = String.raw`printf "\033[?1049h\033[?25l\033[?1h\033[?1002h"; exec /bin/sleep 107100001`;
+      await call(terminal, `-it ${container.name} -- sh -c '${fullScreen}'`);
+      await waitForProcess('107100001');
+      const all = ['alternate screen', 'hidden cursor', 'application keys', 'mouse'];
+      await waitFor(async () => (await terminal.modes()).length === all.length, { what: all.join(', ') });
+      for (const { pid } of await processesMatching(container, '107100001')) process.kill(pid, 'SIGKILL');
+      expect(await exitCode(terminal)).to.equal(137);
+      expect(await terminal.modes()).to.deep.equal([]);
+      expect(await terminal.screen()).to.match(/^on-the-first-screen$/m);
+      await expectSane(terminal, before);
     });
   });
 

@@ -100,8 +100,12 @@ describe('an answer from somebody else', () => {
     expect(await both(Buffer.concat([answer(2), Buffer.of(0)])), 'too long').to.equal(undefined);
     expect(await both(answer(99)), 'no state').to.equal(undefined);
     expect(await both(answer(-3)), 'a negative state').to.equal(undefined);
-    expect(await asked((socket, command) => socket.write(answer(command === STATE ? 2 : 1))), 'init 1').to.equal(undefined);
-    expect(await asked((socket, command) => socket.write(answer(command === STATE ? 2 : -5))), 'no pid').to.equal(undefined);
+    expect(await asked((socket, command) => socket.write(answer(command === STATE ? 2 : 1))), 'init 1').to.equal(
+      undefined,
+    );
+    expect(await asked((socket, command) => socket.write(answer(command === STATE ? 2 : -5))), 'no pid').to.equal(
+      undefined,
+    );
   });
 
   it('that breaks off, or never comes, is none', async () => {

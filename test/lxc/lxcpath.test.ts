@@ -24,12 +24,21 @@ describe('the directories of containers', () => {
 
   it('are what LXC’s own configuration says, and the default', () => {
     expect(configured('lxc.lxcpath = /srv/lxc\n')).to.deep.equal(['/srv/lxc', DEFAULT_LXCPATH]);
-    expect(configured('# x\n\tlxc.lxcpath=/srv/lxc/  \nlxc.bdev.lvm.vg = x\n')).to.deep.equal(['/srv/lxc', DEFAULT_LXCPATH]);
+    expect(configured('# x\n\tlxc.lxcpath=/srv/lxc/  \nlxc.bdev.lvm.vg = x\n')).to.deep.equal([
+      '/srv/lxc',
+      DEFAULT_LXCPATH,
+    ]);
     expect(configured(`lxc.lxcpath = ${DEFAULT_LXCPATH}/`)).to.deep.equal([DEFAULT_LXCPATH]);
   });
 
   it('are not what a comment or another key says', () => {
-    for (const text of ['#lxc.lxcpath = /srv/lxc', 'lxc.lxcpath.old = /srv/lxc', 'lxc.lxcpath = relative', 'xlxc.lxcpath = /x', ''])
+    for (const text of [
+      '#lxc.lxcpath = /srv/lxc',
+      'lxc.lxcpath.old = /srv/lxc',
+      'lxc.lxcpath = relative',
+      'xlxc.lxcpath = /x',
+      '',
+    ])
       expect(configured(text), text).to.deep.equal([DEFAULT_LXCPATH]);
   });
 

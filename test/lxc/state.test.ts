@@ -8,6 +8,10 @@ import type { Container } from '../support/lxc.ts';
 import { must } from '../support/run.ts';
 import { scratchDirectory } from '../support/scratch.ts';
 
+async function stateOf({ name, lxcpath }: Container) {
+  return lxcState({ name, lxcpath });
+}
+
 /** The state as a process in another network namespace sees it. */
 async function stateFromElsewhere({ name, lxcpath }: Container): Promise<unknown> {
   const url = new URL('../../src/lxc/state.ts', import.meta.url).href;
@@ -31,18 +35,18 @@ for (const long of [false, true]) {
     after(() => container.destroy());
 
     it('is that it runs, with its init', async () => {
-      expect(await lxcState(container)).to.deep.equal({ state: 'RUNNING', initPid: await container.initPid() });
+      expect(await stateOf(container)).to.deep.equal({ state: 'RUNNING', initPid: await container.initPid() });
     });
 
     it('is that it is frozen', async () => {
       const initPid = await container.initPid();
       await container.freeze();
       try {
-        expect(await lxcState(container)).to.deep.equal({ state: 'FROZEN', initPid });
+        expect(await stateOf(container)).to.deep.equal({ state: 'FROZEN', initPid });
       } finally {
         await container.unfreeze();
       }
-      expect(await lxcState(container)).to.deep.equal({ state: 'RUNNING', initPid });
+      expect(await stateOf(container)).to.deep.equal({ state: 'RUNNING', initPid });
     });
 
     it('is never that it is stopped while it runs in another network namespace', async () => {
@@ -51,7 +55,7 @@ for (const long of [false, true]) {
 
     it('is that it is stopped', async () => {
       await container.stop();
-      expect(await lxcState(container)).to.deep.equal({ state: 'STOPPED', initPid: undefined });
+      expect(await stateOf(container)).to.deep.equal({ state: 'STOPPED', initPid: undefined });
       expect(await stateFromElsewhere(container)).to.deep.equal({ state: 'STOPPED' });
     });
   });
@@ -59,6 +63,9 @@ for (const long of [false, true]) {
 
 describe('the state of a container that does not exist', () => {
   it('is that it is stopped', async () => {
-    expect(await lxcState({ name: 'nosuch', lxcpath: scratchDirectory() })).to.deep.equal({ state: 'STOPPED', initPid: undefined });
+    expect(await lxcState({ name: 'nosuch', lxcpath: scratchDirectory() })).to.deep.equal({
+      state: 'STOPPED',
+      initPid: undefined,
+    });
   });
 });

@@ -5,7 +5,9 @@ import { identityOf } from '../../src/model/container.ts';
 describe('the identity of a container', () => {
   it('holds what results show, and nothing of how it is reached', () => {
     const lxc = { name: '101', lxcpath: '/var/lib/lxc' };
-    expect(identityOf({ id: '101', name: 'web', platform: 'proxmox', node: 'pve1', lxc, lock: 'backup' })).to.deep.equal({
+    expect(
+      identityOf({ id: '101', name: 'web', platform: 'proxmox', node: 'pve1', lxc, lock: 'backup' }),
+    ).to.deep.equal({
       id: '101',
       name: 'web',
       platform: 'proxmox',

@@ -22,7 +22,8 @@ export function enumerationsAt(property: string): unknown[][] {
     if (typeof node !== 'object' || node === null) return;
     if (named && 'enum' in node) found.push(node.enum as unknown[]);
     for (const [key, value] of Object.entries(node)) {
-      if (key === 'properties') for (const [name, schema] of Object.entries(value as object)) visit(schema, name === property);
+      if (key === 'properties')
+        for (const [name, schema] of Object.entries(value as object)) visit(schema, name === property);
       else visit(value, named && Array.isArray(node) ? true : named && key === 'anyOf');
     }
   };

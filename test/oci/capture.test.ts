@@ -10,7 +10,11 @@ function captured(limit: number, ...chunks: (string | number[])[]) {
 
 describe('a capture', () => {
   it('keeps text as text, also a character that came in two chunks', () => {
-    expect(captured(100, 'a', [0xc3], [0xa9, 0x0a])).to.deep.equal({ text: 'aé\n', encoding: 'utf8', truncated: false });
+    expect(captured(100, 'a', [0xc3], [0xa9, 0x0a])).to.deep.equal({
+      text: 'aé\n',
+      encoding: 'utf8',
+      truncated: false,
+    });
     expect(captured(100)).to.deep.equal({ text: '', encoding: 'utf8', truncated: false });
   });
 
@@ -32,7 +36,10 @@ describe('a capture', () => {
     for (const character of ['é', '€', '😀']) {
       const length = Buffer.byteLength(character);
       for (let cut = 1; cut < length; cut++)
-        expect(captured(2 + cut, `ab${character}`), `${character} after ${cut}`).to.deep.include({ text: 'ab', encoding: 'utf8' });
+        expect(captured(2 + cut, `ab${character}`), `${character} after ${cut}`).to.deep.include({
+          text: 'ab',
+          encoding: 'utf8',
+        });
       expect(captured(2 + length, `ab${character}c`)).to.deep.include({ text: `ab${character}`, truncated: true });
     }
   });

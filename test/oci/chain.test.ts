@@ -48,8 +48,8 @@ describe('the chain', () => {
     return method(name, () => Promise.resolve(sessionOf(name)));
   }
 
-  function fails(name: MethodName, error: unknown): Method {
-    return method(name, () => Promise.reject(error as Error));
+  function fails(name: MethodName, error: Error): Method {
+    return method(name, () => Promise.reject(error));
   }
 
   it('uses the first method that can, and no other', async () => {
@@ -121,9 +121,9 @@ describe('the chain', () => {
       method('lxc-attach', () => Promise.resolve(sessionOf('lxc-attach')), { ok: false, reason: 'not installed' }),
     ]);
     expect(outcome).to.be.an.instanceOf(LxcriError).with.property('code', 'NoMethodAvailable');
-    expect((outcome as LxcriError).message).to.include('101').and.to.include(
-      'proxmox-api: not configured; pct: no shell; lxc-attach: not installed',
-    );
+    expect((outcome as LxcriError).message)
+      .to.include('101')
+      .and.to.include('proxmox-api: not configured; pct: no shell; lxc-attach: not installed');
   });
 });
 
@@ -136,7 +136,7 @@ describe('the order of the chain', () => {
   it('has an entry for every method there is a name for, with a reason where it is absent', () => {
     for (const entry of chainOf(METHOD_NAMES)) {
       if ('absent' in entry) expect(entry.absent, entry.name).to.match(/^\w.+/);
-      else expect(entry.start, entry.name).to.be.a('function');
+      else expect(entry.check(CONTAINER, requestOf()), entry.name).to.have.property('ok');
     }
     expect(chainOf(['proxmox-api'])).to.deep.equal([{ name: 'proxmox-api', absent: 'no Proxmox API configured' }]);
   });

@@ -68,7 +68,10 @@ describe('locating a container on a host with plain LXC', () => {
       const { code, message } = errorOf(inventory, word);
       expect(code).to.equal('AmbiguousContainer');
       const candidates = message.match(/lxc:\S+(?=,|$)/g) ?? [];
-      expect(candidates.map((each) => locate(parseReference(each), inventory).lxc?.lxcpath)).to.deep.equal([one, other]);
+      expect(candidates.map((each) => locate(parseReference(each), inventory).lxc?.lxcpath)).to.deep.equal([
+        one,
+        other,
+      ]);
     }
   });
 
@@ -77,7 +80,9 @@ describe('locating a container on a host with plain LXC', () => {
     expect(code).to.equal('ContainerNotFound');
     expect(message).to.include(one).and.to.include(other).and.not.to.include('Proxmox');
     expect(errorOf(inventory, 'no-config').code).to.equal('ContainerNotFound');
-    expect(errorOf(inventory, `lxc:${other}/web`).message).to.include(other).and.not.to.include(one);
+    expect(errorOf(inventory, `lxc:${other}/web`).message)
+      .to.include(other)
+      .and.not.to.include(one);
   });
 
   it('says that a number is no VMID where no container has it for a name', () => {
@@ -89,8 +94,8 @@ describe('locating a container on a host with plain LXC', () => {
     expect(errorOf(inventory, 'pve:101').code).to.equal('PlatformUnreachable');
   });
 
-  it('finds nothing of plain LXC on a Proxmox node that was named', () => {
-    expect(errorOf(inventory, 'web', 'pve2').code).to.equal('ContainerNotFound');
+  it('finds nothing of plain LXC on a Proxmox node that was named, and asks no Proxmox', () => {
+    expect(errorOf(inventory, 'web', 'pve2').code).to.equal('PlatformUnreachable');
   });
 
   it('says which platforms it cannot serve yet', () => {
@@ -163,7 +168,10 @@ describe('locating a container on a Proxmox node', () => {
     const away = String(Number(vmid) + 1);
     const tree = createPveTree({
       node: 'pve1',
-      containers: [{ vmid: Number(vmid), hostname: 'here' }, { vmid: Number(away), node: 'pve2' }],
+      containers: [
+        { vmid: Number(vmid), hostname: 'here' },
+        { vmid: Number(away), node: 'pve2' },
+      ],
     });
     const inDefault: HostInventory = { lxcpaths: [DEFAULT_LXCPATH], pve: new NodeConfig(tree.dir) };
     for (const name of [vmid, away]) {
@@ -194,7 +202,6 @@ describe('locating a container on a Proxmox node', () => {
   });
 
   it('does not run in a container of this node when another node was named', () => {
-    // BUG: without the scheme, --node is not looked at on Proxmox: `--node pve2 web` means pve1's web.
     expect(errorOf(inventory, 'web', 'pve2').code).to.equal('ContainerNotFound');
   });
 

@@ -59,7 +59,6 @@ describe('a pump', () => {
   });
 
   it('is done only when the last chunk has arrived, even if the stream has ended before', async () => {
-    // BUG: `done` resolves at the source's 'close', while the sink still has the last chunk.
     const gate = deferred();
     let taken = 0;
     const moving = pump(Readable.from([Buffer.from('first'), Buffer.from('last')], { objectMode: false }), () => {

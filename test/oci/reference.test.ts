@@ -42,7 +42,12 @@ describe('a container reference', () => {
 
   for (const [word, expected] of Object.entries(ACCEPTED)) {
     it(`${word.slice(0, 40)} is understood`, () => {
-      expect(parseReference(word)).to.deep.equal({ scheme: undefined, node: undefined, lxcpath: undefined, ...expected });
+      expect(parseReference(word)).to.deep.equal({
+        scheme: undefined,
+        node: undefined,
+        lxcpath: undefined,
+        ...expected,
+      });
     });
   }
 
@@ -81,7 +86,8 @@ describe('a container reference', () => {
   });
 
   it('is refused without a name', () => {
-    for (const word of ['', 'lxc:', 'pve:', 'pve:/101', 'pve:node1/', 'vm:', 'lxc:/srv/lxc/']) expectError(word, 'MissingContainerId');
+    for (const word of ['', 'lxc:', 'pve:', 'pve:/101', 'pve:node1/', 'vm:', 'lxc:/srv/lxc/'])
+      expectError(word, 'MissingContainerId');
   });
 
   it('is refused for a number that Proxmox cannot have', () => {

@@ -50,7 +50,8 @@ describe('validating a container', () => {
   });
 
   it('lets locks pass that do not concern what runs', async () => {
-    for (const lock of ['snapshot', 'snapshot-delete', 'fstrim', 'mounted', 'disk']) await validateRunning({ ...proxmox, lock });
+    for (const lock of ['snapshot', 'snapshot-delete', 'fstrim', 'mounted', 'disk'])
+      await validateRunning({ ...proxmox, lock });
   });
 
   it('refuses a frozen one, with the command that thaws it', async () => {

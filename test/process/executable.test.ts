@@ -42,7 +42,8 @@ describe('finding a program', () => {
   });
 
   it('also looks where an administrator’s programs are, although PATH does not', () => {
-    for (const given of ['', '/nonexistent', path('one')]) expect(findExecutable('sh', given)).to.match(/^\/(usr\/)?bin\/sh$/);
+    for (const given of ['', '/nonexistent', path('one')])
+      expect(findExecutable('sh', given)).to.match(/^\/(usr\/)?bin\/sh$/);
     expect(findExecutable('chroot', '/usr/bin:/bin')).to.match(/sbin\/chroot$/);
   });
 
@@ -50,7 +51,8 @@ describe('finding a program', () => {
     const before = process.cwd();
     process.chdir(`${directory}/two`);
     try {
-      for (const given of ['', '.', ':', '../two', 'two']) expect(findExecutable('tool', given), given).to.equal(undefined);
+      for (const given of ['', '.', ':', '../two', 'two'])
+        expect(findExecutable('tool', given), given).to.equal(undefined);
     } finally {
       process.chdir(before);
     }

@@ -54,7 +54,11 @@ describe('a process in /proc', () => {
   it('has its children, and none when it is gone', async () => {
     const { pid } = children.start('/bin/sh', ['-c', 'sleep 1000 & sleep 1000 & wait']);
     const found = await waitFor(() => childrenOf(pid).length === 2 && childrenOf(pid), { what: 'two children' });
-    expect(found).to.have.members(allProcesses().filter((info) => info.parent === pid).map((info) => info.pid));
+    expect(found).to.have.members(
+      allProcesses()
+        .filter((info) => info.parent === pid)
+        .map((info) => info.pid),
+    );
     expect(childrenOf(NO_PID)).to.deep.equal([]);
   });
 

@@ -25,9 +25,7 @@ describe('the timer slack of an execution', () => {
     const script = '(setsid env -i sleep 1071 &); sleep 1072; :';
     const { pid } = withTimerSlack(id, () => children.start('/bin/sh', ['-c', script]));
     const find = (args: string) =>
-      waitFor(
-        () => allProcesses().find(({ pid: each }) => processInfo(each)?.args === args)?.pid, { what: args },
-      );
+      waitFor(() => allProcesses().find(({ pid: each }) => processInfo(each)?.args === args)?.pid, { what: args });
     const orphan = await find('sleep 1071');
     try {
       const marked = [pid, await find('sleep 1072'), orphan].map(timerSlackOf);

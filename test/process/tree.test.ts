@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 
 import { newExecutionId } from '../../src/oci/new-result.ts';
-import { readProcess } from '../../src/process/proc.ts';
+import { childrenOf, readProcess } from '../../src/process/proc.ts';
 import { withTimerSlack } from '../../src/process/timer-slack.ts';
 import { ProcessTree, TAG_VARIABLE } from '../../src/process/tree.ts';
 import { startContainer } from '../support/lxc.ts';
@@ -30,25 +30,44 @@ describe('the tree of a command in a container', () => {
   afterEach(() => children.endAll());
 
   /** Attaches a shell, as a method does; it begins with the script once the tree knows of it. */
-  async function attach(script: string): Promise<{ tree: ProcessTree; helper: number; exited: Promise<unknown>; id: string }> {
+  async function attach(
+    script: string,
+  ): Promise<{ tree: ProcessTree; helper: number; exited: Promise<unknown>; id: string }> {
     const id = newExecutionId();
     const { name, lxcpath } = container;
     const helper = withTimerSlack(id, () =>
       children.start(
         'lxc-attach',
-        ['-n', name, '-P', lxcpath, '--clear-env', `--keep-var=${TAG_VARIABLE}`, '--', 'sh', '-c', `read go; ${script}`],
+        [
+          '-n',
+          name,
+          '-P',
+          lxcpath,
+          '--clear-env',
+          `--keep-var=${TAG_VARIABLE}`,
+          '--',
+          'sh',
+          '-c',
+          `read go; ${script}`,
+        ],
         { stdio: ['pipe', 'ignore', 'ignore'], cwd: '/', env: { PATH: process.env['PATH'], [TAG_VARIABLE]: id } },
       ),
     );
     const exited = new Promise((resolve) => helper.on('exit', (code, signal) => resolve(signal ?? code)));
-    const tree = new ProcessTree(id, helper.pid, true);
-    await waitFor(() => tree.commandPid !== undefined && processInfo(tree.commandPid)?.args.startsWith('sh -c'), { what: 'the shell' });
+    const tree = new ProcessTree(id, helper.pid, true, await container.initPid());
+    // Asked before, the tree could take the attaching program's passing child for the command.
+    await waitFor(() => childrenOf(helper.pid).some((pid) => processInfo(pid)?.args.startsWith('sh -c')), {
+      what: 'the shell',
+    });
+    void tree.commandPid;
     helper.stdin?.end('go\n');
     return { tree, helper: helper.pid, exited, id };
   }
 
   async function holds(tree: ProcessTree, ...wanted: string[]): Promise<void> {
-    await waitFor(() => wanted.every((args) => argsOf(tree).includes(args)), { what: `${wanted.join(', ')} in the tree` });
+    await waitFor(() => wanted.every((args) => argsOf(tree).includes(args)), {
+      what: `${wanted.join(', ')} in the tree`,
+    });
   }
 
   it('knows the command itself, by its number on this host', async () => {
@@ -123,8 +142,10 @@ describe('the tree of a command on this host', () => {
   it('is found by descent, and never holds this process or its other children', async () => {
     const bystander = children.start('sleep', ['1050']);
     const helper = children.start('/bin/sh', ['-c', 'sh -c "sleep 1051 & setsid sleep 1052 & wait"; :']);
-    const tree = new ProcessTree(newExecutionId(), helper.pid, true);
-    await waitFor(() => argsOf(tree).includes('sleep 1051') && argsOf(tree).includes('sleep 1052'), { what: 'the tree' });
+    const tree = new ProcessTree(newExecutionId(), helper.pid, true, undefined);
+    await waitFor(() => argsOf(tree).includes('sleep 1051') && argsOf(tree).includes('sleep 1052'), {
+      what: 'the tree',
+    });
     expect(tree.members().map(({ pid }) => pid)).not.to.include.members([process.pid, bystander.pid, helper.pid]);
     expect(await tree.kill()).to.equal(true);
     expect(isRunning(bystander.pid)).to.equal(true);
@@ -134,7 +155,7 @@ describe('the tree of a command on this host', () => {
     // As after the number was used again: the tree was made for a process that is no more.
     const gone = children.start('/bin/true', []);
     await new Promise((resolve) => gone.on('exit', resolve));
-    const tree = new ProcessTree(newExecutionId(), gone.pid, false);
+    const tree = new ProcessTree(newExecutionId(), gone.pid, false, undefined);
     expect(tree.members()).to.deep.equal([]);
     expect(await tree.kill()).to.equal(true);
     tree.signalCommand('SIGKILL');

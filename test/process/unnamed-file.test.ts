@@ -6,7 +6,9 @@ import { openUnnamedFile } from '../../src/process/unnamed-file.ts';
 import { must } from '../support/run.ts';
 
 function temporaryNames(): string[] {
-  return ['/run', '/tmp'].flatMap((directory) => readdirSync(directory).filter((name) => name.startsWith('proxmox-lxcri-')));
+  return ['/run', '/tmp'].flatMap((directory) =>
+    readdirSync(directory).filter((name) => name.startsWith('proxmox-lxcri-')),
+  );
 }
 
 describe('a file without a name', () => {

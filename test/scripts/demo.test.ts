@@ -49,13 +49,19 @@ describe('npm run demo', () => {
     const [file, ...args] = DEMO;
     const demo = spawn(file, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     let stderr = '';
-    demo.stderr.on('data', (chunk: Buffer) => {
-      stderr += String(chunk);
-      if (stderr.includes('is running')) demo.kill('SIGINT');
-    });
+    demo.stderr.on('data', (chunk: Buffer) => (stderr += String(chunk)));
+    demo.stderr.once('data', () => demo.kill('SIGINT'));
     const exitCode = await new Promise((settle) => demo.on('close', settle));
     expect(exitCode, stderr).to.equal(130);
     expect(tracesOf([nameIn(stderr)])).to.deep.equal([]);
+  });
+
+  it('removes the container when nobody reads what it shows', async () => {
+    const log = join(scratchDirectory(), 'log');
+    // Both streams are closed after the first line.
+    const line = '"$@" 2>&1 | head -n 1 >"$0"';
+    await run(['bash', '-c', line, log, ...DEMO]);
+    expect(tracesOf([nameIn(readFileSync(log, 'utf8'))])).to.deep.equal([]);
   });
 
   it('fails and removes the container when the command cannot be run', async () => {

@@ -21,6 +21,8 @@ export interface Terminal {
   screen(): Promise<string>;
   /** Waits until the screen holds this. */
   waitForScreen(pattern: RegExp, timeoutMs?: number): Promise<RegExpMatchArray>;
+  /** What programs have switched on: `alternate screen`, `hidden cursor`, `application keys`, `mouse`. */
+  modes(): Promise<string[]>;
   resize(size: Size): Promise<void>;
   /** What happens when its window is closed or the connection is lost. Harmless when it is gone. */
   close(): void;
@@ -63,6 +65,17 @@ export async function openTerminal({ columns, rows }: Size = { columns: 100, row
       } catch (error) {
         throw new Error(`the terminal does not show ${pattern}, but:\n${last.trimEnd()}`, { cause: error });
       }
+    },
+    async modes() {
+      const flags = ['alternate_on', 'cursor_flag', 'keypad_cursor_flag', 'mouse_any_flag'];
+      const answer = await tmux('display-message', '-p', flags.map((flag) => `#{${flag}}`).join(' '));
+      const [alternate, cursor, keypad, mouse] = answer.trim().split(' ');
+      return [
+        ...(alternate === '1' ? ['alternate screen'] : []),
+        ...(cursor === '0' ? ['hidden cursor'] : []),
+        ...(keypad === '1' ? ['application keys'] : []),
+        ...(mouse === '1' ? ['mouse'] : []),
+      ];
     },
     async resize(size) {
       await tmux('resize-window', '-x', `${size.columns}`, '-y', `${size.rows}`);

@@ -44,7 +44,7 @@ if [ -z "$plx_home" ]; then
   if [ -f /etc/passwd ] && [ -r /etc/passwd ]; then
     while IFS=: read -r plx_a plx_b plx_c plx_d plx_e plx_f plx_g || [ -n "$plx_a" ]; do
       if [ "$plx_c" = 0 ]; then plx_user=$plx_a plx_home=\${plx_f:-/} plx_shell=\${plx_g:-/bin/sh}; break; fi
-    done </etc/passwd
+    done 2>/dev/null </etc/passwd
   fi
 fi
 plx_lang=C.UTF-8
@@ -53,10 +53,10 @@ for plx_a in /etc/locale.conf /etc/default/locale /etc/environment; do
     while read -r plx_b || [ -n "$plx_b" ]; do
       plx_c=\${plx_b#*=} plx_c=\${plx_c#[\\"\\']} plx_c=\${plx_c%[\\"\\']}
       case $plx_b in
-        LANG=?*) plx_lang=$plx_c ;;
-        PATH=/*|PATH=[\\"\\']/*) [ "$plx_a" != /etc/environment ] || export PATH="$plx_c" ;;
+        LANG=?*) case $plx_c in *[!A-Za-z0-9_.@-]*) ;; *) if [ \${#plx_c} -le 64 ]; then plx_lang=$plx_c; fi ;; esac ;;
+        PATH=/*|PATH=[\\"\\']/*) if [ "$plx_a" = /etc/environment ] && [ \${#plx_c} -le 4096 ]; then export PATH="$plx_c"; fi ;;
       esac
-    done <"$plx_a"
+    done 2>/dev/null <"$plx_a"
   fi
 done
 if [ -n "$plx_login" ]; then
@@ -72,16 +72,24 @@ if [ -n "$plx_work" ]; then
   fi
 fi
 unset PWD OLDPWD SHLVL
-plx_i=0
-while eval "plx_a=\\\${${CARRIER_PREFIX}$plx_i-}" && [ -n "$plx_a" ]; do
-  unset "${CARRIER_PREFIX}$plx_i"
-  case $plx_a in
-    UID=*|EUID=*|PPID=*|SHELLOPTS=*|BASHOPTS=*|BASH_VERSINFO=*|_=*)
-      if ! (export "$plx_a") 2>/dev/null; then plx_say env-refused "\${plx_a%%=*}"; exit 125; fi ;;
-  esac
-  export "$plx_a" 2>/dev/null
-  plx_i=$((plx_i + 1))
-done
+plx_export() {
+  plx_i=0
+  while eval "plx_a=\\\${${CARRIER_PREFIX}$plx_i-}" && [ -n "$plx_a" ]; do
+    "$@"
+    plx_i=$((plx_i + 1))
+  done
+}
+plx_set() { unset "${CARRIER_PREFIX}$plx_i"; export "$plx_a" 2>/dev/null; }
+plx_check() {
+  export "$plx_a" || exit 1
+  eval "plx_b=\\$\${plx_a%%=*}"
+  [ "$plx_b" = "\${plx_a#*=}" ] || exit 1
+  case $plx_a in SHLVL=*) [ -z "$plx_bash" ] || exit 1 ;; esac
+}
+plx_try() { if ! (plx_check) 2>/dev/null; then plx_say env-refused "\${plx_a%%=*}"; exit 125; fi; }
+plx_bash=\${BASH_VERSION-}
+if ! (plx_export plx_check) 2>/dev/null; then plx_export plx_try; fi
+plx_export plx_set
 plx_f=
 plx_a=not-found
 case $1 in
@@ -122,7 +130,7 @@ plx_entry() {
     while read -r plx_l || [ -n "$plx_l" ]; do
       plx_n=\${plx_l%%:*} plx_r=\${plx_l#*:*:}
       if [ "$plx_n" = "$2" ] || [ "\${plx_r%%:*}" = "$2" ]; then plx_line=$plx_l; break; fi
-    done <"/etc/$1"
+    done 2>/dev/null <"/etc/$1"
   fi
   [ -n "$plx_line" ]
 }
@@ -146,7 +154,7 @@ if [ -n "$plx_name" ]; then
     if [ -f /etc/group ] && [ -r /etc/group ]; then
       while IFS=: read -r plx_a plx_b plx_c plx_d || [ -n "$plx_a" ]; do
         case ,$plx_d, in *,"$plx_name",*) plx_groups="$plx_groups $plx_c" ;; esac
-      done </etc/group
+      done 2>/dev/null </etc/group
     fi
   fi
 fi
@@ -160,7 +168,7 @@ plx_mapped() {
   [ -r "/proc/self/$1" ] || return 0
   while read -r plx_a plx_b plx_c; do
     if [ "$2" -ge "$plx_a" ] && [ "$2" -lt $((plx_a + plx_c)) ]; then return 0; fi
-  done <"/proc/self/$1"
+  done 2>/dev/null <"/proc/self/$1"
   return 1
 }
 if ! plx_mapped uid_map "$plx_uid"; then plx_say unmapped=user; exit 125; fi

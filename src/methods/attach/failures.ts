@@ -16,7 +16,7 @@ export function notStarted(code: number | null): Error {
 
 /** What a message of RUN_SCRIPT other than `started` means. */
 export function refusal(message: string, request: ExecRequest): Error {
-  const [kind] = message.split(' ');
+  const [kind, name = ''] = message.split(' ');
   const word = JSON.stringify(textOf(request.command[0] ?? ''));
   const directory = JSON.stringify(request.workdir ?? '');
   switch (kind) {
@@ -39,7 +39,7 @@ export function refusal(message: string, request: ExecRequest): Error {
     case 'env-refused':
       return new LxcriError(
         'UsageError',
-        "the container's shell does not let one of the variables UID, EUID, PPID, SHELLOPTS, BASHOPTS be set",
+        `the container's shell does not let the variable ${JSON.stringify(/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ? name : '')} be set so`,
         'rename the variable',
       );
     default:

@@ -28,6 +28,8 @@ export interface Attacher {
    * @param variables names of variables in its environment that are to reach the command.
    */
   readonly args: (variables: readonly string[], extraOptions: readonly string[]) => string[];
+  /** The init process of the container, by this host's numbering. */
+  readonly initPid: number | undefined;
 }
 
 /** How long after the program's end a message may still be on its way. */
@@ -63,7 +65,7 @@ export async function launch(options: Launch): Promise<Launched> {
   const judgeExit = (exitCode: number): SessionExit => ({ kind: 'exited', exitCode, signal: null });
   if (request.terminal !== undefined && !isOurTerminal(request)) {
     const pty = await spawnInPty(request.id, { file, args, env, terminal: request.terminal, channel: options.channel });
-    const tree = new ProcessTree(request.id, pty.helper.pid, true);
+    const tree = new ProcessTree(request.id, pty.helper.pid, true, options.attacher.initPid);
     const watchdog = startWatchdog(request.id, pty.helper.pid);
     const { helper, channel, stdin, stdout, resize } = pty;
     return {
@@ -80,7 +82,7 @@ export async function launch(options: Launch): Promise<Launched> {
     parts: {
       helper,
       judgeExit,
-      tree: new ProcessTree(request.id, helper.pid, !onTerminal),
+      tree: new ProcessTree(request.id, helper.pid, !onTerminal, options.attacher.initPid),
       watchdog: startWatchdog(request.id, onTerminal ? undefined : helper.pid, saved),
       stdin: stdio.stdin,
       stdout: stdio.stdout,

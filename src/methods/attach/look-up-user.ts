@@ -49,11 +49,14 @@ export async function lookUpUser(
   });
   const lines: string[] = [];
   const stop = (): void => void parts.tree.kill().then(() => parts.helper.kill('SIGKILL'));
-  abort.addEventListener('abort', stop);
+  if (abort.aborted) stop();
+  else abort.addEventListener('abort', stop);
   const ended = channel === undefined ? undefined : readMessages(channel, (line) => lines.push(line));
   const { code } = await parts.helper.ended;
   await Promise.race([ended, sleep(CHANNEL_GRACE_MS, undefined, { ref: false })]);
   abort.removeEventListener('abort', stop);
+  // Whatever the container has left running here is not a daemon that a command meant to start.
+  await parts.tree.kill();
   parts.watchdog.dismiss();
   channel?.destroy();
   if (abort.aborted) throw new NotStartedError('canceled');

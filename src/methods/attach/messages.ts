@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { StringDecoder } from 'node:string_decoder';
 
 /** No message of ours is longer; what comes from the container is not trusted to end. */
 const MAX_BYTES = 16_384;
@@ -13,13 +14,16 @@ export function readMessages(channel: Readable, onLine: (line: string) => void):
   return new Promise((resolve) => {
     let total = 0;
     let rest = '';
+    const decoder = new StringDecoder('utf8');
     channel.on('data', (chunk: Buffer) => {
       total += chunk.length;
       if (total > MAX_BYTES) {
+        // No script of ours: the reader of the messages will not understand this one.
+        onLine('');
         channel.destroy();
         return;
       }
-      const lines = (rest + chunk.toString('utf8')).split('\n');
+      const lines = (rest + decoder.write(chunk)).split('\n');
       rest = lines.pop() ?? '';
       lines.forEach(onLine);
     });

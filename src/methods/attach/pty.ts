@@ -54,8 +54,12 @@ export async function spawnInPty(execId: string, launch: PtyLaunch): Promise<Pty
     const bytes = newlines.write(Buffer.from(data));
     if (!stdout.destroyed && bytes.length > 0 && !stdout.push(bytes)) pty.pause();
   });
+  // node-pty would go on using the number of a descriptor that is closed by then.
+  const state = { open: true };
+  const whileOpen = (action: () => void): void => void (state.open && action());
   const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
     pty.onExit(({ exitCode, signal }) => {
+      state.open = false;
       stdout.push(newlines.end());
       stdout.push(null);
       resolve(signal ? { code: null, signal: signalName(signal) } : { code: exitCode, signal: null });
@@ -67,15 +71,15 @@ export async function spawnInPty(execId: string, launch: PtyLaunch): Promise<Pty
   if (pipe !== undefined)
     void Promise.race([ended, new Promise((resolve) => pipe.stream.once('close', resolve))]).then(closeChannel);
   const stdin = new Writable({
-    write: (chunk: Buffer, _encoding, done) => (pty.write(chunk), done()),
-    final: (done) => (pty.write(END_OF_TRANSMISSION), done()),
+    write: (chunk: Buffer, _encoding, done) => (whileOpen(() => pty.write(chunk)), done()),
+    final: (done) => (whileOpen(() => pty.write(END_OF_TRANSMISSION)), done()),
   });
   return {
-    helper: { pid: pty.pid, ended, kill: (signal) => pty.kill(signal) },
+    helper: { pid: pty.pid, ended, kill: (signal) => whileOpen(() => pty.kill(signal)) },
     channel: pipe?.stream,
     stdin,
     stdout,
-    resize: (columns, lines) => pty.resize(columns, lines),
+    resize: (columns, lines) => whileOpen(() => pty.resize(columns, lines)),
   };
 }
 

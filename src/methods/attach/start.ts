@@ -94,6 +94,9 @@ export async function startDirectly(
   }
 }
 
+/** A container that takes longer to start a command than this does not want to. */
+const START_DEADLINE_MS = 60_000;
+
 /** Waits until the script says that the command starts; what else it says is why it does not. */
 async function awaitStart({ parts, channel }: Launched, request: ExecRequest, abort: AbortSignal): Promise<Session> {
   if (channel === undefined) throw new Error('a start needs a channel');
@@ -110,19 +113,23 @@ async function awaitStart({ parts, channel }: Launched, request: ExecRequest, ab
   const aborted = new Promise<void>((resolve) =>
     abort.aborted ? resolve() : abort.addEventListener('abort', () => resolve()),
   );
-  await Promise.race([said, ended, aborted]);
+  const deadline = new AbortController();
+  const tooLate = sleep(START_DEADLINE_MS, true, { signal: deadline.signal }).catch(() => false);
+  const late = await Promise.race([said, ended, aborted, tooLate]);
+  deadline.abort();
   channel.destroy();
   if (message === 'started') {
     // Found now, while it certainly is a child of the attaching program.
     void parts.tree.commandPid;
     return session;
   }
-  const helperRuns = message === undefined && abort.aborted;
+  const helperRuns = message === undefined && (abort.aborted || late === true);
   if (helperRuns) parts.helper.kill('SIGKILL');
   await session.kill();
   await session.release();
   for (const stream of [parts.stdin, parts.stdout, parts.stderr]) stream?.destroy();
-  if (helperRuns) throw new NotStartedError('canceled');
+  if (helperRuns)
+    throw new NotStartedError(abort.aborted ? 'canceled' : 'the container did not get to the command in time');
   if (message === undefined) {
     const { code } = await parts.helper.ended;
     throw notStarted(code);

@@ -70,7 +70,6 @@ describe('a duration', () => {
   });
 
   it('is rounded as a whole, not part by part', () => {
-    // BUG: minutes are cut off before seconds are rounded: 1m59.6s becomes "1m", 59m59.6s becomes "59m".
     expect([119_600, 3_599_600, 59_999, 999.6].map(formatDuration)).to.deep.equal(['2m', '1h', '1m', '1s']);
   });
 });

@@ -21,8 +21,24 @@ describe('a size', () => {
   });
 
   it('is refused when it is none, or more than fits', () => {
-    for (const text of ['', 'M', '-1', '1.5M', '8 MiB', '8MiB\n', '1e6', '0x10', '257M', '1G', '1T', `${'9'.repeat(400)}`, 'NaN']) {
-      expect(usageErrorOf(() => parseSize(text, '--max-output')).message, text).to.match(/^--max-output: ".*" is not a size$/s);
+    for (const text of [
+      '',
+      'M',
+      '-1',
+      '1.5M',
+      '8 MiB',
+      '8MiB\n',
+      '1e6',
+      '0x10',
+      '257M',
+      '1G',
+      '1T',
+      '9'.repeat(400),
+      'NaN',
+    ]) {
+      expect(usageErrorOf(() => parseSize(text, '--max-output')).message, text).to.match(
+        /^--max-output: ".*" is not a size$/s,
+      );
     }
   });
 });

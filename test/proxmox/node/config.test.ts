@@ -36,7 +36,10 @@ describe('the configuration of a Proxmox node', () => {
   it('holds the containers of this node only', () => {
     expect(config.container('202')).to.equal(undefined);
     expect(config.container('300')).to.equal(undefined);
-    expect(config.containers().map(({ vmid, hostname }) => `${vmid} ${hostname}`)).to.have.members(['101 web', '102 db.example']);
+    expect(config.containers().map(({ vmid, hostname }) => `${vmid} ${hostname}`)).to.have.members([
+      '101 web',
+      '102 db.example',
+    ]);
   });
 
   it('knows every guest of the cluster, with its node and kind', () => {
@@ -84,7 +87,15 @@ describe('the configuration of a Proxmox node', () => {
       { vmid: '103', hostname: undefined, lock: undefined },
       { vmid: '104', hostname: undefined, lock: undefined },
     ]);
-    for (const text of ['', '{', 'null', '{"ids":null}', '{"ids":{"101":null}}', '{"ids":{"101":{"node":"x","type":"other"}}}', '{"ids":{"101":{"type":"lxc"}}}']) {
+    for (const text of [
+      '',
+      '{',
+      'null',
+      '{"ids":null}',
+      '{"ids":{"101":null}}',
+      '{"ids":{"101":{"node":"x","type":"other"}}}',
+      '{"ids":{"101":{"type":"lxc"}}}',
+    ]) {
       writeFileSync(`${dir}/.vmlist`, text);
       expect(strange.guest('101'), text).to.equal(undefined);
     }
