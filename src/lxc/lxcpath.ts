@@ -21,7 +21,7 @@ export function lxcpaths(options: LxcpathOptions = {}): string[] {
   const named = (options.environment ?? '').split(':').filter((path) => path.startsWith('/'));
   const configured = named.length > 0 ? [] : [configuredLxcpath(options.systemConfig ?? SYSTEM_CONFIG)];
   const all = [...named, ...configured, DEFAULT_LXCPATH].filter((path) => path !== undefined);
-  return [...new Set(all.map((path) => (path.length > 1 ? path.replace(/\/+$/, '') : path)))];
+  return [...new Set(all.map((path) => path.replace(/\/+$/, '') || '/'))];
 }
 
 /** `lxc.lxcpath` as lxc.system.conf(5) defines it; `undefined` where the file or the key is absent. */

@@ -41,6 +41,7 @@ export async function startByChain(
   attempts: Attempt[],
 ): Promise<Started> {
   for (const entry of chain) {
+    if (abort.aborted) throw new NotStartedError('canceled');
     const availability =
       'absent' in entry ? { ok: false as const, reason: entry.absent } : entry.check(container, request);
     if ('absent' in entry || !availability.ok) {

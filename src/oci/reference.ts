@@ -76,7 +76,7 @@ const USAGE_HINT = 'usage: proxmox-lxcri exec CONTAINER -- COMMAND [ARG...]';
 function parseLxc(rest: string): Reference {
   const slash = rest.startsWith('/') ? rest.lastIndexOf('/') : -1;
   const lxcpath = slash > 0 ? rest.slice(0, slash) : undefined;
-  if (lxcpath !== undefined && !/^(\/[\w.@+-]+)+$/.test(lxcpath)) {
+  if (lxcpath !== undefined && !/^(\/(?!\.{1,2}(\/|$))[\w.@+-]+)+$/.test(lxcpath)) {
     throw new LxcriError(
       'UsageError',
       `${quoted(lxcpath)} cannot be a directory of containers`,

@@ -49,9 +49,10 @@ export class ProcessTree {
   /** The command itself, by the host's numbering; known once it has started and while it runs. */
   get commandPid(): number | undefined {
     if (this.#commandPid === undefined) {
-      const children = childrenOf(this.#helperPid);
-      // While it attaches, the program also has a passing child of its own; a container may share the host's pid namespace.
-      this.#commandPid = children.find(isContainerized) ?? (children.length === 1 ? children[0] : undefined);
+      // While it attaches, the program also has a passing child of its own, outside.
+      this.#commandPid = childrenOf(this.#helperPid).find((pid) =>
+        this.#pidNamespace === undefined ? isContainerized(pid) : pidNamespaceOf(pid) === this.#pidNamespace,
+      );
       // With a terminal, lxc-attach gives the command a session of its own.
       if (this.#commandPid !== undefined && readProcess(this.#commandPid)?.session === this.#commandPid) {
         this.#sessions.add(this.#commandPid);

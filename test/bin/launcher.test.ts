@@ -1,5 +1,5 @@
 /** bin/proxmox-lxcri in a package of its own, where the program only tells how it was started. */
-import { copyFileSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
 import { expect } from 'chai';
@@ -113,9 +113,35 @@ describe('bin/proxmox-lxcri', () => {
     expect(stderr).to.match(/^proxmox-lxcri: .* is missing; make it with: npm run build\n$/);
   });
 
-  it('keeps NODE_OPTIONS from its own Node', async () => {
-    const { launcher } = installed('console.log(process.env.PROXMOX_LXCRI_NODE_OPTIONS)');
-    const { exitCode, stdout } = await run([launcher], { env: { NODE_OPTIONS: '--no-such-option' } });
-    expect([exitCode, stdout]).to.deep.equal([0, '--no-such-option\n']);
+  it('keeps from its own Node what the environment says to Node, and puts it back for who passes it on', async () => {
+    const start = readFileSync(new URL('../../scripts/build/start.cjs', import.meta.url), 'utf8');
+    const { root, launcher } = installed(start);
+    writeFileSync(join(root, 'dist', 'main.cjs'), 'console.log(process.env.NODE_OPTIONS, process.env.NODE_CHANNEL_FD)');
+    const { exitCode, stdout } = await run([launcher], {
+      env: { NODE_OPTIONS: '--no-such-option', NODE_CHANNEL_FD: '99' },
+    });
+    expect([exitCode, stdout]).to.deep.equal([0, '--no-such-option 99\n']);
+  });
+
+  it('keeps words from its own Node that look like options of Node', async () => {
+    const start = readFileSync(new URL('../../scripts/build/start.cjs', import.meta.url), 'utf8');
+    const { root, launcher } = installed(start);
+    const evil = join(root, 'evil.cjs');
+    writeFileSync(evil, 'console.log("evil")');
+    writeFileSync(join(root, 'evil.env'), `NODE_OPTIONS=--require=${evil}\n`);
+    writeFileSync(join(root, 'node.config.json'), JSON.stringify({ nodeOptions: { require: [evil] } }));
+    writeFileSync(join(root, 'dist', 'main.cjs'), 'console.log(JSON.stringify(process.argv.slice(2)))');
+    for (const given of [
+      ['exec', '--env-file', 'evil.env', 'web'],
+      ['exec', 'web', 'echo', '--env-file=evil.env'],
+      ['exec', 'web', '--', 'echo', '--env-file-if-exists=evil.env', '', '_x'],
+      ['exec', 'web', '--', 'echo', '--experimental-default-config-file'],
+      ['exec', 'web', '--', 'echo', '--experimental-config-file=node.config.json'],
+    ]) {
+      // oxlint-disable-next-line no-await-in-loop
+      const { exitCode, stdout, stderr } = await run([launcher, ...given], { cwd: root });
+      expect([exitCode, stderr], given.join(' ')).to.deep.equal([0, '']);
+      expect(JSON.parse(stdout), given.join(' ')).to.deep.equal(given);
+    }
   });
 });

@@ -46,6 +46,32 @@ describe('a caller', () => {
       'a\nb\nc\n',
     ));
 
+  it('keeps its own descriptors: a lock is not held by a daemon in the container, nor a folder of the host seen', () =>
+    expectShell(
+      `exec 20</ 200</; "$lxcri" exec "$ct" -- sh -c 'for fd in /proc/self/fd/*; do echo "\${fd##*/}"; done' | grep -c -e 20`,
+      1,
+      '0\n',
+    ));
+
+  it('may hand an environment file over as a pipe', () =>
+    expectShell(`A=caller "$lxcri" exec --env-file <(echo A; echo B=2) "$ct" -- sh -c 'echo $A $B'`, 0, 'caller 2\n'));
+
+  it('is told that a result could not be written, and gets no success', async () => {
+    const done = await shell('"$lxcri" exec --json "$ct" true >/dev/full');
+    expect([done.exitCode, done.stdout]).to.deep.equal([255, '']);
+    expect(done.stderr).to.match(/^proxmox-lxcri: ConnectionLost: .*ENOSPC.*\n$/);
+  });
+
+  it('is told nothing when the reader of a result has gone, as with SIGPIPE', () =>
+    expectShell('set -o pipefail; "$lxcri" exec --json "$ct" -- head -c 300000 /dev/zero | true', 141, ''));
+
+  it('gets words that look like options of Node as they are, bytes that are not UTF-8 among them', () =>
+    expectShell(
+      `"$lxcri" exec "$ct" -- printf '%s|' --env-file=/nonexistent $'\\xff_' --experimental-default-config-file | od -An -c | tr -d ' \\n'`,
+      0,
+      '--env-file=/nonexistent|377_|--experimental-default-config-file|',
+    ));
+
   describe('may have closed', () => {
     it('standard input', () => expectShell('"$lxcri" exec "$ct" -- sh -c "cat; echo over; exit 7" <&-', 7, 'over\n'));
     it('standard output', () =>
@@ -126,7 +152,6 @@ describe('a caller', () => {
       { flags: `--env A=${SECRET}`, shown: '--env A=...' },
       { flags: `--env=A=${SECRET}`, shown: '--env=A=...' },
       { flags: `-ite 'A=${SECRET} ${SECRET}'`, shown: '-ite A=...' },
-      // BUG: requireRoot masks a value after -e, but not after -e at the end of several letters, or after -e=.
       { flags: `-iteA=${SECRET}`, shown: '-iteA=...' },
       { flags: `-e=A=${SECRET}`, shown: '-e=A=...' },
     ]) {

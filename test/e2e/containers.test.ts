@@ -81,6 +81,16 @@ for (const options of WITH_SHELL) {
       expect((await resultIn(['-u', 'nosuch'], who)).error?.code).to.equal('UserNotFound');
     });
 
+    it('refuses ids that it does not have, before anything runs', async () => {
+      if (!unprivileged) return;
+      for (const user of ['70000', '0:65536', 'root:70000']) {
+        // oxlint-disable-next-line no-await-in-loop
+        const done = await runCli(['exec', '-u', user, container().name, '--', 'id']);
+        expect(done.exitCode, user).to.equal(125);
+        expectErrorLine(done.stderr, 'UserNotFound');
+      }
+    });
+
     it('tells no such command from one that cannot run', async () => {
       expect((await resultIn([], ['no-such-command'])).error?.code).to.equal('CommandNotFound');
       expect((await resultIn([], ['/etc/passwd'])).error?.code).to.equal('CommandNotExecutable');
@@ -168,7 +178,6 @@ for (const unprivileged of [false, true]) {
       expect(result.stderr).to.equal(stderr.toString());
     });
 
-    // BUG: lxc-attach's own line comes in several pieces at times, and then withoutAttachMessage lets it pass.
     it('says exactly what cannot be run', async () => {
       await expectError([], ['no-such-command'], 127, 'CommandNotFound', /"no-such-command"/);
       await expectError([], ['/no/such/command'], 127, 'CommandNotFound', /"\/no\/such\/command"/);
@@ -189,6 +198,11 @@ for (const unprivileged of [false, true]) {
       const { exitCode, stdout } = await exec(['-u', '1000:2001'], ['id']);
       expect(exitCode).to.equal(0);
       expect(stdout.toString()).to.match(/^uid=1000\S* gid=2001\S*(?: groups=2001\S*)?\n$/);
+    });
+
+    it('refuses ids that it does not have', async () => {
+      if (!unprivileged) return;
+      await expectError(['-u', '70000:70000'], ['id'], 125, 'UserNotFound', /70000/);
     });
 
     it('refuses with the reason what only a shell can do', async () => {

@@ -273,7 +273,6 @@ describe('errors', () => {
     for (const text of ['telnet', '', 'pct,', 'pct,telnet']) {
       itRefuses(`method ${JSON.stringify(text)}`, [`--method=${text}`], /--method: there is no method.*lxc-attach/);
     }
-    // BUG: Node itself reads --env-file first, see parsing.test.ts; this one and the next fail for that.
     itRefuses('an --env-file that is not there', ['--env-file', '/no/such/file'], /"\/no\/such\/file" \(ENOENT\)/);
     itRefuses('an --env-file that is a directory', ['--env-file', '/tmp'], /EISDIR/);
     itRefuses('an --env-file that is no text', ['--env-file', join(files, 'latin1.env')], /not valid UTF-8/);

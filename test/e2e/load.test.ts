@@ -58,7 +58,6 @@ describe('many commands at once', () => {
     await assertNothingNew(container, former, 5000);
   });
 
-  // BUG: the timer slack is set on the attaching program after it was started, by when it may have started the command.
   it('a timeout ends its own command, and no other', async () => {
     const results = await inParallel(12, 12, async (index) => {
       // The short ones lose their session, parent and environment, so that only the last mark is left to tell them apart.

@@ -105,8 +105,6 @@ describe('the words of exec', () => {
     );
   });
 
-  // BUG: Node looks for --env-file among the program's own words too, and acts on NODE_OPTIONS in that file; the launcher
-  // has to put "--" before the script.
   it('an env file is for the command alone: our own Node does not act on it', async () => {
     const [directory, evil] = [scratchDirectory(), 'evil.cjs'];
     writeFileSync(join(directory, evil), 'console.log("this ran on the host")');
@@ -124,7 +122,6 @@ describe('the words of exec', () => {
     expect(await outputOf(words)).to.equal(`${value}\n`);
   });
 
-  // BUG: the same.
   it('the command may have an option named like one of Node’s', async () => {
     for (const word of ['--env-file=/no/such/file', '--env-file-if-exists=/etc/passwd']) {
       expect(await outputOf([container.name, 'echo', word])).to.equal(`${word}\n`);
