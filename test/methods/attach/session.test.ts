@@ -19,7 +19,7 @@ describe('a session with a local attaching program', () => {
   /** A shell that starts the script in another shell, as lxc-attach starts a command, and passes its status on. */
   async function start(script: string, given: Partial<AttachedSessionParts> = {}) {
     const child = children.start('/bin/sh', ['-c', 'sh -c "$1"; exit $?', 'sh', script]);
-    const tree = new ProcessTree(newExecutionId(), child.pid, true, undefined);
+    const tree = new ProcessTree(newExecutionId(), child.pid, true, process.pid);
     const released: string[] = [];
     const session = new AttachedSession({
       helper: helperOf(child, child.pid),
