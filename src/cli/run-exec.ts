@@ -57,7 +57,10 @@ export async function runExec(words: readonly Word[], showHelp: () => Promise<nu
 
 /** Prints a result as JSON; one that cannot be printed is never a success. */
 async function printResult(result: ExecResult): Promise<number> {
-  const failure = await writeJson(process.stdout, result);
+  // Node opens /dev/null where there was nothing; the launcher has seen it.
+  const closed =
+    process.env['PROXMOX_LXCRI_STDOUT_CLOSED'] === undefined ? undefined : new Error('standard output is closed');
+  const failure = closed ?? (await writeJson(process.stdout, result));
   if (failure === undefined) return result.exitCode;
   // A reader that has seen enough is told nothing, as any program does that gets SIGPIPE.
   if ((failure as NodeJS.ErrnoException).code === 'EPIPE')
@@ -95,13 +98,6 @@ function understand({ container, command, flags }: ExecWords): ExecCall {
   const json = flags.has('json');
   const quiet = flags.has('quiet');
   if (container === undefined) throw new LxcriError('MissingContainerId', 'no container was named', USAGE);
-  if (command.length === 0 && !flags.has('tty')) {
-    throw new LxcriError(
-      'MissingCommand',
-      'no command was given',
-      `for a shell: proxmox-lxcri exec -it ${container}; else: ${USAGE}`,
-    );
-  }
   const workdir = last('workdir');
   if (workdir !== undefined && !workdir.startsWith('/')) {
     throw new LxcriError(
@@ -117,7 +113,7 @@ function understand({ container, command, flags }: ExecWords): ExecCall {
   const methods = last('method');
   const terminal = flags.has('no-tty') ? undefined : wantedTerminal(command, flags.has('tty'), json || quiet);
   const output = (fd: 1 | 2): Output => (quiet ? 'ignore' : json ? 'capture' : { fd, stream: () => outputStream(fd) });
-  return {
+  const call: ExecCall = {
     container,
     command,
     json,
@@ -139,6 +135,15 @@ function understand({ container, command, flags }: ExecWords): ExecCall {
       node: last('node'),
     },
   };
+  // Last: a value that is missing before the container is better told than a command that is.
+  if (command.length === 0 && !flags.has('tty')) {
+    throw new LxcriError(
+      'MissingCommand',
+      'no command was given',
+      `for a shell: proxmox-lxcri exec -it ${container}; else: ${USAGE}`,
+    );
+  }
+  return call;
 }
 
 async function run({ container, command, options, json, quiet, verbose }: ExecCall): Promise<number> {

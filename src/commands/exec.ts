@@ -1,4 +1,4 @@
-import { Args, Command, Flags } from '@oclif/core';
+import { Command, Flags } from '@oclif/core';
 
 import { EXEC_FLAGS } from '../cli/flags.ts';
 import type { FlagSpec } from '../cli/flags.ts';
@@ -38,11 +38,6 @@ EXIT CODES
   ];
 
   static override strict = false;
-
-  static override args = {
-    container: Args.string({ description: 'the container', ignoreStdin: true }),
-    command: Args.string({ description: 'the command and its arguments', ignoreStdin: true }),
-  };
 
   static override flags = Object.fromEntries(EXEC_FLAGS.map((spec) => [spec.name, oclifFlag(spec)]));
 

@@ -80,7 +80,17 @@ describe('a caller', () => {
       expectShell('"$lxcri" exec "$ct" -- sh -c "echo out; echo err >&2; exit 7" 2>&-', 7, 'out\n'));
     it('all three', () => expectShell('"$lxcri" exec "$ct" -- sh -c "cat; echo out; exit 7" <&- >&- 2>&-', 7, ''));
     it('all three, with an error of ours', () => expectShell('"$lxcri" exec no-such true <&- >&- 2>&-', 125, ''));
-    it('standard output, with --json', () => expectShell('"$lxcri" exec --json "$ct" -- sh -c "exit 7" >&-', 7, ''));
+    it('standard output, with --json, and gets no success', async () => {
+      for (const [own, exitCode] of [
+        [7, 7],
+        [0, 255],
+      ]) {
+        // oxlint-disable-next-line no-await-in-loop
+        const done = await shell(`"$lxcri" exec --json "$ct" -- sh -c "exit ${own}" >&-`);
+        expect(done.exitCode).to.equal(exitCode);
+        expect(done.stderr).to.match(/^proxmox-lxcri: ConnectionLost: .*closed.*\n$/);
+      }
+    });
     it('standard input, with --json', async () => {
       const done = await shell('"$lxcri" exec --json "$ct" -- sh -c "cat; exit 7" <&-');
       expect(resultOf({ exitCode: done.exitCode, stdout: done.stdoutBytes, stderr: done.stderrBytes })).to.include({
