@@ -81,6 +81,10 @@ describe('a session with a local attaching program', () => {
     const { session, child, tree } = await start('sleep 1094 & exit 0');
     await once(child, 'exit');
     await session.exit;
+    // The command may end before what it left has become sleep.
+    await waitFor(() => tree.members().every(({ pid }) => processInfo(pid)?.args === 'sleep 1094'), {
+      what: 'sleep 1094',
+    });
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGUSR1'] as const) session.signal(signal);
     const left = tree.members().map(({ pid }) => pid);
     expect(left.map((pid) => processInfo(pid)?.args)).to.deep.equal(['sleep 1094']);
