@@ -28,8 +28,8 @@ export async function runOclif(argv: readonly string[]): Promise<number> {
   }
   try {
     // The package's root is above the script that was started, both in dist/ and in src/.
-    await run(words, { root: join(dirname(process.argv[1] ?? ''), '..') });
-    return 0;
+    const code: unknown = await run(words, { root: join(dirname(process.argv[1] ?? ''), '..') });
+    return typeof code === 'number' ? code : 0;
   } catch (error) {
     if (error instanceof Errors.ExitError) return error.oclif.exit ?? 0;
     say(

@@ -4,7 +4,6 @@ import { isatty } from 'node:tty';
 
 import { LxcriError, isLxcriError } from '../model/errors.ts';
 import { AVAILABLE_METHODS } from '../methods/registry.ts';
-import { EXIT, exitCodeOfSignal } from '../model/exit-codes.ts';
 import { METHOD_NAMES } from '../model/request.ts';
 import type { MethodName, TerminalSpec, Word } from '../model/request.ts';
 import type { ExecResult } from '../model/result.ts';
@@ -16,8 +15,8 @@ import { closeInheritedDescriptors } from '../process/descriptors.ts';
 import { readProcess } from '../process/proc.ts';
 import { isInteractive } from '../terminal/interactive.ts';
 import type { ExecFlagName } from './flags.ts';
-import { writeJson } from './json.ts';
 import { say, sayError } from './messages.ts';
+import { printDocument } from './print-document.ts';
 import { USAGE, UnknownFlagError, parseExecWords } from './parse-exec.ts';
 import type { ExecWords } from './parse-exec.ts';
 import { requireRoot } from './privileges.ts';
@@ -56,19 +55,8 @@ export async function runExec(words: readonly Word[], showHelp: () => Promise<nu
 }
 
 /** Prints a result as JSON; one that cannot be printed is never a success. */
-async function printResult(result: ExecResult): Promise<number> {
-  // Node opens /dev/null where there was nothing; the launcher has seen it.
-  const closed =
-    process.env['PROXMOX_LXCRI_STDOUT_CLOSED'] === undefined ? undefined : new Error('standard output is closed');
-  const failure = closed ?? (await writeJson(process.stdout, result));
-  if (failure === undefined) return result.exitCode;
-  // A reader that has seen enough is told nothing, as any program does that gets SIGPIPE.
-  if ((failure as NodeJS.ErrnoException).code === 'EPIPE')
-    return result.exitCode === 0 ? exitCodeOfSignal('SIGPIPE') : result.exitCode;
-  say(
-    `ConnectionLost: the result could not be written (${failure.message}); the command's exit code is ${result.exitCode}`,
-  );
-  return result.exitCode === 0 ? EXIT.connectionLost : result.exitCode;
+function printResult(result: ExecResult): Promise<number> {
+  return printDocument(result, result.exitCode, "the command's");
 }
 
 /** Loaded for a mistyped flag only. */

@@ -1,0 +1,39 @@
+import { EXIT, exitCodeOfSignal } from '../model/exit-codes.ts';
+import { writeJson } from './json.ts';
+import { say } from './messages.ts';
+
+/**
+ * Prints a document of ours as JSON on standard output; one that cannot be printed is never a success.
+ *
+ * @param exitCode what the program is about to exit with.
+ * @param whose what that exit code belongs to, for the message.
+ * @returns the exit code, changed only where a success would hide that the document was lost.
+ */
+export async function printDocument(document: object, exitCode: number, whose: string): Promise<number> {
+  return judge(closedOutput() ?? (await writeJson(process.stdout, document)), exitCode, whose);
+}
+
+/** Prints text on standard output, in the same way. */
+export async function printText(text: string, exitCode: number, whose: string): Promise<number> {
+  if (text === '') return exitCode;
+  const { stdout } = process;
+  const failure = await new Promise<Error | undefined>((resolve) => {
+    stdout.on('error', resolve);
+    stdout.write(text, (error) => resolve(error ?? undefined));
+  });
+  return judge(failure, exitCode, whose);
+}
+
+/** Node opens /dev/null where there was nothing; the launcher has seen it. */
+function closedOutput(): Error | undefined {
+  return process.env['PROXMOX_LXCRI_STDOUT_CLOSED'] === undefined ? undefined : new Error('standard output is closed');
+}
+
+function judge(failure: Error | undefined, exitCode: number, whose: string): number {
+  if (failure === undefined) return exitCode;
+  // A reader that has seen enough is told nothing, as any program does that gets SIGPIPE.
+  if ((failure as NodeJS.ErrnoException).code === 'EPIPE')
+    return exitCode === 0 ? exitCodeOfSignal('SIGPIPE') : exitCode;
+  say(`ConnectionLost: the result could not be written (${failure.message}); ${whose} exit code is ${exitCode}`);
+  return exitCode === 0 ? EXIT.connectionLost : exitCode;
+}

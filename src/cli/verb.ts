@@ -1,0 +1,62 @@
+import { Command, Errors, Flags } from '@oclif/core';
+
+import { LxcriError, isLxcriError } from '../model/errors.ts';
+import type { ErrorInfo } from '../model/errors.ts';
+import { SCHEMA_VERSION } from '../model/result.ts';
+import { sayError } from './messages.ts';
+import { printDocument, printText } from './print-document.ts';
+
+/** What a verb has found out or done, in both forms. */
+export interface Outcome {
+  /** Printed with `--json`, between `schemaVersion` and `error`. */
+  readonly document: object;
+  /** The form for people, with its final newline; empty for nothing. It is asked for only without `--json`. */
+  readonly text: () => string;
+  /** Default 0. */
+  readonly exitCode?: number;
+}
+
+/**
+ * What every verb but `exec` has in common: `--json`, one shape of documents and errors, and the exit codes.
+ * A document is `{"schemaVersion":1, ..., "error":null}`, or `{"schemaVersion":1,"error":{...}}` after a failure.
+ */
+export abstract class Verb extends Command {
+  static override baseFlags = { json: Flags.boolean({ summary: 'print one JSON document on standard output' }) };
+
+  /** Does what the verb is for. */
+  protected abstract perform(): Promise<Outcome>;
+
+  /** @returns the exit code. */
+  override async run(): Promise<number> {
+    // Known before the words are understood, so that a mistake in them is reported in the form that was asked for.
+    const json = this.argv.includes('--json');
+    try {
+      const { document, text, exitCode = 0 } = await this.perform();
+      if (json) return await printDocument(complete(document, null), exitCode, 'the');
+      return await printText(text(), exitCode, 'the');
+    } catch (thrown) {
+      const error = ownError(thrown, this.id ?? '');
+      if (json) return printDocument(complete({}, error.toInfo()), error.exitCode, 'the');
+      sayError(error.toInfo());
+      return error.exitCode;
+    }
+  }
+}
+
+function complete(document: object, error: ErrorInfo | null): object {
+  return { schemaVersion: SCHEMA_VERSION, ...document, error };
+}
+
+/** oclif's own errors are about the words of the call. */
+function ownError(error: unknown, verb: string): LxcriError {
+  if (isLxcriError(error)) return error;
+  if (error instanceof Errors.CLIError && !(error instanceof Errors.ExitError)) {
+    const message = error.message.split('\n')[0] ?? '';
+    return new LxcriError('UsageError', lowerFirst(message), `see: proxmox-lxcri ${verb} --help`);
+  }
+  throw error;
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}
