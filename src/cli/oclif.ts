@@ -2,13 +2,19 @@ import { dirname, join } from 'node:path';
 
 import { Errors, run } from '@oclif/core';
 
+import Enter from '../commands/enter.ts';
 import Exec from '../commands/exec.ts';
+import Kill from '../commands/kill.ts';
+import Ps from '../commands/ps.ts';
+import Start from '../commands/start.ts';
+import State from '../commands/state.ts';
+import Stop from '../commands/stop.ts';
 import { EXIT } from '../model/exit-codes.ts';
 import { say } from './messages.ts';
 import { nearest } from './suggest.ts';
 
 /** The verbs, for oclif's explicit command discovery. */
-export const COMMANDS = { exec: Exec };
+export const COMMANDS = { enter: Enter, exec: Exec, kill: Kill, ps: Ps, start: Start, state: State, stop: Stop };
 
 /**
  * Runs oclif: help, version, and every verb but `exec` itself.

@@ -47,8 +47,12 @@ function complete(document: object, error: ErrorInfo | null): object {
   return { schemaVersion: SCHEMA_VERSION, ...document, error };
 }
 
-/** oclif's own errors are about the words of the call. */
-function ownError(error: unknown, verb: string): LxcriError {
+/**
+ * An error of the call in our own form; oclif's are about its words.
+ *
+ * @throws whatever is not an error of the call.
+ */
+export function ownError(error: unknown, verb: string): LxcriError {
   if (isLxcriError(error)) return error;
   if (error instanceof Errors.CLIError && !(error instanceof Errors.ExitError)) {
     const message = error.message.split('\n')[0] ?? '';

@@ -1,7 +1,7 @@
-import { Command, Flags } from '@oclif/core';
+import { Command } from '@oclif/core';
 
 import { EXEC_FLAGS } from '../cli/flags.ts';
-import type { FlagSpec } from '../cli/flags.ts';
+import { oclifFlags } from '../cli/oclif-flags.ts';
 
 /**
  * `exec` as oclif knows it: for help, completion and the manifest. Calls are parsed by our own parser from the same
@@ -39,20 +39,9 @@ EXIT CODES
 
   static override strict = false;
 
-  static override flags = Object.fromEntries(EXEC_FLAGS.map((spec) => [spec.name, oclifFlag(spec)]));
+  static override flags = oclifFlags(EXEC_FLAGS);
 
   override run(): Promise<void> {
     throw new Error('exec is dispatched before oclif');
   }
-}
-
-function oclifFlag(spec: FlagSpec) {
-  const common = {
-    summary: spec.summary,
-    ...(spec.char === undefined ? {} : { char: spec.char as 'a' }),
-    ...(spec.aliases === undefined ? {} : { aliases: [...spec.aliases] }),
-  };
-  if (spec.value === undefined) return Flags.boolean(common);
-  const valued = { ...common, helpValue: spec.value };
-  return spec.multiple ? Flags.string({ ...valued, multiple: true }) : Flags.string(valued);
 }

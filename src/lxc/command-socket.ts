@@ -27,6 +27,12 @@ export interface MonitorAnswer {
   initPid: number;
 }
 
+/** The name of a monitor's abstract socket, without the leading NUL; `undefined` where liblxc uses a hash instead. */
+export function commandSocketName(lxcpath: string, name: string): string | undefined {
+  const socketName = `${lxcpath}/${name}/command`;
+  return Buffer.byteLength(socketName) > MAX_NAME_BYTES ? undefined : socketName;
+}
+
 /**
  * Asks a container's monitor for its state and init process.
  *
@@ -35,8 +41,8 @@ export interface MonitorAnswer {
  * @throws Error when this host cannot ask: too many open files, no memory.
  */
 export async function askMonitor(lxcpath: string, name: string): Promise<MonitorAnswer | undefined> {
-  const socketName = `${lxcpath}/${name}/command`;
-  if (Buffer.byteLength(socketName) > MAX_NAME_BYTES) return undefined;
+  const socketName = commandSocketName(lxcpath, name);
+  if (socketName === undefined) return undefined;
   const [state, initPid] = await Promise.all([
     ask(socketName, LXC_CMD_GET_STATE),
     ask(socketName, LXC_CMD_GET_INIT_PID),

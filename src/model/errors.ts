@@ -21,6 +21,7 @@ export const ERROR_EXIT_CODES = {
   UserNotFound: 125,
   ConfigError: 125,
   InvalidExecutionId: 125,
+  OperationFailed: 125,
   CommandNotExecutable: 126,
   CommandNotAllowed: 126,
   CommandNotFound: 127,

@@ -1,11 +1,11 @@
-import { accessSync } from 'node:fs';
+import { accessSync, readdirSync } from 'node:fs';
 
 import { DEFAULT_LXCPATH, lxcpaths } from '../lxc/lxcpath.ts';
 import type { Container } from '../model/container.ts';
 import { LxcriError } from '../model/errors.ts';
 import { NodeConfig } from '../proxmox/node/config.ts';
 import type { ContainerConfig } from '../proxmox/node/config.ts';
-import { checkVmid, isVmid } from './reference.ts';
+import { checkVmid, isName, isVmid } from './reference.ts';
 import type { Reference } from './reference.ts';
 
 /** Where containers are looked for on this host. */
@@ -87,6 +87,30 @@ function proxmoxContainer({ vmid, hostname, lock }: ContainerConfig, node: strin
   };
 }
 
+/** Every container of this host: Proxmox's own, then those of plain LXC. */
+export function allContainers(inventory: HostInventory): Container[] {
+  const { pve, lxcpaths: paths } = inventory;
+  const node = pve.node;
+  const ofProxmox = node === undefined ? [] : pve.containers().map((config) => proxmoxContainer(config, node));
+  const names = new Set(paths.flatMap(folders));
+  return [...ofProxmox, ...[...names].flatMap((name) => onLxc(name, inventory))];
+}
+
+/** The names that containers in this directory can have. */
+function folders(lxcpath: string): string[] {
+  try {
+    return readdirSync(lxcpath).filter(isName);
+  } catch (error) {
+    // A configured directory need not exist; one that we may not read must not look empty.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw new LxcriError(
+      'PlatformUnreachable',
+      `the containers in ${lxcpath} cannot be listed: ${(error as Error).message}`,
+      'make it readable, or name other directories in PROXMOX_LXCRI_LXCPATH',
+    );
+  }
+}
+
 /** Containers of plain LXC; one that has a Proxmox configuration belongs to Proxmox only. */
 function onLxc(id: string, { lxcpaths: paths, pve }: HostInventory): Container[] {
   return paths
@@ -102,7 +126,7 @@ function belongsToProxmox(id: string, pve: NodeConfig): boolean {
 
 function onlyOne(found: Container[], id: string): Container | undefined {
   if (found.length <= 1) return found[0];
-  const candidates = found.map(describe).join(', ');
+  const candidates = found.map(fullReference).join(', ');
   throw new LxcriError(
     'AmbiguousContainer',
     `${id} is the name of ${found.length} containers: ${candidates}`,
@@ -110,7 +134,8 @@ function onlyOne(found: Container[], id: string): Container | undefined {
   );
 }
 
-function describe({ platform, id, name, lxc }: Container): string {
+/** The reference that means this container and no other. */
+export function fullReference({ platform, id, name, lxc }: Container): string {
   return platform === 'proxmox' ? `pve:${id}` : `lxc:${lxc?.lxcpath}/${name}`;
 }
 
@@ -142,7 +167,7 @@ function notFound(
   throw new LxcriError(
     'ContainerNotFound',
     `no container ${id} (looked in ${where.join(', ')})`,
-    'list the containers with: lxc-ls -f',
+    'list the containers with: proxmox-lxcri ps',
   );
 }
 

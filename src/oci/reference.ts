@@ -23,6 +23,11 @@ const VMID_MAX = 999_999_999;
 /** liblxc and Proxmox accept no more than this; the first character rules out options and dot files. */
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}$/;
 
+/** True when a container can have this name. */
+export function isName(word: string): boolean {
+  return NAME.test(word) && !word.includes('..');
+}
+
 /** True when the word is a number that Proxmox VE can have as a VMID. */
 export function isVmid(word: string): boolean {
   return /^[1-9]\d{2,8}$/.test(word);
@@ -92,7 +97,7 @@ function isScheme(word: string): word is Scheme {
 
 function checkedName(name: string): string {
   if (name === '') throw new LxcriError('MissingContainerId', 'the container name is empty', USAGE_HINT);
-  if (!NAME.test(name) || name.includes('..')) {
+  if (!isName(name)) {
     throw new LxcriError(
       'UsageError',
       `${quoted(name)} cannot be the name of a container`,

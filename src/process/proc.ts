@@ -71,11 +71,19 @@ export function pidNamespaceOf(pid: number): string | undefined {
   }
 }
 
-/** Whether the monitor of this container runs: it names itself "[lxc monitor] LXCPATH NAME" (LXC's start.c). */
+/** What a monitor calls itself: "[lxc monitor] LXCPATH NAME" (LXC's start.c). */
+const MONITOR_TITLE = /^\[lxc monitor\] ([^\0]+)/;
+
+/** The containers whose monitors run on this host, each as "LXCPATH NAME". */
+export function monitorTitles(): Set<string> {
+  const titles = allPids().map((pid) => MONITOR_TITLE.exec(read(`/proc/${pid}/cmdline`) ?? '')?.[1]);
+  // /proc is read byte for byte here, the names are text.
+  return new Set(titles.filter((title) => title !== undefined).map((title) => Buffer.from(title, 'latin1').toString()));
+}
+
+/** Whether the monitor of this container runs. */
 export function hasMonitorProcess(lxcpath: string, name: string): boolean {
-  // /proc is read byte for byte here, so the title is compared byte for byte as well.
-  const title = Buffer.from(`[lxc monitor] ${lxcpath} ${name}`).toString('latin1');
-  return allPids().some((pid) => (read(`/proc/${pid}/cmdline`) ?? '').replace(/\0.*$/s, '') === title);
+  return monitorTitles().has(`${lxcpath} ${name}`);
 }
 
 function allPids(): number[] {

@@ -1,11 +1,15 @@
 /**
- * Makes text from elsewhere harmless for a terminal and keeps it on one line: control and escape characters, including
- * the C1 range and the marks that change the direction of text, are shown as escapes.
+ * What a terminal acts on, or what cannot be seen: control characters (C0, C1, DEL), line and paragraph separators, the
+ * marks that change the direction of text, zero-width characters, variation selectors, tags, and unpaired surrogates.
+ * A name with one of them could draw on the terminal, or look like another name. The classes are Unicode's: the
+ * characters for which it says "default ignorable" are those that show nothing.
  */
+const HARMFUL = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
+
+/** Makes text from elsewhere harmless for a terminal and keeps it on one line: harmful characters become escapes. */
 export function sanitize(text: string): string {
-  return text.replace(
-    // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-    /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return text.replace(HARMFUL, (character) => {
+    const code = (character.codePointAt(0) ?? 0).toString(16);
+    return code.length > 4 ? `\\u{${code}}` : `\\u${code.padStart(4, '0')}`;
+  });
 }

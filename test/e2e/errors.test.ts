@@ -108,7 +108,11 @@ describe('errors', () => {
   }
 
   describe('of the container', () => {
-    itSays('not there', () => ({ words: ['no-such', ...TOUCH], code: 'ContainerNotFound', says: /no-such.*lxc-ls/ }));
+    itSays('not there', () => ({
+      words: ['no-such', ...TOUCH],
+      code: 'ContainerNotFound',
+      says: /no-such.*proxmox-lxcri ps/,
+    }));
     itSays('not there, as lxc:', () => ({ words: ['lxc:no-such', ...TOUCH], code: 'ContainerNotFound' }));
     itSays('not there, on a node', () => ({
       words: [String(UNKNOWN), ...TOUCH],
@@ -119,12 +123,12 @@ describe('errors', () => {
     itSays('not running', () => ({
       words: [`${plain.name}-stopped`, ...TOUCH],
       code: 'ContainerNotRunning',
-      says: /lxc-start -P \S+ -n \S+-stopped/,
+      says: /proxmox-lxcri start \S+-stopped/,
     }));
     itSays('not running, on a node', () => ({
       words: ['stopped-ct', ...TOUCH],
       code: 'ContainerNotRunning',
-      says: new RegExp(`pct start ${VMID.stopped}`),
+      says: new RegExp(`proxmox-lxcri start ${VMID.stopped}`),
       env: onNode,
     }));
     itSays('frozen', () => ({

@@ -73,8 +73,8 @@ describe('validating a container', () => {
       const [asPlain, asProxmox] = [await errorOf(plain), await errorOf(proxmox)];
       expect([asPlain.code, asProxmox.code]).to.deep.equal(['ContainerNotRunning', 'ContainerNotRunning']);
       expect(asPlain.message).to.equal(`container ${container.name} is not running (stopped)`);
-      expect(asPlain.hint).to.equal(`start it with: lxc-start -P ${container.lxcpath} -n ${container.name}`);
-      expect(asProxmox.hint).to.equal('start it with: pct start 101');
+      expect(asPlain.hint).to.equal(`start it with: proxmox-lxcri start ${container.name}`);
+      expect(asProxmox.hint).to.equal('start it with: proxmox-lxcri start 101');
     } finally {
       await container.start();
     }

@@ -1,0 +1,60 @@
+import type { ContainerSummary, Status } from '../model/status.ts';
+import type { SortKeys } from '../oci/sort.ts';
+import type { Column } from '../terminal/table.ts';
+import { formatDuration } from './values/duration.ts';
+
+/** What a list of containers can be sorted by. */
+export const CONTAINER_SORT_KEYS: SortKeys<ContainerSummary> = {
+  id: ({ id }) => id,
+  name: ({ name }) => name,
+  platform: ({ platform }) => platform,
+  node: ({ node }) => node ?? undefined,
+  status: ({ status }) => status,
+  pid: ({ pid }) => pid ?? undefined,
+  started: ({ startedAt }) => startedAt ?? undefined,
+};
+
+const STATUS_COLORS: Partial<Record<Status, 'green' | 'yellow' | 'dim'>> = {
+  running: 'green',
+  frozen: 'yellow',
+  freezing: 'yellow',
+  stopped: 'dim',
+};
+
+/** The columns of a list of containers; those that would be empty, or repeat another, are left out. */
+export function containerColumns(containers: readonly ContainerSummary[], nowMs: number): Column<ContainerSummary>[] {
+  const columns: (Column<ContainerSummary> & { useless?: boolean })[] = [
+    { header: 'ID', value: ({ id }) => id },
+    {
+      header: 'NAME',
+      value: ({ name }) => name,
+      flexible: true,
+      useless: containers.every(({ id, name }) => id === name),
+    },
+    { header: 'PLATFORM', value: ({ platform }) => platform },
+    { header: 'NODE', value: ({ node }) => node ?? '', useless: containers.every(({ node }) => node === null) },
+    { header: 'STATUS', value: ({ status }) => status, color: ({ status }) => STATUS_COLORS[status] },
+    { header: 'PID', value: ({ pid }) => (pid === null ? '-' : String(pid)), align: 'right' },
+    {
+      header: 'UPTIME',
+      value: ({ startedAt }) => (startedAt === null ? '-' : shortAge(nowMs - Date.parse(startedAt))),
+      align: 'right',
+    },
+    { header: 'LOCK', value: ({ lock }) => lock ?? '', useless: containers.every(({ lock }) => lock === null) },
+    {
+      header: 'LXCPATH',
+      value: ({ lxcpath }) => lxcpath ?? '',
+      flexible: true,
+      useless: new Set(containers.map(({ lxcpath }) => lxcpath)).size < 2,
+    },
+  ];
+  return columns.filter(({ useless }) => useless !== true);
+}
+
+const DAY_MS = 86_400_000;
+
+/** To the second under a day, to the hour above. */
+function shortAge(ms: number): string {
+  if (ms < DAY_MS) return formatDuration(Math.max(1000, Math.floor(ms / 1000) * 1000));
+  return `${Math.floor(ms / DAY_MS)}d${Math.floor((ms % DAY_MS) / 3_600_000)}h`;
+}

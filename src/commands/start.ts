@@ -1,0 +1,43 @@
+import { Flags } from '@oclif/core';
+
+import { changeDocument, changeText } from '../cli/change.ts';
+import { requireRoot } from '../cli/privileges.ts';
+import { Verb } from '../cli/verb.ts';
+import type { Outcome } from '../cli/verb.ts';
+import { containerArg, namedContainer, nodeFlag } from '../cli/verb-flags.ts';
+import { parseDuration } from '../cli/values/duration.ts';
+import { startContainer } from '../oci/lifecycle/start.ts';
+import { hostInventory } from '../oci/locate.ts';
+
+/** `start`: starts a container and waits until it runs. */
+export default class Start extends Verb {
+  static override summary = 'Start a container and wait until it runs.';
+
+  static override description = 'A container that runs already is left alone: that is no error.';
+
+  static override examples = [
+    '<%= config.bin %> start 101',
+    {
+      description: 'Start it, and run a command as soon as one can run',
+      command: '<%= config.bin %> start --wait web && <%= config.bin %> exec web -- uptime',
+    },
+  ];
+
+  static override args = { container: containerArg };
+
+  static override flags = {
+    wait: Flags.boolean({ summary: 'wait until a command can run in it' }),
+    timeout: Flags.string({ helpValue: 'DURATION', summary: 'how long to wait at most (default 60s)' }),
+    node: nodeFlag,
+  };
+
+  protected override async perform(): Promise<Outcome> {
+    const { args, flags } = await this.parse(Start);
+    const target = namedContainer(args.container, 'start [FLAGS] CONTAINER');
+    const timeoutMs = flags.timeout === undefined ? undefined : parseDuration(flags.timeout, '--timeout');
+    requireRoot(['start', ...this.argv]);
+    const { node, wait } = flags;
+    const change = await startContainer(hostInventory(process.env), target, { node, wait, timeoutMs });
+    return { document: changeDocument(change), text: () => changeText(change, 'started', 'already runs') };
+  }
+}

@@ -1,0 +1,28 @@
+import { requireRoot } from '../cli/privileges.ts';
+import { Verb } from '../cli/verb.ts';
+import type { Outcome } from '../cli/verb.ts';
+import { containerArg, namedContainer, nodeFlag } from '../cli/verb-flags.ts';
+import { hostInventory } from '../oci/locate.ts';
+import { ociState } from '../oci/state.ts';
+import { containerStatus } from '../oci/status.ts';
+
+/** `state`: the state of a container as OCI runtimes print it. */
+export default class State extends Verb {
+  static override summary = 'Print the state of a container as the OCI runtime specification defines it.';
+
+  static override description =
+    `It is JSON in either form; --json prints it on one line, with our "schemaVersion" and "error".
+A frozen container is "paused". The annotations are ours: proxmox-lxcri.name, .platform, .status, .node and .lock.`;
+
+  static override args = { container: containerArg };
+
+  static override flags = { node: nodeFlag };
+
+  protected override async perform(): Promise<Outcome> {
+    const { args, flags } = await this.parse(State);
+    const target = namedContainer(args.container, 'state CONTAINER');
+    requireRoot(['state', ...this.argv]);
+    const state = ociState(await containerStatus(hostInventory(process.env), target, flags.node));
+    return { document: state, text: () => `${JSON.stringify(state, undefined, 2)}\n` };
+  }
+}

@@ -1,0 +1,48 @@
+import { Flags } from '@oclif/core';
+
+import { changeDocument, changeText } from '../cli/change.ts';
+import { requireRoot } from '../cli/privileges.ts';
+import { Verb } from '../cli/verb.ts';
+import type { Outcome } from '../cli/verb.ts';
+import { containerArg, namedContainer, nodeFlag } from '../cli/verb-flags.ts';
+import { parseDuration } from '../cli/values/duration.ts';
+import { stopContainer } from '../oci/lifecycle/stop.ts';
+import { hostInventory } from '../oci/locate.ts';
+
+/** `stop`: shuts a container down, and kills it where it does not. */
+export default class Stop extends Verb {
+  static override summary = 'Shut a container down, and kill it if it does not end in time.';
+
+  static override description = 'A container that is stopped already is left alone: that is no error.';
+
+  static override examples = [
+    '<%= config.bin %> stop 101',
+    { description: 'Kill it at once', command: '<%= config.bin %> stop --force web' },
+  ];
+
+  static override args = { container: containerArg };
+
+  static override flags = {
+    force: Flags.boolean({ char: 'f', summary: 'kill everything in it at once' }),
+    timeout: Flags.string({
+      char: 't',
+      helpValue: 'DURATION',
+      summary: 'how long it may take to shut down before it is killed (default 60s)',
+      exclusive: ['force'],
+    }),
+    node: nodeFlag,
+  };
+
+  protected override async perform(): Promise<Outcome> {
+    const { args, flags } = await this.parse(Stop);
+    const target = namedContainer(args.container, 'stop [FLAGS] CONTAINER');
+    const timeoutMs = flags.timeout === undefined ? undefined : parseDuration(flags.timeout, '--timeout');
+    requireRoot(['stop', ...this.argv]);
+    const { node, force } = flags;
+    const change = await stopContainer(hostInventory(process.env), target, { node, force, timeoutMs });
+    return {
+      document: { ...changeDocument(change), forced: change.forced },
+      text: () => changeText(change, change.forced ? 'killed' : 'stopped', 'is stopped already'),
+    };
+  }
+}

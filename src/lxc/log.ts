@@ -1,0 +1,65 @@
+import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+
+import type { LxcHandle } from '../model/container.ts';
+import { DEFAULT_LXCPATH } from './lxcpath.ts';
+
+/** Where a privileged LXC writes its logs (`--with-log-path`). */
+const LOG_DIRECTORY = '/var/log/lxc';
+
+/** More than this at the end of a log is not looked at. */
+const MAX_BYTES = 65_536;
+
+/** The end of a container's log, to tell later what has been added to it. */
+export interface LogPosition {
+  readonly file: string;
+  readonly bytes: number;
+}
+
+/** Where a container's log ends now; liblxc writes there why a daemonized start failed. */
+export function logEnd(container: LxcHandle): LogPosition {
+  const file = configuredLog(container) ?? defaultLog(container);
+  try {
+    return { file, bytes: statSync(file).size };
+  } catch {
+    return { file, bytes: 0 };
+  }
+}
+
+/**
+ * The first error that was logged after a position: later ones are its consequences.
+ * A line is `lxc-start NAME DATE ERROR CATEGORY - FILE:FUNCTION:LINE - MESSAGE` (LXC's log.c, measured on 5.0.2).
+ */
+export function firstErrorSince({ file, bytes }: LogPosition): string | undefined {
+  const added = readFrom(file, bytes) ?? readFrom(file, 0) ?? '';
+  return / (?:ERROR|CRIT|ALERT|FATAL) +\S+ - \S+ - (.+)$/m.exec(added)?.[1];
+}
+
+function defaultLog({ lxcpath, name }: LxcHandle): string {
+  return lxcpath === DEFAULT_LXCPATH ? `${LOG_DIRECTORY}/${name}.log` : `${lxcpath}/${name}/${name}.log`;
+}
+
+/** `lxc.log.file` of lxc.container.conf(5); included files are not followed. */
+function configuredLog({ lxcpath, name }: LxcHandle): string | undefined {
+  try {
+    return /^[ \t]*lxc\.log\.file[ \t]*=[ \t]*(\/\S*)[ \t]*$/m.exec(
+      readFileSync(`${lxcpath}/${name}/config`, 'utf8'),
+    )?.[1];
+  } catch {
+    return undefined;
+  }
+}
+
+/** `undefined` where nothing is there: the log was begun anew, or cannot be read. */
+function readFrom(file: string, position: number): string | undefined {
+  let fd: number | undefined;
+  try {
+    fd = openSync(file, 'r');
+    const buffer = Buffer.alloc(MAX_BYTES);
+    const bytes = readSync(fd, buffer, 0, MAX_BYTES, position);
+    return bytes === 0 ? undefined : buffer.toString('utf8', 0, bytes);
+  } catch {
+    return undefined;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}

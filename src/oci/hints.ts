@@ -1,0 +1,28 @@
+import { DEFAULT_LXCPATH } from '../lxc/lxcpath.ts';
+import type { Container } from '../model/container.ts';
+import { fullReference } from './locate.ts';
+
+/** How messages name a container: by its id, and its name where that is another. */
+export function label({ id, name }: Container): string {
+  return name === id ? id : `${id} (${name})`;
+}
+
+/** What to do about a container that is not running. */
+export function startHint(container: Container): string {
+  const isUsual = container.platform === 'proxmox' || container.lxc?.lxcpath === DEFAULT_LXCPATH;
+  return `start it with: proxmox-lxcri start ${isUsual ? container.id : fullReference(container)}`;
+}
+
+/** What to do about a frozen container. */
+export function thawHint({ platform, id, lxc }: Container): string {
+  return `thaw it with: ${platform === 'proxmox' || lxc === undefined ? `pct resume ${id}` : `lxc-unfreeze -P ${lxc.lxcpath} -n ${lxc.name}`}`;
+}
+
+/** What to do about a lock of the Proxmox configuration. */
+export function unlockHint({ id }: Container): string {
+  return `wait until that task has ended; if none is running: pct unlock ${id}`;
+}
+
+/** What to do about a monitor in another network namespace. */
+export const NAMESPACE_HINT =
+  'run this in the network namespace that LXC was started in: nsenter -t 1 -n proxmox-lxcri ...';

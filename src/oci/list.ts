@@ -1,0 +1,57 @@
+import { lxcStates } from '../lxc/states.ts';
+import type { ContainerState } from '../lxc/state.ts';
+import type { LxcHandle } from '../model/container.ts';
+import type { ContainerStatus, ContainerSummary } from '../model/status.ts';
+import { startedAt } from '../process/start-time.ts';
+import { allContainers, fullReference } from './locate.ts';
+import type { HostInventory } from './locate.ts';
+import { withState } from './status.ts';
+
+/**
+ * Every container of this host, with what it is doing now.
+ *
+ * @returns Proxmox's own first, then those of each directory of LXC, in no other order.
+ * @throws LxcriError PlatformUnreachable when containers cannot be listed.
+ */
+export async function listContainers(inventory: HostInventory): Promise<ContainerSummary[]> {
+  const containers = allContainers(inventory);
+  const handles = containers.map(({ lxc }) => lxc).filter((lxc) => lxc !== undefined);
+  const states = await lxcStates(handles);
+  const stateOf = new Map<LxcHandle, ContainerState>();
+  for (const [index, state] of states.entries()) {
+    const handle = handles[index];
+    if (handle !== undefined) stateOf.set(handle, state);
+  }
+  const isAmbiguous = ambiguousNames(containers.flatMap(({ id, name }) => (id === name ? [id] : [id, name])));
+  return containers.map((container) => {
+    const status = withState(container, container.lxc && stateOf.get(container.lxc));
+    return summaryOf(status, isAmbiguous(container.id) ? fullReference(container) : container.id);
+  });
+}
+
+function ambiguousNames(words: readonly string[]): (word: string) => boolean {
+  const seen = new Set<string>();
+  const ambiguous = new Set<string>();
+  for (const word of words) {
+    if (seen.has(word)) ambiguous.add(word);
+    seen.add(word);
+  }
+  return (word) => ambiguous.has(word);
+}
+
+function summaryOf({ container, status, initPid }: ContainerStatus, reference: string): ContainerSummary {
+  const { id, name, platform, node, lock, lxc } = container;
+  const started = initPid === undefined ? undefined : startedAt(initPid);
+  return {
+    reference,
+    id,
+    name,
+    platform,
+    node: node ?? null,
+    status,
+    pid: initPid ?? null,
+    startedAt: started?.toISOString() ?? null,
+    lock: lock ?? null,
+    lxcpath: lxc?.lxcpath ?? null,
+  };
+}

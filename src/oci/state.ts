@@ -1,0 +1,51 @@
+import { isAbsolute } from 'node:path';
+
+import type { ContainerStatus, Status } from '../model/status.ts';
+
+/** The version of the OCI runtime specification whose `state` this is. */
+const OCI_VERSION = '1.2.0';
+
+/** A container's state as the OCI runtime specification defines it (runtime.md, "State"). */
+export interface OciState {
+  ociVersion: string;
+  id: string;
+  /** `paused` is what runc and crun say of a frozen container; the specification leaves it to the runtime. */
+  status: 'creating' | 'created' | 'running' | 'stopped' | 'paused';
+  /** The init process by this host's numbering; absent where there is none. */
+  pid?: number;
+  /** The directory that holds the container's configuration. */
+  bundle: string;
+  annotations: Record<string, string>;
+}
+
+/** The state of a container in the form that OCI tools and hooks exchange. */
+export function ociState({ container, status, initPid }: ContainerStatus): OciState {
+  const { id, name, platform, node, lock, lxc } = container;
+  const bundle = lxc === undefined ? '/' : `${lxc.lxcpath}/${lxc.name}`;
+  return {
+    ociVersion: OCI_VERSION,
+    id,
+    status: OCI_STATUS[status],
+    ...(initPid === undefined ? {} : { pid: initPid }),
+    bundle: isAbsolute(bundle) ? bundle : `/${bundle}`,
+    annotations: annotated({ name, platform, node, lock, status }),
+  };
+}
+
+/** One that we cannot ask has a monitor, so it has been created and has not ended. */
+const OCI_STATUS: Record<Status, OciState['status']> = {
+  running: 'running',
+  frozen: 'paused',
+  freezing: 'paused',
+  starting: 'creating',
+  stopping: 'running',
+  aborting: 'stopped',
+  stopped: 'stopped',
+  unreachable: 'created',
+};
+
+/** Our own keys, under the product's name, as the specification asks for. */
+function annotated(facts: Record<string, string | undefined>): Record<string, string> {
+  const known = Object.entries(facts).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return Object.fromEntries(known.map(([key, value]) => [`proxmox-lxcri.${key}`, value]));
+}

@@ -1,0 +1,37 @@
+import { lxcState } from '../lxc/state.ts';
+import type { ContainerState } from '../lxc/state.ts';
+import type { Container } from '../model/container.ts';
+import type { ContainerStatus, Status } from '../model/status.ts';
+import { locate } from './locate.ts';
+import type { HostInventory } from './locate.ts';
+import { parseReference } from './reference.ts';
+
+/**
+ * Finds a container, and what it is doing now.
+ *
+ * @param target the container reference as typed.
+ * @param node the Proxmox node the user named.
+ * @throws LxcriError as `parseReference` and `locate`.
+ */
+export async function containerStatus(
+  inventory: HostInventory,
+  target: string,
+  node?: string,
+): Promise<ContainerStatus> {
+  return currentStatus(locate(parseReference(target), inventory, node));
+}
+
+/** What a container is doing now. */
+export async function currentStatus(container: Container): Promise<ContainerStatus> {
+  return withState(container, container.lxc && (await lxcState(container.lxc)));
+}
+
+/** A container with the state that LXC tells of it. */
+export function withState(container: Container, state: ContainerState | undefined): ContainerStatus {
+  return { container, status: statusOf(state?.state ?? 'STOPPED'), initPid: state?.initPid };
+}
+
+/** LXC says `THAWED` of a container that runs again. */
+function statusOf(state: ContainerState['state']): Status {
+  return state === 'THAWED' ? 'running' : (state.toLowerCase() as Status);
+}
