@@ -1,4 +1,4 @@
-import type { WriteStream } from 'node:tty';
+import { isatty } from 'node:tty';
 import { styleText } from 'node:util';
 
 import stringWidth from 'string-width';
@@ -74,8 +74,8 @@ export function renderTable<Row>(columns: readonly Column<Row>[], rows: readonly
  * How a table is to be drawn on a stream. Only a terminal has a width to fit; Node's own rules decide about color
  * (FORCE_COLOR, NO_COLOR, NODE_DISABLE_COLORS, TERM=dumb, not a terminal).
  */
-export function tableOptions(stream: WriteStream): TableOptions {
-  const atTerminal = Boolean(stream.isTTY);
+export function tableOptions(stream: NodeJS.WriteStream & { readonly fd: number }): TableOptions {
+  const atTerminal = isatty(stream.fd);
   return {
     // A terminal that was never given a size says 0.
     width: atTerminal && stream.columns > 0 ? stream.columns : undefined,
