@@ -16,10 +16,14 @@ const DIST = join(ROOT, 'dist');
 const BUNDLES: Record<string, string> = {
   'src/main.ts': 'main.cjs',
   'src/cli/oclif.ts': 'oclif.cjs',
+  'src/cli/run-hook.ts': 'hook.cjs',
 };
 
-/** What the code cache is made from. Words that load every bundle and end without a container. */
-const TYPICAL_WORDS = ['exec', '--help'];
+/** What the code cache is made from: calls that load every bundle between them, and end without a container. */
+const TYPICAL_CALLS = [
+  ['hook', '--help'],
+  ['exec', '--help'],
+];
 
 const lazyBundles: Plugin = {
   name: 'lazy-bundles',
@@ -69,4 +73,5 @@ await writeBundles();
 copyFileSync(join(ROOT, 'scripts/build/start.cjs'), join(DIST, 'start.cjs'));
 run(join(ROOT, 'node_modules/.bin/tsc'), '-p', 'tsconfig.types.json');
 run(join(ROOT, 'node_modules/.bin/oclif'), 'manifest');
-run(process.execPath, join(ROOT, 'scripts/build/code-cache.cjs'), DIST, ...TYPICAL_WORDS);
+// One after the other: the last one to load a bundle writes its cache.
+for (const words of TYPICAL_CALLS) run(process.execPath, join(ROOT, 'scripts/build/code-cache.cjs'), DIST, ...words);

@@ -2,11 +2,19 @@ import { say } from './cli/messages.ts';
 import { exactWords } from './cli/raw-argv.ts';
 import { runExec } from './cli/run-exec.ts';
 import { EXIT } from './model/exit-codes.ts';
+import type { Word } from './model/request.ts';
 
-/** `exec` is the hot path and loads nothing of oclif; every other verb, and help, does. */
+/** The verbs that end in a command load nothing of oclif: `exec` is the hot path. Every other one, and help, does. */
 async function main(argv: readonly string[]): Promise<number> {
-  if (argv[0] !== 'exec') return runOclif(argv);
-  return runExec(exactWords(argv).slice(1), () => runOclif(['exec', '--help']));
+  const [verb] = argv;
+  if (verb === 'exec') return runExec(exactWords(argv).slice(1), () => runOclif(['exec', '--help']));
+  if (verb === 'hook') return runHook(exactWords(argv).slice(1));
+  return runOclif(argv);
+}
+
+async function runHook(words: readonly Word[]): Promise<number> {
+  const hook = await import('./cli/run-hook.ts');
+  return hook.runHook(words, () => runOclif(['hook', '--help']));
 }
 
 async function runOclif(argv: readonly string[]): Promise<number> {

@@ -56,3 +56,39 @@ export const EXEC_FLAGS = [
 ] as const satisfies readonly FlagSpec[];
 
 export type ExecFlagName = (typeof EXEC_FLAGS)[number]['name'];
+
+/** The flags of `exec` that `hook` has too, with the same meaning. */
+const SHARED_WITH_HOOK = [
+  'no-stdin',
+  'env',
+  'env-file',
+  'workdir',
+  'user',
+  'privileged',
+  'timeout',
+  'kill-after',
+  'method',
+  'node',
+  'json',
+  'max-output',
+  'quiet',
+  'verbose',
+  'help',
+] as const satisfies readonly ExecFlagName[];
+
+type SharedFlagName = (typeof SHARED_WITH_HOOK)[number];
+
+export type HookFlagName = 'on' | 'container-annotation' | SharedFlagName;
+
+/** The flags of `hook`. */
+export const HOOK_FLAGS: readonly (FlagSpec & { readonly name: HookFlagName })[] = [
+  { name: 'on', value: 'PHASE[,PHASE]', multiple: true, summary: 'the phases to act in; in others it does nothing' },
+  {
+    name: 'container-annotation',
+    value: 'KEY',
+    summary: "OCI: the annotation that names the container, where the state's id is not ours",
+  },
+  ...EXEC_FLAGS.filter((spec): spec is typeof spec & { name: SharedFlagName } =>
+    (SHARED_WITH_HOOK as readonly string[]).includes(spec.name),
+  ),
+];

@@ -4,6 +4,7 @@ import { Errors, run } from '@oclif/core';
 
 import Enter from '../commands/enter.ts';
 import Exec from '../commands/exec.ts';
+import Hook from '../commands/hook.ts';
 import Kill from '../commands/kill.ts';
 import Ps from '../commands/ps.ts';
 import Start from '../commands/start.ts';
@@ -14,10 +15,19 @@ import { say } from './messages.ts';
 import { nearest } from './suggest.ts';
 
 /** The verbs, for oclif's explicit command discovery. */
-export const COMMANDS = { enter: Enter, exec: Exec, kill: Kill, ps: Ps, start: Start, state: State, stop: Stop };
+export const COMMANDS = {
+  enter: Enter,
+  exec: Exec,
+  hook: Hook,
+  kill: Kill,
+  ps: Ps,
+  start: Start,
+  state: State,
+  stop: Stop,
+};
 
 /**
- * Runs oclif: help, version, and every verb but `exec` itself.
+ * Runs oclif: help, version, and every verb but those that end in a command.
  *
  * @param argv the words after the program's name.
  * @returns the exit code; a usage error is 125, because 2 is a command's own.

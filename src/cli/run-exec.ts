@@ -17,8 +17,9 @@ import { isInteractive } from '../terminal/interactive.ts';
 import type { ExecFlagName } from './flags.ts';
 import { say, sayError } from './messages.ts';
 import { printDocument } from './print-document.ts';
-import { USAGE, UnknownFlagError, parseExecWords } from './parse-exec.ts';
+import { USAGE, parseExecWords } from './parse-exec.ts';
 import type { ExecWords } from './parse-exec.ts';
+import { UnknownFlagError } from './parse-words.ts';
 import { requireRoot } from './privileges.ts';
 import { forwardSignals } from './signals.ts';
 import { formatDuration, parseDuration } from './values/duration.ts';
@@ -46,8 +47,7 @@ export async function runExec(words: readonly Word[], showHelp: () => Promise<nu
     requireRoot(['exec', ...words]);
     return await run(call);
   } catch (thrown) {
-    const error = thrown instanceof UnknownFlagError ? await suggestFlag(thrown) : thrown;
-    if (!isLxcriError(error)) throw error;
+    const error = await ownError(thrown);
     if (json) return await printResult(failedResult(error, command));
     sayError(error.toInfo());
     return error.exitCode;
@@ -59,19 +59,23 @@ function printResult(result: ExecResult): Promise<number> {
   return printDocument(result, result.exitCode, "the command's");
 }
 
-/** Loaded for a mistyped flag only. */
-async function suggestFlag(error: UnknownFlagError): Promise<LxcriError> {
+/** An error of ours, to be reported; everything else is thrown on. */
+export async function ownError(error: unknown): Promise<LxcriError> {
+  if (!isLxcriError(error)) throw error;
+  if (!(error instanceof UnknownFlagError)) return error;
+  // Loaded for a mistyped flag only.
   const { withSuggestion } = await import('./suggest.ts');
   return withSuggestion(error);
 }
 
 /** Whether `--json` stands among the words before a `--`; good enough for a call that cannot be parsed. */
-function asksForJson(words: readonly Word[]): boolean {
+export function asksForJson(words: readonly Word[]): boolean {
   const end = words.indexOf('--');
   return words.slice(0, end === -1 ? undefined : end).includes('--json');
 }
 
-interface ExecCall {
+/** What is to be run, understood from the words. */
+export interface ExecCall {
   readonly container: string;
   readonly command: readonly Word[];
   readonly options: ExecOptions;
@@ -80,8 +84,13 @@ interface ExecCall {
   readonly verbose: boolean;
 }
 
+/** The words that a call is understood from; the flags may be those of another verb that has the same ones. */
+export interface CallWords extends Pick<ExecWords, 'container' | 'command'> {
+  readonly flags: Pick<ExecWords['flags'], 'get' | 'has'>;
+}
+
 /** Turns the words into a request, or says what is wrong with them. */
-function understand({ container, command, flags }: ExecWords): ExecCall {
+export function understand({ container, command, flags }: CallWords): ExecCall {
   const last = (name: ExecFlagName): string | undefined => flags.get(name)?.at(-1);
   const json = flags.has('json');
   const quiet = flags.has('quiet');
@@ -134,7 +143,19 @@ function understand({ container, command, flags }: ExecWords): ExecCall {
   return call;
 }
 
-async function run({ container, command, options, json, quiet, verbose }: ExecCall): Promise<number> {
+async function run(call: ExecCall): Promise<number> {
+  const { container, json, quiet, verbose } = call;
+  const result = await execute(call);
+  if (verbose) explain(result);
+  if (json) return printResult(result);
+  if (result.error !== null) sayError(result.error);
+  if (quiet && result.error === null)
+    say(`${container}: exit code ${result.exitCode} (${formatDuration(result.durationMs)})`);
+  return result.exitCode;
+}
+
+/** Runs the command to its end, with this process's signals passed on, and gives the terminal back as it was. */
+export async function execute({ container, command, options }: ExecCall): Promise<ExecResult> {
   // Not earlier: the flags may name files such as /dev/fd/63.
   closeInheritedDescriptors();
   const execution = startExecution(hostInventory(process.env), container, command, options);
@@ -143,12 +164,7 @@ async function run({ container, command, options, json, quiet, verbose }: ExecCa
   stopForwarding();
   restoreInput();
   if (options.terminal !== undefined && endedAbnormally(result) && isatty(1)) process.stdout.write(TERMINAL_RESET);
-  if (verbose) explain(result);
-  if (json) return printResult(result);
-  if (result.error !== null) sayError(result.error);
-  if (quiet && result.error === null)
-    say(`${container}: exit code ${result.exitCode} (${formatDuration(result.durationMs)})`);
-  return result.exitCode;
+  return result;
 }
 
 /**
@@ -163,7 +179,7 @@ function endedAbnormally({ exitCode, started, timedOut, connectionLost }: ExecRe
 }
 
 /** What was tried and why, for `--verbose`. */
-function explain(result: ExecResult): void {
+export function explain(result: ExecResult): void {
   for (const { method, outcome, reason } of result.attempts)
     say(`${method}: ${outcome}${reason === undefined ? '' : ` (${reason})`}`);
   const { id, platform } = result.container ?? { id: 'none', platform: '' };

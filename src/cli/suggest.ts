@@ -1,16 +1,11 @@
 import { distance } from 'fastest-levenshtein';
 
 import { LxcriError } from '../model/errors.ts';
-import { EXEC_FLAGS } from './flags.ts';
-import type { FlagSpec } from './flags.ts';
-import type { UnknownFlagError } from './parse-exec.ts';
+import type { UnknownFlagError } from './parse-words.ts';
 
 /** The error of an unknown flag, with the flag that was probably meant, if one looks like it at all. */
 export function withSuggestion(error: UnknownFlagError): LxcriError {
-  const { typed } = error;
-  const specs: readonly FlagSpec[] = EXEC_FLAGS;
-  const names = specs.flatMap((spec) => [spec.name, ...(spec.aliases ?? [])]);
-  const best = nearest(typed, names);
+  const best = nearest(error.typed, error.known);
   return best === undefined ? error : new LxcriError(error.code, error.message, `did you mean --${best}?`);
 }
 

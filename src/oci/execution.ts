@@ -22,8 +22,11 @@ import { validateRunning } from './validate.ts';
 /** Where the command's standard input comes from. A descriptor is handed over where the method can, else its stream is read. */
 export type Input = 'none' | { fd: number; stream: () => Readable };
 
-/** Where an output stream of the command goes. */
-export type Output = 'capture' | 'ignore' | { fd: number; stream: () => Writable };
+/**
+ * Where an output stream of the command goes. A descriptor is handed over where the method can, unless it is `held`:
+ * then the command writes to a pipe of ours, and what it leaves running cannot keep the descriptor open.
+ */
+export type Output = 'capture' | 'ignore' | { fd: number; stream: () => Writable; held?: boolean };
 
 /** How to run a command; everything is optional. */
 export interface ExecOptions {
@@ -48,6 +51,8 @@ export interface ExecOptions {
   readonly methods?: readonly MethodName[] | undefined;
   /** The Proxmox node of the container. */
   readonly node?: string | undefined;
+  /** For hooks: the node that holds the container's lock waits for us. */
+  readonly ignoreLock?: boolean;
 }
 
 /** A command on its way: it can be signalled, resized, and waited for. */
@@ -139,7 +144,7 @@ class RunningExecution implements Execution {
     try {
       const container = locate(parseReference(target), inventory, this.#options.node);
       this.#container = container;
-      const started = await this.#start(await validateRunning(container));
+      const started = await this.#start(await validateRunning(container, this.#options.ignoreLock));
       this.#method = started.method;
       this.#session = started.session;
       return this.#finish(await this.#supervise(started.session));
@@ -162,7 +167,8 @@ class RunningExecution implements Execution {
       );
     } catch (error) {
       // A container that stopped meanwhile is the better explanation.
-      if (isLxcriError(error) && error.code === 'NoMethodAvailable') await validateRunning(container);
+      if (isLxcriError(error) && error.code === 'NoMethodAvailable')
+        await validateRunning(container, this.#options.ignoreLock);
       throw error;
     }
   }
@@ -323,8 +329,8 @@ function hostFailure(error: NodeJS.ErrnoException): LxcriError {
 }
 
 function targetOf(output: Output): StdioTarget {
-  if (output === 'capture') return { kind: 'pipe' };
-  return output === 'ignore' ? { kind: 'null' } : { kind: 'descriptor', fd: output.fd };
+  if (output === 'ignore') return { kind: 'null' };
+  return output === 'capture' || output.held === true ? { kind: 'pipe' } : { kind: 'descriptor', fd: output.fd };
 }
 
 function outputPump(source: Readable | null, output: Output, capture: Sink): Pump | undefined {

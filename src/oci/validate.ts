@@ -9,12 +9,13 @@ const BLOCKING_LOCKS = new Set(['backup', 'create', 'destroyed', 'migrate', 'rol
 /**
  * Makes sure that a command can run in the container now: running, not frozen, not locked.
  *
+ * @param ignoreLock for a caller whom the holder of the lock waits for.
  * @returns the container, with its init process.
  * @throws LxcriError ContainerLocked, ContainerNotRunning, ContainerFrozen or PlatformUnreachable, before anything is started.
  */
-export async function validateRunning(container: Container): Promise<Container> {
+export async function validateRunning(container: Container, ignoreLock = false): Promise<Container> {
   const { lock, lxc } = container;
-  if (lock !== undefined && BLOCKING_LOCKS.has(lock)) {
+  if (!ignoreLock && lock !== undefined && BLOCKING_LOCKS.has(lock)) {
     throw new LxcriError('ContainerLocked', `container ${label(container)} is locked (${lock})`, unlockHint(container));
   }
   if (lxc === undefined) return container;
