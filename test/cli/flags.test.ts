@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 
-import { EXEC_FLAGS } from '../../src/cli/flags.ts';
+import { EXEC_FLAGS, HOOK_FLAGS } from '../../src/cli/flags.ts';
 import type { FlagSpec } from '../../src/cli/flags.ts';
 
 const SPECS: readonly FlagSpec[] = EXEC_FLAGS;
@@ -41,5 +41,35 @@ describe('the flags of exec', () => {
     expect(new Set(names).size).to.equal(names.length);
     expect(new Set(letters).size).to.equal(letters.length);
     expect(letters.filter((char) => !/^[A-Za-z]$/.test(char))).to.deep.equal([]);
+  });
+});
+
+describe('the flags of hook', () => {
+  it('are its own, and those of exec that need no terminal and no input', () => {
+    const names = HOOK_FLAGS.map(({ name }) => name);
+    expect(names).to.have.members([
+      'on',
+      'container-annotation',
+      'no-stdin',
+      'env',
+      'env-file',
+      'workdir',
+      'user',
+      'privileged',
+      'timeout',
+      'kill-after',
+      'method',
+      'node',
+      'json',
+      'max-output',
+      'quiet',
+      'verbose',
+      'help',
+    ]);
+    expect(new Set(names).size).to.equal(names.length);
+  });
+
+  it('are the very same as those of exec', () => {
+    for (const spec of HOOK_FLAGS.slice(2)) expect(SPECS).to.include(spec);
   });
 });

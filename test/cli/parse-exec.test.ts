@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 
 import { EXEC_FLAGS } from '../../src/cli/flags.ts';
-import { UnknownFlagError, parseExecWords } from '../../src/cli/parse-exec.ts';
+import { parseExecWords } from '../../src/cli/parse-exec.ts';
+import { UnknownFlagError } from '../../src/cli/parse-words.ts';
 import { LxcriError } from '../../src/model/errors.ts';
 import type { Word } from '../../src/model/request.ts';
 

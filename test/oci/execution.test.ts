@@ -130,6 +130,24 @@ describe('an execution', () => {
     expect(readFileSync(`${directory}/out`, 'utf8')).to.equal('from a file\n');
   });
 
+  it('keeps a held descriptor to itself: what the command leaves running does not have it', async () => {
+    const chunks: Buffer[] = [];
+    const stream = (): Writable =>
+      new Writable({
+        write(chunk: Buffer, _encoding, done) {
+          chunks.push(chunk);
+          done();
+        },
+      });
+    const found = await result(['sh', '-c', 'echo out; readlink /proc/self/fd/1; sleep 3 &'], {
+      stdout: { fd: open('/dev/null', 'w'), stream, held: true },
+    });
+    expect(found).to.deep.include({ exitCode: 0, stdout: '', outputIncomplete: true });
+    expect(Buffer.concat(chunks).toString())
+      .to.match(/^out\n.+\n$/)
+      .and.not.to.include('/dev/null');
+  });
+
   it('has no input where none is given', async () => {
     expect(await result(['cat'])).to.deep.include({ exitCode: 0, stdout: '' });
   });

@@ -49,6 +49,17 @@ describe('validating a container', () => {
     }
   });
 
+  it('lets every lock pass for whom its holder waits for, and nothing else', async () => {
+    await validateRunning({ ...proxmox, lock: 'backup' }, true);
+    await container.freeze();
+    try {
+      const refused = validateRunning({ ...proxmox, lock: 'backup' }, true).catch((error: LxcriError) => error.code);
+      expect(await refused).to.equal('ContainerFrozen');
+    } finally {
+      await container.unfreeze();
+    }
+  });
+
   it('lets locks pass that do not concern what runs', async () => {
     for (const lock of ['snapshot', 'snapshot-delete', 'fstrim', 'mounted', 'disk'])
       await validateRunning({ ...proxmox, lock });
