@@ -1,7 +1,7 @@
 import type { ContainerSummary, Status } from '../model/status.ts';
 import type { SortKeys } from '../oci/sort.ts';
 import type { Column } from '../terminal/table.ts';
-import { formatDuration } from './values/duration.ts';
+import { formatAge } from './values/duration.ts';
 
 /** What a list of containers can be sorted by. */
 export const CONTAINER_SORT_KEYS: SortKeys<ContainerSummary> = {
@@ -37,7 +37,7 @@ export function containerColumns(containers: readonly ContainerSummary[], nowMs:
     { header: 'PID', value: ({ pid }) => (pid === null ? '-' : String(pid)), align: 'right' },
     {
       header: 'UPTIME',
-      value: ({ startedAt }) => (startedAt === null ? '-' : shortAge(nowMs - Date.parse(startedAt))),
+      value: ({ startedAt }) => (startedAt === null ? '-' : formatAge(nowMs - Date.parse(startedAt))),
       align: 'right',
     },
     { header: 'LOCK', value: ({ lock }) => lock ?? '', useless: containers.every(({ lock }) => lock === null) },
@@ -49,12 +49,4 @@ export function containerColumns(containers: readonly ContainerSummary[], nowMs:
     },
   ];
   return columns.filter(({ useless }) => useless !== true);
-}
-
-const DAY_MS = 86_400_000;
-
-/** To the second under a day, to the hour above. */
-function shortAge(ms: number): string {
-  if (ms < DAY_MS) return formatDuration(Math.max(1000, Math.floor(ms / 1000) * 1000));
-  return `${Math.floor(ms / DAY_MS)}d${Math.floor((ms % DAY_MS) / 3_600_000)}h`;
 }

@@ -1,18 +1,26 @@
 import { Flags } from '@oclif/core';
+import type { Interfaces } from '@oclif/core';
 
 import { CONTAINER_SORT_KEYS, containerColumns } from '../cli/container-table.ts';
 import { requireRoot } from '../cli/privileges.ts';
+import { PROCESS_SORT_KEYS, processColumns } from '../cli/process-table.ts';
 import { Verb } from '../cli/verb.ts';
 import type { Outcome } from '../cli/verb.ts';
+import { containerArg, nodeFlag } from '../cli/verb-flags.ts';
+import { LxcriError } from '../model/errors.ts';
 import { FILTER_KEYS, parseFilters } from '../oci/filter.ts';
 import { listContainers } from '../oci/list.ts';
 import { hostInventory } from '../oci/locate.ts';
+import { listProcesses } from '../oci/processes.ts';
 import { sortBy } from '../oci/sort.ts';
 import { renderTable, tableOptions } from '../terminal/table.ts';
+import type { Column } from '../terminal/table.ts';
 
-/** `ps`: lists the containers of this host. */
+/** `ps`: lists the containers of this host, or the processes inside one. */
 export default class Ps extends Verb {
-  static override summary = 'List containers.';
+  static override summary = 'List containers; with a container, the processes inside.';
+
+  static override usage = ['ps [FLAGS]', 'ps [FLAGS] CONTAINER'];
 
   static override examples = [
     '<%= config.bin %> ps',
@@ -24,7 +32,10 @@ export default class Ps extends Verb {
       description: 'Run a command in each whose name begins with "web"',
       command: `for ct in $(<%= config.bin %> ps -q -f name=^web -f status=running); do <%= config.bin %> exec --no-stdin "$ct" -- uptime; done`,
     },
+    { description: 'What takes the memory of a container', command: '<%= config.bin %> ps 101 --sort -memory' },
   ];
+
+  static override args = { container: containerArg };
 
   static override flags = {
     all: Flags.boolean({ char: 'a', summary: 'stopped ones too, which is the default (as docker ps -a)' }),
@@ -37,26 +48,64 @@ export default class Ps extends Verb {
     }),
     sort: Flags.string({
       helpValue: '[-]KEY[,...]',
-      summary: 'sort by id, name, platform, node, status, pid or started; "-" sorts downwards',
-      default: 'id',
+      summary: `sort by ${listed(CONTAINER_SORT_KEYS)}; processes by ${listed(PROCESS_SORT_KEYS)}; "-" sorts downwards`,
     }),
-    quiet: Flags.boolean({ char: 'q', summary: 'print only what other commands take as CONTAINER' }),
+    quiet: Flags.boolean({ char: 'q', summary: 'print only what other commands take as CONTAINER, or only pids' }),
     'no-trunc': Flags.boolean({ summary: 'do not shorten columns to the width of the terminal' }),
+    wide: Flags.boolean({ summary: "processes: the parent, the host's pid, state, terminal, threads and time too" }),
+    numeric: Flags.boolean({ summary: 'processes: uids instead of user names; nothing is run in the container' }),
+    node: nodeFlag,
   };
 
   protected override async perform(): Promise<Outcome> {
-    const { flags } = await this.parse(Ps);
+    const { args, flags } = await this.parse(Ps);
+    return args.container === undefined ? this.#containers(flags) : this.#processes(args.container, flags);
+  }
+
+  async #containers(flags: PsFlags): Promise<Outcome> {
+    refuse(flags, ['wide', 'numeric', 'node'], 'it is about processes: name the container');
     const filter = parseFilters(flags.filter ?? []);
     requireRoot(['ps', ...this.argv]);
     const found = await listContainers(hostInventory(process.env));
-    const containers = sortBy(found.filter(filter), flags.sort, CONTAINER_SORT_KEYS);
+    const containers = sortBy(found.filter(filter), flags.sort ?? 'id', CONTAINER_SORT_KEYS);
     return {
       document: { containers },
-      text: () => {
-        if (flags.quiet) return containers.map(({ reference }) => `${reference}\n`).join('');
-        const options = { ...tableOptions(process.stdout), ...(flags['no-trunc'] ? { truncate: false } : {}) };
-        return renderTable(containerColumns(containers, Date.now()), containers, options);
-      },
+      text: () =>
+        flags.quiet
+          ? containers.map(({ reference }) => `${reference}\n`).join('')
+          : table(containerColumns(containers, Date.now()), containers, flags),
     };
   }
+
+  async #processes(target: string, flags: PsFlags): Promise<Outcome> {
+    refuse(flags, ['all', 'filter'], 'it is about the list of containers: leave it out');
+    requireRoot(['ps', ...this.argv]);
+    // A key that there is not is known before the container is asked anything.
+    sortBy([], flags.sort ?? 'pid', PROCESS_SORT_KEYS);
+    const { node, quiet, numeric } = flags;
+    const found = await listProcesses(hostInventory(process.env), target, { node, numeric });
+    const processes = sortBy(found.processes, flags.sort ?? 'pid', PROCESS_SORT_KEYS);
+    return {
+      document: { ...found, processes },
+      text: () =>
+        quiet ? processes.map(({ pid }) => `${pid}\n`).join('') : table(processColumns(flags.wide), processes, flags),
+    };
+  }
+}
+
+type PsFlags = Interfaces.InferredFlags<typeof Ps.flags>;
+
+/** Refuses flags that have no meaning here, rather than to let them go unheeded. */
+function refuse(flags: PsFlags, names: readonly (keyof PsFlags)[], why: string): void {
+  const given = names.find((name) => flags[name] !== undefined && flags[name] !== false);
+  if (given !== undefined) throw new LxcriError('UsageError', `--${given} cannot be used here`, why);
+}
+
+function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[], flags: PsFlags): string {
+  const options = tableOptions(process.stdout);
+  return renderTable(columns, rows, flags['no-trunc'] ? { ...options, truncate: false } : options);
+}
+
+function listed(keys: object): string {
+  return Object.keys(keys).join(', ');
 }

@@ -16,10 +16,8 @@ export interface ProcessInfo {
 
 /** Reads one process; `undefined` once it is gone. */
 export function readProcess(pid: number): ProcessInfo | undefined {
-  const text = read(`/proc/${pid}/stat`);
-  if (text === undefined) return undefined;
-  // The command name may hold anything, spaces and parentheses included; the fields follow its last ")".
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const fields = readStat(pid)?.fields;
+  if (fields === undefined) return undefined;
   return {
     pid,
     state: fields[0] ?? '',
@@ -29,6 +27,15 @@ export function readProcess(pid: number): ProcessInfo | undefined {
     foregroundGroup: Number(fields[5]),
     startTime: Number(fields[19]),
   };
+}
+
+/** /proc/PID/stat: the command's name, byte for byte, and the fields from the third (the state) on. */
+export function readStat(pid: number): { name: string; fields: string[] } | undefined {
+  const text = read(`/proc/${pid}/stat`);
+  if (text === undefined) return undefined;
+  // The name may hold anything, spaces and parentheses included; the fields follow its last ")".
+  const end = text.lastIndexOf(')');
+  return { name: text.slice(text.indexOf('(') + 1, end), fields: text.slice(end + 2).split(' ') };
 }
 
 /** Every process of this host, containers included. */
@@ -59,7 +66,18 @@ export function environmentValueOf(pid: number, key: string): string | undefined
 
 /** Whether a process is in a pid namespace below this host's. */
 export function isContainerized(pid: number): boolean {
-  return /^NSpid:\s+\d+\s+\d+/m.test(read(`/proc/${pid}/status`) ?? '');
+  return pidsByNamespace(readStatus(pid)).length > 1;
+}
+
+/** /proc/PID/status, byte for byte; the name in it is escaped, so that a line is what it says. */
+export function readStatus(pid: number): string {
+  return read(`/proc/${pid}/status`) ?? '';
+}
+
+/** The pids that a process has: this host's first, then that in each namespace further in; none once it is gone. */
+export function pidsByNamespace(status: string): number[] {
+  const [, numbers = ''] = /^NSpid:((?:\s+\d+)+)/m.exec(status) ?? [];
+  return numbers.split(/\s+/).filter(Boolean).map(Number);
 }
 
 /** The pid namespace of a process, as an opaque text. */
@@ -86,7 +104,8 @@ export function hasMonitorProcess(lxcpath: string, name: string): boolean {
   return monitorTitles().has(`${lxcpath} ${name}`);
 }
 
-function allPids(): number[] {
+/** The pids of every process of this host. */
+export function allPids(): number[] {
   return readdirSync('/proc')
     .map(Number)
     .filter((pid) => pid > 0);

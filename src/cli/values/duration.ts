@@ -39,3 +39,11 @@ export function formatDuration(ms: number): string {
     .filter(Boolean)
     .join('');
 }
+
+const DAY_MS = 86_400_000;
+
+/** An age as lists show it: to the second under a day (`1h5m3s`), to the hour above (`12d3h`). */
+export function formatAge(ms: number): string {
+  if (ms < DAY_MS) return formatDuration(Math.max(1000, Math.floor(ms / 1000) * 1000));
+  return `${Math.floor(ms / DAY_MS)}d${Math.floor((ms % DAY_MS) / 3_600_000)}h`;
+}

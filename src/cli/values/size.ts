@@ -24,3 +24,14 @@ export function parseSize(text: string, flag: string): number {
   }
   return bytes;
 }
+
+const NAMES = ['KiB', 'MiB', 'GiB', 'TiB'];
+
+/** A size as people read it: `512B`, `1.7MiB`. */
+export function formatSize(bytes: number): string {
+  if (bytes < 1024) return `${bytes}B`;
+  // What would be rounded to 1024 is already one of the next unit.
+  const steps = NAMES.findIndex((_, step) => bytes / 1024 ** (step + 1) < 1023.95);
+  const step = steps === -1 ? NAMES.length - 1 : steps;
+  return `${(bytes / 1024 ** (step + 1)).toFixed(1)}${NAMES[step]}`;
+}

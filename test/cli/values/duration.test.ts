@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 
-import { formatDuration, parseDuration } from '../../../src/cli/values/duration.ts';
+import { formatAge, formatDuration, parseDuration } from '../../../src/cli/values/duration.ts';
 import { usageErrorOf } from './usage-error.ts';
 
 describe('a duration', () => {
@@ -71,5 +71,20 @@ describe('a duration', () => {
 
   it('is rounded as a whole, not part by part', () => {
     expect([119_600, 3_599_600, 59_999, 999.6].map(formatDuration)).to.deep.equal(['2m', '1h', '1m', '1s']);
+  });
+});
+
+describe('an age', () => {
+  it('is told to the second under a day, to the hour above', () => {
+    for (const [ms, text] of [
+      [0, '1s'],
+      [1999, '1s'],
+      [59_999, '59s'],
+      [3_903_000, '1h5m3s'],
+      [86_399_999, '23h59m59s'],
+      [86_400_000, '1d0h'],
+      [12 * 86_400_000 + 3 * 3_600_000 + 1, '12d3h'],
+    ] as const)
+      expect(formatAge(ms), String(ms)).to.equal(text);
   });
 });

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 
-import { parseSize } from '../../../src/cli/values/size.ts';
+import { formatSize, parseSize } from '../../../src/cli/values/size.ts';
 import { usageErrorOf } from './usage-error.ts';
 
 describe('a size', () => {
@@ -40,5 +40,23 @@ describe('a size', () => {
         /^--max-output: ".*" is not a size$/s,
       );
     }
+  });
+});
+
+describe('a size for people', () => {
+  it('has one digit after the point, in powers of 1024', () => {
+    for (const [bytes, text] of [
+      [0, '0B'],
+      [1023, '1023B'],
+      [1024, '1.0KiB'],
+      [1536, '1.5KiB'],
+      [1_048_525, '1.0MiB'],
+      [1_048_576, '1.0MiB'],
+      [12_009_472, '11.5MiB'],
+      [3 * 1024 ** 3, '3.0GiB'],
+      [5 * 1024 ** 4, '5.0TiB'],
+      [5000 * 1024 ** 4, '5000.0TiB'],
+    ] as const)
+      expect(formatSize(bytes), String(bytes)).to.equal(text);
   });
 });

@@ -1,0 +1,116 @@
+import { identityOf } from '../model/container.ts';
+import type { Container } from '../model/container.ts';
+import { LxcriError } from '../model/errors.ts';
+import type { ContainerProcess, ContainerProcesses } from '../model/process.ts';
+import type { ContainerStatus } from '../model/status.ts';
+import { insideId, readIdMap } from '../process/id-map.ts';
+import { processesInside } from '../process/inside.ts';
+import type { InsideProcess } from '../process/inside.ts';
+import { readProcess } from '../process/proc.ts';
+import { msOfTicks, sinceBootMs, timeOfTicks } from '../process/start-time.ts';
+import { label, startHint } from './hints.ts';
+import { refuseUnreachable } from './lifecycle/lifecycle.ts';
+import { locate } from './locate.ts';
+import type { HostInventory } from './locate.ts';
+import { parseReference } from './reference.ts';
+import { currentStatus } from './status.ts';
+import { userNames } from './user-names.ts';
+
+export interface ProcessesOptions {
+  /** The Proxmox node of the container. */
+  readonly node?: string | undefined;
+  /** Leaves out the names of users, for which a command is run in the container. */
+  readonly numeric?: boolean;
+}
+
+/**
+ * The processes inside a container, running or frozen, whatever locks it. They are read from this host's /proc.
+ *
+ * @param target the container reference as typed.
+ * @throws LxcriError ContainerNotRunning, OperationFailed, and those of finding it.
+ */
+export async function listProcesses(
+  inventory: HostInventory,
+  target: string,
+  { node, numeric = false }: ProcessesOptions = {},
+): Promise<ContainerProcesses> {
+  const { status, initPid, container, found } = await lookInside(locate(parseReference(target), inventory, node));
+  const uids = readIdMap(initPid, 'uid');
+  const gids = readIdMap(initPid, 'gid');
+  const upMs = sinceBootMs();
+  const processes = found.map((info) =>
+    processOf(info, upMs, insideId(uids, info.hostUid), insideId(gids, info.hostGid)),
+  );
+  if (!numeric && status === 'running') {
+    const wanted = new Set(processes.map(({ uid }) => uid).filter((uid) => uid !== null));
+    const names = await userNames(inventory, target, wanted, node);
+    for (const each of processes) each.user = (each.uid === null ? undefined : names.get(each.uid)) ?? null;
+  }
+  return { container: identityOf(container), status, processes };
+}
+
+async function lookInside(
+  container: Container,
+): Promise<ContainerStatus & { initPid: number; found: InsideProcess[] }> {
+  let now = await currentStatus(container);
+  // Where its init has gone between the question and the look, it is asked once more.
+  for (let attempt = 1; ; attempt++) {
+    refuseUnreachable(now);
+    const { initPid, status } = now;
+    if (initPid === undefined)
+      throw new LxcriError(
+        'ContainerNotRunning',
+        `container ${label(container)} is not running (${status}): it has no processes`,
+        startHint(container),
+      );
+    const found = processesInside(initPid);
+    if (found !== undefined) return { ...now, initPid, found };
+    if (attempt > 1) throw notItsOwn(container, initPid);
+    now = await currentStatus(container);
+  }
+}
+
+/** A container can share a pid namespace (`lxc.namespace.share.pid`, `lxc.namespace.keep`), or be restarting. */
+function notItsOwn(container: Container, initPid: number): LxcriError {
+  const why =
+    readProcess(initPid) === undefined
+      ? 'are not in this /proc'
+      : 'share a pid namespace with others, and cannot be told from them';
+  return new LxcriError(
+    'OperationFailed',
+    `the processes of container ${label(container)} ${why}`,
+    `ask the container itself: proxmox-lxcri exec ${container.id} -- ps`,
+  );
+}
+
+function processOf(
+  info: InsideProcess,
+  upMs: number,
+  uid: number | undefined,
+  gid: number | undefined,
+): ContainerProcess {
+  const { pid, parentPid, hostPid, hostUid, hostGid, name, args, argsTruncated, state, terminal } = info;
+  const { threads, cpuMs, memoryBytes, startTime } = info;
+  const elapsedMs = Math.max(0, Math.round(upMs - msOfTicks(startTime)));
+  return {
+    pid,
+    parentPid,
+    hostPid,
+    user: null,
+    uid: uid ?? null,
+    gid: gid ?? null,
+    hostUid,
+    hostGid,
+    state,
+    terminal: terminal ?? null,
+    threads,
+    cpuPercent: elapsedMs === 0 ? 0 : Math.round((cpuMs / elapsedMs) * 1000) / 10,
+    cpuMs,
+    memoryBytes,
+    startedAt: timeOfTicks(startTime).toISOString(),
+    elapsedMs,
+    command: args.length > 0 ? args.join(' ') : `[${name}]${state === 'Z' ? ' <defunct>' : ''}`,
+    args: [...args],
+    argsTruncated,
+  };
+}
