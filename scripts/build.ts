@@ -17,6 +17,8 @@ const BUNDLES: Record<string, string> = {
   'src/main.ts': 'main.cjs',
   'src/cli/oclif.ts': 'oclif.cjs',
   'src/cli/run-hook.ts': 'hook.cjs',
+  'src/cli/exec-lock.ts': 'exec-lock.cjs',
+  'src/cli/only-on-failure.ts': 'only-on-failure.cjs',
 };
 
 /** What the code cache is made from: calls that load every bundle between them, and end without a container. */

@@ -20,6 +20,7 @@ const PACKAGES = [
   'runc',
   'crun',
   'hyperfine',
+  'cron',
   // For building node-pty.
   'make',
   'g++',

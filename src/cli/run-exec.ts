@@ -7,7 +7,7 @@ import { AVAILABLE_METHODS } from '../methods/registry.ts';
 import { METHOD_NAMES } from '../model/request.ts';
 import type { MethodName, TerminalSpec, Word } from '../model/request.ts';
 import type { ExecResult } from '../model/result.ts';
-import { startExecution } from '../oci/execution.ts';
+import { DEFAULT_MAX_OUTPUT_BYTES, startExecution } from '../oci/execution.ts';
 import type { ExecOptions, Input, Output } from '../oci/execution.ts';
 import { hostInventory } from '../oci/locate.ts';
 import { failedResult } from '../oci/new-result.ts';
@@ -15,7 +15,9 @@ import { closeInheritedDescriptors } from '../process/descriptors.ts';
 import { readProcess } from '../process/proc.ts';
 import { isInteractive } from '../terminal/interactive.ts';
 import type { ExecFlagName } from './flags.ts';
+import type { LockWords } from './exec-lock.ts';
 import { say, sayError } from './messages.ts';
+import type { FailureOnly } from './only-on-failure.ts';
 import { printDocument } from './print-document.ts';
 import { USAGE, parseExecWords } from './parse-exec.ts';
 import type { ExecWords } from './parse-exec.ts';
@@ -45,7 +47,9 @@ export async function runExec(words: readonly Word[], showHelp: () => Promise<nu
     command = parsed.command;
     const call = understand(parsed);
     requireRoot(['exec', ...words]);
-    return await run(call);
+    if (call.lock === undefined) return await run(call);
+    const { runLocked } = await import('./exec-lock.ts');
+    return await runLocked(call.lock, call, (guard) => run(call, guard));
   } catch (thrown) {
     const error = await ownError(thrown);
     if (json) return await printResult(failedResult(error, command));
@@ -82,6 +86,8 @@ export interface ExecCall {
   readonly json: boolean;
   readonly quiet: boolean;
   readonly verbose: boolean;
+  readonly onlyOnFailure: boolean;
+  readonly lock: LockWords | undefined;
 }
 
 /** The words that a call is understood from; the flags may be those of another verb that has the same ones. */
@@ -94,6 +100,8 @@ export function understand({ container, command, flags }: CallWords): ExecCall {
   const last = (name: ExecFlagName): string | undefined => flags.get(name)?.at(-1);
   const json = flags.has('json');
   const quiet = flags.has('quiet');
+  const onlyOnFailure = flags.has('only-on-failure');
+  const ownOutput = json || quiet || onlyOnFailure;
   if (container === undefined) throw new LxcriError('MissingContainerId', 'no container was named', USAGE);
   const workdir = last('workdir');
   if (workdir !== undefined && !workdir.startsWith('/')) {
@@ -103,12 +111,19 @@ export function understand({ container, command, flags }: CallWords): ExecCall {
       'begin it with "/"',
     );
   }
+  if (onlyOnFailure && (json || flags.has('tty'))) {
+    throw new LxcriError(
+      'UsageError',
+      `--only-on-failure and ${json ? '--json' : '--tty'} exclude each other`,
+      json ? 'a result holds the output anyway: leave one of them out' : 'use it where nobody watches, without -t',
+    );
+  }
   const timeout = last('timeout');
   const killAfter = last('kill-after');
   const maxOutput = last('max-output');
   const user = last('user');
   const methods = last('method');
-  const terminal = flags.has('no-tty') ? undefined : wantedTerminal(command, flags.has('tty'), json || quiet);
+  const terminal = flags.has('no-tty') ? undefined : wantedTerminal(command, flags.has('tty'), ownOutput);
   const output = (fd: 1 | 2): Output => (quiet ? 'ignore' : json ? 'capture' : { fd, stream: () => outputStream(fd) });
   const call: ExecCall = {
     container,
@@ -116,6 +131,11 @@ export function understand({ container, command, flags }: CallWords): ExecCall {
     json,
     quiet,
     verbose: flags.has('verbose'),
+    onlyOnFailure,
+    lock:
+      flags.has('lock') || flags.has('if-locked') || flags.has('lock-timeout')
+        ? { name: last('lock'), ifLocked: last('if-locked'), timeout: last('lock-timeout') }
+        : undefined,
     options: {
       workdir,
       terminal,
@@ -143,15 +163,24 @@ export function understand({ container, command, flags }: CallWords): ExecCall {
   return call;
 }
 
-async function run(call: ExecCall): Promise<number> {
-  const { container, json, quiet, verbose } = call;
-  const result = await execute(call);
+/** @param guard a lock that is held meanwhile. */
+async function run(call: ExecCall, guard?: number): Promise<number> {
+  const { container, options, json, quiet, verbose } = call;
+  const failureOnly = call.onlyOnFailure ? await keepOutput(options) : undefined;
+  const outputs = quiet ? undefined : failureOnly?.outputs;
+  const result = await execute({ ...call, options: { ...options, ...outputs, guard } });
   if (verbose) explain(result);
   if (json) return printResult(result);
+  if (failureOnly !== undefined) return failureOnly.report(container, result);
   if (result.error !== null) sayError(result.error);
   if (quiet && result.error === null)
     say(`${container}: exit code ${result.exitCode} (${formatDuration(result.durationMs)})`);
   return result.exitCode;
+}
+
+async function keepOutput({ maxOutputBytes = DEFAULT_MAX_OUTPUT_BYTES }: ExecOptions): Promise<FailureOnly> {
+  const module = await import('./only-on-failure.ts');
+  return module.onlyOnFailure(maxOutputBytes);
 }
 
 /** Runs the command to its end, with this process's signals passed on, and gives the terminal back as it was. */

@@ -13,6 +13,7 @@ export const ERROR_EXIT_CODES = {
   ContainerNotRunning: 125,
   ContainerFrozen: 125,
   ContainerLocked: 125,
+  LockHeld: 125,
   PlatformUnreachable: 125,
   NoMethodAvailable: 125,
   PermissionDenied: 125,

@@ -52,4 +52,6 @@ export interface ExecRequest {
   readonly stderr: StdioTarget;
   /** A method that cannot end the command's tree must refuse. */
   readonly needsTreeKill: boolean;
+  /** A descriptor of ours (a lock) that is to stay open until the tree is ended, also when we die first. */
+  readonly guard?: number | undefined;
 }

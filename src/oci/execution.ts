@@ -53,6 +53,8 @@ export interface ExecOptions {
   readonly node?: string | undefined;
   /** For hooks: the node that holds the container's lock waits for us. */
   readonly ignoreLock?: boolean;
+  /** A descriptor of ours (a lock) that stays open until the command's tree is ended, also when we die first. */
+  readonly guard?: number | undefined;
 }
 
 /** A command on its way: it can be signalled, resized, and waited for. */
@@ -230,6 +232,7 @@ class RunningExecution implements Execution {
       stdout: targetOf(stdout),
       stderr: targetOf(stderr),
       needsTreeKill: timeoutMs !== undefined,
+      guard: this.#options.guard,
     };
   }
 

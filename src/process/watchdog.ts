@@ -45,8 +45,11 @@ export interface SavedTerminal {
 
 /** Outlives this process, and ends the command's tree if this process dies without having called {@link Watchdog.dismiss}. */
 export interface Watchdog {
-  /** Call it once the command has ended: the watchdog leaves without doing anything. */
-  dismiss(): void;
+  /**
+   * Call it once the command has ended: the watchdog leaves without doing anything. Resolves when it lets go of what it
+   * was given to hold.
+   */
+  dismiss(): Promise<void>;
 }
 
 /**
@@ -55,8 +58,14 @@ export interface Watchdog {
  * @param execId the execution's id.
  * @param sessionLeader the attaching program's pid if it leads a session of its own.
  * @param terminal a terminal that the attaching program changes.
+ * @param guard a descriptor that the watchdog holds as well: a lock must outlive us as long as our command does.
  */
-export function startWatchdog(execId: string, sessionLeader: number | undefined, terminal?: SavedTerminal): Watchdog {
+export function startWatchdog(
+  execId: string,
+  sessionLeader: number | undefined,
+  terminal?: SavedTerminal,
+  guard?: number,
+): Watchdog {
   const child = spawn(
     '/bin/sh',
     [
@@ -69,14 +78,29 @@ export function startWatchdog(execId: string, sessionLeader: number | undefined,
       terminal?.settings ?? '',
     ],
     // Its own session, so that what ends us (a closed terminal, Ctrl-C) does not end it; its standard input closes when we die.
-    { cwd: '/', detached: true, env: helperEnvironment(), stdio: ['pipe', 'ignore', 'ignore'] },
+    {
+      cwd: '/',
+      detached: true,
+      env: helperEnvironment(),
+      stdio: ['pipe', 'ignore', 'ignore', ...(guard === undefined ? [] : [guard])],
+    },
   );
   // Without a watchdog everything still works but our own sudden death.
-  child.on('error', () => {});
+  const gone = new Promise<void>((resolve) => {
+    child.on('error', () => resolve());
+    child.on('exit', () => resolve());
+  });
   child.unref();
   // Absent when too many files are open for it.
   const stdin = child.stdin as Socket | undefined;
   stdin?.on('error', () => {});
   stdin?.unref();
-  return { dismiss: () => void stdin?.end('done\n') };
+  return {
+    dismiss() {
+      stdin?.end('done\n');
+      if (guard === undefined) return Promise.resolve();
+      child.ref();
+      return gone;
+    },
+  };
 }

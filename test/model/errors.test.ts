@@ -16,6 +16,7 @@ const CONTRACT: Record<number, string[]> = {
     'ContainerNotRunning',
     'ContainerFrozen',
     'ContainerLocked',
+    'LockHeld',
     'PlatformUnreachable',
     'NoMethodAvailable',
     'PermissionDenied',

@@ -125,7 +125,7 @@ describe('the watchdog', () => {
       expect(readProcess(pid)?.session).to.equal(pid);
       expect([1, 2].map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`))).to.deep.equal(['/dev/null', '/dev/null']);
     } finally {
-      watchdog.dismiss();
+      void watchdog.dismiss();
     }
     await waitFor(() => watchdogsOf(id).length === 0, { what: 'the watchdog to be gone', timeoutMs: 5000 });
   });

@@ -66,7 +66,7 @@ export async function launch(options: Launch): Promise<Launched> {
   if (request.terminal !== undefined && !isOurTerminal(request)) {
     const pty = await spawnInPty(request.id, { file, args, env, terminal: request.terminal, channel: options.channel });
     const tree = new ProcessTree(request.id, pty.helper.pid, true, options.attacher.initPid);
-    const watchdog = startWatchdog(request.id, pty.helper.pid);
+    const watchdog = startWatchdog(request.id, pty.helper.pid, undefined, request.guard);
     const { helper, channel, stdin, stdout, resize } = pty;
     return {
       channel,
@@ -83,7 +83,7 @@ export async function launch(options: Launch): Promise<Launched> {
       helper,
       judgeExit,
       tree: new ProcessTree(request.id, helper.pid, !onTerminal, options.attacher.initPid),
-      watchdog: startWatchdog(request.id, onTerminal ? undefined : helper.pid, saved),
+      watchdog: startWatchdog(request.id, onTerminal ? undefined : helper.pid, saved, request.guard),
       stdin: stdio.stdin,
       stdout: stdio.stdout,
       stderr: stdio.stderr,

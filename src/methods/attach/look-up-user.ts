@@ -57,7 +57,7 @@ export async function lookUpUser(
   abort.removeEventListener('abort', stop);
   // Whatever the container has left running here is not a daemon that a command meant to start.
   await parts.tree.kill();
-  parts.watchdog.dismiss();
+  await parts.watchdog.dismiss();
   channel?.destroy();
   if (abort.aborted) throw new NotStartedError('canceled');
   if (lines.length === 0) throw notStarted(code);

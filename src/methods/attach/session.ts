@@ -78,9 +78,9 @@ export class AttachedSession implements Session {
   }
 
   release(): Promise<void> {
-    this.#parts.watchdog.dismiss();
+    const dismissed = this.#parts.watchdog.dismiss();
     this.#parts.restoreTerminal();
-    return Promise.resolve();
+    return dismissed;
   }
 }
 

@@ -24,7 +24,7 @@ describe('a session with a local attaching program', () => {
     const session = new AttachedSession({
       helper: helperOf(child, child.pid),
       tree,
-      watchdog: { dismiss: () => void released.push('watchdog') },
+      watchdog: { dismiss: () => Promise.resolve(void released.push('watchdog')) },
       stdin: null,
       stdout: null,
       stderr: null,
