@@ -1,9 +1,10 @@
-import { existsSync, readdirSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, fstatSync, readdirSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 
 import { expect } from 'chai';
 
 import { openUnnamedFile } from '../../src/process/unnamed-file.ts';
 import { must } from '../support/run.ts';
+import { scratchDirectory } from '../support/scratch.ts';
 
 function temporaryNames(): string[] {
   return ['/run', '/tmp'].flatMap((directory) =>
@@ -34,6 +35,20 @@ describe('a file without a name', () => {
     } finally {
       file.close();
     }
+  });
+
+  it('is where it was wanted, or in the next place that takes it', () => {
+    const directory = scratchDirectory();
+    for (const directories of [[directory], ['/proc', '/nonexistent', directory]]) {
+      const file = openUnnamedFile(directories);
+      try {
+        expect(readlinkSync(file.path)).to.match(new RegExp(`^${directory}/.* \\(deleted\\)$`));
+        expect(fstatSync(file.fd).ino).to.equal(statSync(file.path).ino);
+      } finally {
+        file.close();
+      }
+    }
+    expect(readdirSync(directory)).to.deep.equal([]);
   });
 
   it('is gone when it is closed', () => {

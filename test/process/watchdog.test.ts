@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readlinkSync } from 'node:fs';
+import { join } from 'node:path';
 
 import { expect } from 'chai';
 
@@ -10,6 +11,7 @@ import { allProcesses, environmentValueOf, readProcess } from '../../src/process
 import { TAG_VARIABLE } from '../../src/process/tree.ts';
 import { startWatchdog } from '../../src/process/watchdog.ts';
 import { isRunning, processInfo } from '../support/proc.ts';
+import { scratchDirectory } from '../support/scratch.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { openPseudoTerminal } from '../terminal/pseudo-terminal.ts';
 import { newChildren } from './children.ts';
@@ -128,6 +130,65 @@ describe('the watchdog', () => {
       void watchdog.dismiss();
     }
     await waitFor(() => watchdogsOf(id).length === 0, { what: 'the watchdog to be gone', timeoutMs: 5000 });
+  });
+
+  describe('that was given something to hold', () => {
+    let file: string;
+
+    beforeEach(() => {
+      file = join(scratchDirectory(), 'held');
+    });
+
+    function isFree(): boolean {
+      return spawnSync('flock', ['--nonblock', file, 'true']).status === 0;
+    }
+
+    /** Starts a program that locks the file, starts a watchdog which holds it, and then runs the code. */
+    async function startHolder(id: string, code: string) {
+      const child = startModule(
+        'process/watchdog.ts',
+        `const { spawnSync } = await import('node:child_process');
+        const { openSync } = await import('node:fs');
+        const fd = openSync(${JSON.stringify(file)}, 'w');
+        spawnSync('flock', ['3'], { stdio: ['ignore', 'inherit', 'inherit', fd] });
+        const watchdog = module.startWatchdog('${id}', undefined, undefined, fd);
+        ${code}
+        process.stdout.write('x');
+        setInterval(() => {}, 1000);`,
+      );
+      if (child.stdout !== null) await once(child.stdout, 'data');
+      return child;
+    }
+
+    it('holds it until the command’s processes have ended, when we are killed', async () => {
+      const id = newExecutionId();
+      const child = await startHolder(id, '');
+      // Stopped, so that the test sees what is the case meanwhile.
+      const [watchdog = 0] = await waitFor(() => watchdogsOf(id).length === 1 && watchdogsOf(id), {
+        what: 'the watchdog',
+      });
+      process.kill(watchdog, 'SIGSTOP');
+      try {
+        child.kill('SIGKILL');
+        await once(child, 'exit');
+        expect(isFree()).to.equal(false);
+      } finally {
+        process.kill(watchdog, 'SIGCONT');
+      }
+      await waitFor(isFree, { what: 'the file to be let go of', timeoutMs: 5000 });
+    });
+
+    it('has let go of it when it is dismissed', async () => {
+      const id = newExecutionId();
+      // What we hold ourselves is closed, so that only the watchdog is left.
+      const child = await startHolder(id, "(await import('node:fs')).closeSync(fd); await watchdog.dismiss();");
+      try {
+        expect(isFree()).to.equal(true);
+        expect(watchdogsOf(id)).to.deep.equal([]);
+      } finally {
+        child.kill('SIGKILL');
+      }
+    });
   });
 
   it('gives the terminal back as it was', async () => {
