@@ -139,20 +139,14 @@ describe('exec --only-on-failure', () => {
       const full = join(scratchDirectory(), 'full');
       mkdirSync(full);
       const prepare = `
-        mount -t tmpfs -o size=64k none "$full"
-        head -c 100000 /dev/zero >"$full/filler" 2>/dev/null
-        mount --bind "$full" /tmp
-        mount --bind "$full" /var/tmp
+        mount -t tmpfs -o size=64k none "$TMPDIR"
+        head -c 100000 /dev/zero >"$TMPDIR/filler" 2>/dev/null
+        mount --bind "$TMPDIR" /var/tmp
         exec "$@"`;
-      return run(
-        ['unshare', '--mount', '/bin/sh', '-c', prepare, 'sh', CLI, 'exec', '--only-on-failure', container.name].concat(
-          '--',
-          'sh',
-          '-c',
-          script,
-        ) as [string, ...string[]],
-        { env: { PATH: process.env['PATH'], full } },
-      );
+      const words = [CLI, 'exec', '--only-on-failure', container.name, '--', 'sh', '-c', script];
+      return run(['unshare', '--mount', '/bin/sh', '-c', prepare, 'sh', ...words], {
+        env: { PATH: process.env['PATH'], TMPDIR: full },
+      });
     }
 
     it('a success is still silent', async () => {
