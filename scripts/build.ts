@@ -21,7 +21,7 @@ const BUNDLES: Record<string, string> = {
   'src/cli/only-on-failure.ts': 'only-on-failure.cjs',
 };
 
-/** What the code cache is made from: calls that load every bundle between them, and end without a container. */
+/** What the code cache is made from: calls that load the large bundles between them, and end without a container. */
 const TYPICAL_CALLS = [
   ['hook', '--help'],
   ['exec', '--help'],

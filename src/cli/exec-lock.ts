@@ -5,7 +5,6 @@ import type { ExecResult } from '../model/result.ts';
 import { failedResult, newExecutionId, newResult } from '../oci/new-result.ts';
 import { FileLock } from '../process/file-lock.ts';
 import { readProcess } from '../process/proc.ts';
-import { RUNTIME_DIRECTORY } from '../process/runtime-directory.ts';
 import { say } from './messages.ts';
 import { printDocument } from './print-document.ts';
 import { parseDuration } from './values/duration.ts';
@@ -26,8 +25,13 @@ export interface LockedCall {
 }
 
 /**
- * Runs something while the lock is ours, and while nothing else of this host has it. Not in /run/lock, where any user
- * could make our directory first.
+ * The locks of this host. Not in /run/lock, where any user could make our directory first; nor in a directory that
+ * something else clears.
+ */
+export const LOCK_DIRECTORY = '/run/proxmox-lxcri-locks';
+
+/**
+ * Runs something while the lock is ours, and while nothing else of this host has it.
  *
  * @param run gets the lock's descriptor, which is open as long as the lock is to be held; returns the exit code.
  * @param directory of the locks.
@@ -40,16 +44,17 @@ export async function runLocked(
   words: LockWords,
   call: LockedCall,
   run: (guard: number) => Promise<number>,
-  directory = `${RUNTIME_DIRECTORY}/locks`,
+  directory = LOCK_DIRECTORY,
 ): Promise<number> {
   const { name, ifLocked, timeoutMs } = understandLock(words);
-  const lock = await attempt(name, () => new FileLock(`${directory}/${name}.lock`));
+  const path = `${directory}/${name}.lock`;
+  const lock = await attempt(path, () => new FileLock(path));
   try {
-    if (!(await attempt(name, () => lock.tryTake()))) {
+    if (!(await attempt(path, () => lock.tryTake()))) {
       if (ifLocked === 'fail') throw heldError(name, lock, '');
       if (ifLocked === 'skip') return await skip(heldError(name, lock, ''), call);
       if (call.verbose) say(`lock ${name}: waiting, it is held by ${holderOf(lock)}`);
-      const ended = await attempt(name, () => wait(lock, timeoutMs));
+      const ended = await attempt(path, () => wait(lock, timeoutMs));
       if (ended === 'too late') throw heldError(name, lock, ` for longer than ${words.timeout}`);
       if (ended !== 'taken') return await canceled(ended, name, call);
     }
@@ -110,14 +115,14 @@ function understandLock({ name, ifLocked, timeout }: LockWords): Lock {
 }
 
 /** Does something with a lock's file that only this host can prevent. */
-async function attempt<T>(name: string, action: () => T | Promise<T>): Promise<T> {
+async function attempt<T>(path: string, action: () => T | Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (error) {
     throw new LxcriError(
       'PlatformUnreachable',
-      `lock ${name} cannot be made: ${error instanceof Error ? error.message : String(error)}`,
-      `check ${RUNTIME_DIRECTORY}, and that util-linux is installed`,
+      `the lock ${path} cannot be made: ${error instanceof Error ? error.message : String(error)}`,
+      'check that folder, and that util-linux is installed',
       { cause: error },
     );
   }

@@ -6,7 +6,6 @@ import { promisify } from 'node:util';
 
 import { findExecutable, helperEnvironment } from './executable.ts';
 import { readProcess } from './proc.ts';
-import { RUNTIME_DIRECTORY } from './runtime-directory.ts';
 
 /** The two ends of a pipe: a descriptor for a child process, and a stream for us. */
 export interface Pipe {
@@ -76,6 +75,8 @@ function openForWriting(path: string): Pipe {
   return { childFd, stream: new Socket({ fd: ours, readable: false, writable: true }) };
 }
 
+const RUNTIME_DIRECTORY = '/run/proxmox-lxcri';
+
 /**
  * A new folder that only we can enter, in memory. Its name holds our pid, so that what a killed process could not remove
  * is removed by the next one.
@@ -83,9 +84,8 @@ function openForWriting(path: string): Pipe {
 function runtimeDirectory(): string {
   mkdirSync(RUNTIME_DIRECTORY, { mode: 0o700, recursive: true });
   for (const entry of readdirSync(RUNTIME_DIRECTORY)) {
-    const owner = /^(\d+)-/.exec(entry)?.[1];
-    if (owner !== undefined && readProcess(Number(owner)) === undefined)
-      rmSync(`${RUNTIME_DIRECTORY}/${entry}`, { recursive: true, force: true });
+    const owner = Number(/^(\d+)-/.exec(entry)?.[1]);
+    if (readProcess(owner) === undefined) rmSync(`${RUNTIME_DIRECTORY}/${entry}`, { recursive: true, force: true });
   }
   return mkdtempSync(`${RUNTIME_DIRECTORY}/${process.pid}-`);
 }

@@ -37,7 +37,6 @@ export class FileLock {
    */
   constructor(path: string) {
     this.#path = path;
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     this.#fd = openLockFile(path);
   }
 
@@ -73,8 +72,9 @@ export class FileLock {
       this.#taken = await flock(this.#fd, options, abort);
       if (!this.#taken || this.#isInPlace()) return this.#taken;
       this.#taken = false;
+      const found = openLockFile(this.#path);
       closeSync(this.#fd);
-      this.#fd = openLockFile(this.#path);
+      this.#fd = found;
     }
   }
 
@@ -111,6 +111,7 @@ export class FileLock {
 }
 
 function openLockFile(path: string): number {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   return openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
 }
 

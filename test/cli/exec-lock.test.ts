@@ -191,7 +191,7 @@ describe('a run with a lock', () => {
     writeFileSync(directory, '');
     const error = await errorOf({ name: 'a' });
     expect([error.code, error.exitCode]).to.deep.equal(['PlatformUnreachable', 125]);
-    expect(error.message).to.match(/^lock a cannot be made: (ENOTDIR|EEXIST)/);
+    expect(error.message).to.match(/^the lock \/.*\/a\.lock cannot be made: (ENOTDIR|EEXIST)/);
     expect(ran).to.deep.equal([]);
     rmSync(directory);
   });

@@ -4,7 +4,7 @@ import { readFileSync, rmSync } from 'node:fs';
 
 import { expect } from 'chai';
 
-import { RUNTIME_DIRECTORY } from '../../src/process/runtime-directory.ts';
+import { LOCK_DIRECTORY } from '../../src/cli/exec-lock.ts';
 import { runCli, startCli } from '../methods/contract/cli.ts';
 import type { RunningCli } from '../methods/contract/cli.ts';
 import { expectErrorLine, resultOf } from '../methods/contract/result.ts';
@@ -34,7 +34,7 @@ describe('exec --lock', () => {
 
   afterEach(async () => {
     for (const { pid, child } of running) if (child.exitCode === null && isRunning(pid)) child.kill('SIGKILL');
-    rmSync(`${RUNTIME_DIRECTORY}/locks/${lock}.lock`, { force: true });
+    rmSync(`${LOCK_DIRECTORY}/${lock}.lock`, { force: true });
     await assertNothingNew(container, former, 8000);
   });
 
@@ -46,7 +46,7 @@ describe('exec --lock', () => {
   }
 
   function isFree(): boolean {
-    return spawnSync('flock', ['--nonblock', `${RUNTIME_DIRECTORY}/locks/${lock}.lock`, 'true']).status === 0;
+    return spawnSync('flock', ['--nonblock', `${LOCK_DIRECTORY}/${lock}.lock`, 'true']).status === 0;
   }
 
   /** A run that has the lock, and goes on until it is told to end. */
@@ -74,7 +74,7 @@ describe('exec --lock', () => {
     const { exitCode, stdout, stderr } = await start([], 'sh', '-c', 'echo out; echo err >&2; exit 7').ended;
     expect([exitCode, stdout.toString(), stderr.toString()]).to.deep.equal([7, 'out\n', 'err\n']);
     expect(isFree()).to.equal(true);
-    expect(readFileSync(`${RUNTIME_DIRECTORY}/locks/${lock}.lock`, 'utf8')).to.equal('');
+    expect(readFileSync(`${LOCK_DIRECTORY}/${lock}.lock`, 'utf8')).to.equal('');
   });
 
   it('may be had again at once', async () => {

@@ -1,16 +1,14 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { closeSync, existsSync, fstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, fstatSync, readdirSync } from 'node:fs';
 import { buffer, text } from 'node:stream/consumers';
 
 import { expect } from 'chai';
 
 import { makePipes } from '../../src/process/fifo.ts';
 import type { Pipe, PipeRequest } from '../../src/process/fifo.ts';
-import { RUNTIME_DIRECTORY } from '../../src/process/runtime-directory.ts';
 
 const ALL: PipeRequest = { stdin: true, stdout: true, stderr: true };
 
@@ -76,19 +74,6 @@ describe('pipes for a child', () => {
     stdin.stream.end(bytes);
     const sha = (data: Buffer): string => createHash('sha256').update(data).digest('hex');
     expect(sha(await buffer(stdout.stream))).to.equal(sha(bytes));
-  });
-
-  it('clear away what a killed process left of its own, and nothing else', async () => {
-    const name = `locks-${process.pid}`;
-    const gone = `${spawnSync('true').pid}-left`;
-    for (const folder of [name, gone]) mkdirSync(join(RUNTIME_DIRECTORY, folder), { recursive: true });
-    try {
-      pipes = await makePipes(ALL);
-      expect([name, gone].map((folder) => existsSync(join(RUNTIME_DIRECTORY, folder)))).to.deep.equal([true, false]);
-    } finally {
-      for (const { childFd } of Object.values(pipes)) closeSync(childFd);
-      for (const folder of [name, gone]) rmSync(join(RUNTIME_DIRECTORY, folder), { recursive: true, force: true });
-    }
   });
 
   it('tell us when the child has closed its input', async () => {

@@ -163,6 +163,13 @@ describe('a lock on a file', () => {
     expect(isFree()).to.equal(false);
   });
 
+  it('is made anew where somebody removed its folder', async () => {
+    const lock = open();
+    rmSync(join(path, '..'), { recursive: true });
+    expect(await lock.tryTake()).to.equal(true);
+    expect(isFree()).to.equal(false);
+  });
+
   it('is in a file and folder that only we can open, and no symbolic link is followed to it', () => {
     close(open());
     expect(lstatSync(path).mode & 0o777).to.equal(0o600);

@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findExecutable } from '../../src/process/executable.ts';
+import { needs } from './component.ts';
 import { rootfsOf } from './rootfs/cache.ts';
 import { mustSync, type RunResult, run, runSync } from './run.ts';
 import { scratchDirectory } from './scratch.ts';
@@ -35,9 +36,7 @@ export interface Bundle {
 
 /** For a suite that needs runc: without it the suite is skipped, and fails where all components must be there. */
 export function skipWithoutRunc(context: { skip(): void }): void {
-  if (findExecutable('runc') !== undefined) return;
-  if (process.env['CI'] !== undefined) throw new Error('runc is missing: npm run setup:host installs it');
-  context.skip();
+  needs(context, 'runc', findExecutable('runc') !== undefined);
 }
 
 export function createBundle({ id, command, annotations, hooks }: BundleOptions): Bundle {
