@@ -199,7 +199,18 @@ describe('exec --lock', () => {
   it('is free once the tree has ended when the CLI was killed, and not before', async () => {
     const first = await holder([], 'trap "" TERM HUP; setsid sleep 1065 & echo started; sleep 1065');
     const second = await waiter('sh', '-c', 'ps | grep "[s]leep 1065" || echo alone');
-    first.child.kill('SIGKILL');
+    const [watchdog = 0] = childrenOf(first.pid, 'proxmox-lxcri-watchdog');
+    // Stopped, so that the test sees what is the case meanwhile.
+    process.kill(watchdog, 'SIGSTOP');
+    try {
+      first.child.kill('SIGKILL');
+      await first.exited;
+      const third = await start(['--if-locked', 'fail'], 'true').ended;
+      expect(expectErrorLine(third.stderr, 'LockHeld')).to.include(`what is left of process ${first.pid}`);
+      expect(second.child.exitCode).to.equal(null);
+    } finally {
+      process.kill(watchdog, 'SIGCONT');
+    }
     const { exitCode, stdout } = await second.ended;
     expect([exitCode, stdout.toString()]).to.deep.equal([0, 'alone\n']);
   });
@@ -230,7 +241,12 @@ describe('exec --lock', () => {
 
   /** The flock(1) processes that a run waits with. */
   function waitersOf(pid: number): number[] {
+    return childrenOf(pid, 'flock');
+  }
+
+  /** A process's children whose command line holds the word. */
+  function childrenOf(pid: number, word: string): number[] {
     const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
-    return children.filter((child) => processInfo(child)?.args.includes('flock'));
+    return children.filter((child) => processInfo(child)?.args.includes(word));
   }
 });

@@ -156,13 +156,14 @@ describe('the watchdog', () => {
         process.stdout.write('x');
         setInterval(() => {}, 1000);`,
       );
-      if (child.stdout !== null) await once(child.stdout, 'data');
-      return child;
+      if (child.stdout === null) throw new Error('no output');
+      const [chunk] = (await once(child.stdout, 'data')) as [Buffer];
+      return { child, said: chunk.toString() };
     }
 
     it('holds it until the command’s processes have ended, when we are killed', async () => {
       const id = newExecutionId();
-      const child = await startHolder(id, '');
+      const { child } = await startHolder(id, '');
       // Stopped, so that the test sees what is the case meanwhile.
       const [watchdog = 0] = await waitFor(() => watchdogsOf(id).length === 1 && watchdogsOf(id), {
         what: 'the watchdog',
@@ -181,10 +182,15 @@ describe('the watchdog', () => {
     it('has let go of it when it is dismissed', async () => {
       const id = newExecutionId();
       // What we hold ourselves is closed, so that only the watchdog is left.
-      const child = await startHolder(id, "(await import('node:fs')).closeSync(fd); await watchdog.dismiss();");
+      const code = `
+        const { closeSync, readFileSync } = await import('node:fs');
+        closeSync(fd);
+        await watchdog.dismiss();
+        process.stdout.write('left:' + readFileSync('/proc/thread-self/children', 'latin1'));`;
+      const { child, said } = await startHolder(id, code);
       try {
+        expect(said).to.match(/^left:x?$/);
         expect(isFree()).to.equal(true);
-        expect(watchdogsOf(id)).to.deep.equal([]);
       } finally {
         child.kill('SIGKILL');
       }
