@@ -19,6 +19,8 @@ const BUNDLES: Record<string, string> = {
   'src/cli/run-hook.ts': 'hook.cjs',
   'src/cli/exec-lock.ts': 'exec-lock.cjs',
   'src/cli/only-on-failure.ts': 'only-on-failure.cjs',
+  'src/cli/exec-detached.ts': 'exec-detached.cjs',
+  'src/cli/supervise.ts': 'supervise.cjs',
 };
 
 /** What the code cache is made from: calls that load the large bundles between them, and end without a container. */

@@ -3,18 +3,26 @@ import { exactWords } from './cli/raw-argv.ts';
 import { runExec } from './cli/run-exec.ts';
 import { EXIT } from './model/exit-codes.ts';
 import type { Word } from './model/request.ts';
+import { startExecution } from './oci/execution.ts';
 
 /** The verbs that end in a command load nothing of oclif: `exec` is the hot path. Every other one, and help, does. */
 async function main(argv: readonly string[]): Promise<number> {
   const [verb] = argv;
   if (verb === 'exec') return runExec(exactWords(argv).slice(1), () => runOclif(['exec', '--help']));
   if (verb === 'hook') return runHook(exactWords(argv).slice(1));
+  if (verb === 'supervise') return supervise();
   return runOclif(argv);
 }
 
 async function runHook(words: readonly Word[]): Promise<number> {
   const hook = await import('./cli/run-hook.ts');
   return hook.runHook(words, () => runOclif(['hook', '--help']));
+}
+
+/** What `exec --detach` starts in the background; no verb for people. */
+async function supervise(): Promise<number> {
+  const supervisor = await import('./cli/supervise.ts');
+  return supervisor.supervise(startExecution);
 }
 
 async function runOclif(argv: readonly string[]): Promise<number> {

@@ -46,6 +46,7 @@ export const EXEC_FLAGS = [
     value: 'DURATION',
     summary: 'from the first request to end until everything is killed (default 10s)',
   },
+  { name: 'detach', char: 'd', summary: 'start, print the execution id, and return; see result and kill' },
   { name: 'method', value: 'A[,B]', summary: 'the method to use, or several in order: pct, lxc-attach' },
   { name: 'node', value: 'NODE', summary: 'the Proxmox node of the container' },
   { name: 'lock', value: 'NAME', summary: 'run only while nothing else on this host holds the lock of that name' },
@@ -60,7 +61,7 @@ export const EXEC_FLAGS = [
   {
     name: 'max-output',
     value: 'SIZE',
-    summary: 'limit for each stream with --json or --only-on-failure (default 8MiB)',
+    summary: 'limit for each stream with --json or --only-on-failure (default 8MiB), or --detach (64MiB)',
   },
   { name: 'quiet', char: 'q', summary: "none of the command's output, only the final result" },
   { name: 'verbose', char: 'v', summary: 'say on standard error what is tried, and why' },

@@ -47,6 +47,7 @@ export async function runExec(words: readonly Word[], showHelp: () => Promise<nu
     command = parsed.command;
     const call = understand(parsed);
     requireRoot(['exec', ...words]);
+    if (parsed.flags.has('detach')) return await detach(call, parsed.flags);
     if (call.lock === undefined) return await run(call);
     const { runLocked } = await import('./exec-lock.ts');
     return await runLocked(call.lock, call, (guard) => run(call, guard));
@@ -76,6 +77,14 @@ export async function ownError(error: unknown): Promise<LxcriError> {
 export function asksForJson(words: readonly Word[]): boolean {
   const end = words.indexOf('--');
   return words.slice(0, end === -1 ? undefined : end).includes('--json');
+}
+
+/** Loaded for `--detach` only. */
+async function detach(call: ExecCall, flags: ExecWords['flags']): Promise<number> {
+  const { execDetached } = await import('./exec-detached.ts');
+  // Not earlier: the flags may name files such as /dev/fd/63.
+  closeInheritedDescriptors();
+  return execDetached(hostInventory(process.env), call, flags);
 }
 
 /** What is to be run, understood from the words. */

@@ -22,6 +22,7 @@ export const ERROR_EXIT_CODES = {
   UserNotFound: 125,
   ConfigError: 125,
   InvalidExecutionId: 125,
+  ExecutionRunning: 125,
   OperationFailed: 125,
   CommandNotExecutable: 126,
   CommandNotAllowed: 126,

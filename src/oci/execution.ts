@@ -1,7 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 
 import { identityOf } from '../model/container.ts';
-import type { Container } from '../model/container.ts';
+import type { Container, ContainerIdentity } from '../model/container.ts';
 import { LxcriError, isLxcriError } from '../model/errors.ts';
 import { EXIT, exitCodeOfSignal } from '../model/exit-codes.ts';
 import type { ExecRequest, MethodName, StdioTarget, TerminalSpec, UserSpec, Word } from '../model/request.ts';
@@ -26,16 +26,24 @@ export type Input = 'none' | { fd: number; stream: () => Readable };
  * Where an output stream of the command goes. A descriptor is handed over where the method can, unless it is `held`:
  * then the command writes to a pipe of ours, and what it leaves running cannot keep the descriptor open.
  */
-export type Output = 'capture' | 'ignore' | { fd: number; stream: () => Writable; held?: boolean };
+export type Output = 'capture' | 'ignore' | { fd: number; stream: () => Writable; held?: boolean } | { sink: Sink };
+
+/** The moment from which the command runs. */
+export interface StartNotice {
+  readonly container: ContainerIdentity;
+  readonly method: MethodName;
+}
 
 /** How to run a command; everything is optional. */
 export interface ExecOptions {
-  readonly env?: ReadonlyMap<string, string>;
+  /** Unique, in the form of a UUID. Default: a new one. */
+  readonly id?: string;
+  readonly env?: ReadonlyMap<string, string> | undefined;
   /** Absolute, in the container. Default `/`. */
   readonly workdir?: string | undefined;
   /** Default: the container's root. */
   readonly user?: UserSpec | undefined;
-  readonly privileged?: boolean;
+  readonly privileged?: boolean | undefined;
   readonly terminal?: TerminalSpec | undefined;
   /** Default: none. */
   readonly stdin?: Input;
@@ -55,6 +63,8 @@ export interface ExecOptions {
   readonly ignoreLock?: boolean;
   /** A descriptor of ours (a lock) that stays open until the command's tree is ended, also when we die first. */
   readonly guard?: number | undefined;
+  /** Called once, when the command has started. In a container without a shell it can still turn out that it never ran. */
+  readonly onStarted?: (notice: StartNotice) => void;
 }
 
 /** A command on its way: it can be signalled, resized, and waited for. */
@@ -64,6 +74,8 @@ export interface Execution {
   readonly result: Promise<ExecResult>;
   /** INT, TERM, HUP and QUIT also start the clock after which the whole tree is killed. */
   signal(signal: ForwardedSignal): void;
+  /** Ends the whole tree at once. */
+  kill(): void;
   resize(columns: number, rows: number): void;
 }
 
@@ -93,7 +105,7 @@ export function startExecution(
 }
 
 class RunningExecution implements Execution {
-  readonly id = newExecutionId();
+  readonly id: string;
   readonly result: Promise<ExecResult>;
   readonly #options: ExecOptions;
   readonly #command: readonly Word[];
@@ -106,7 +118,7 @@ class RunningExecution implements Execution {
   #container: Container | undefined;
   #method: MethodName | null = null;
   #session: Session | undefined;
-  #canceledBy: ForwardedSignal | undefined;
+  #canceledBy: ForwardedSignal | 'SIGKILL' | undefined;
   #timedOut = false;
   #treeEnded = true;
   #outputIncomplete = false;
@@ -114,6 +126,7 @@ class RunningExecution implements Execution {
   #killTimer: NodeJS.Timeout | undefined;
 
   constructor(inventory: HostInventory, target: string, command: readonly Word[], options: ExecOptions) {
+    this.id = options.id ?? newExecutionId();
     this.#options = options;
     this.#command = command;
     const limit = options.maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES;
@@ -129,6 +142,11 @@ class RunningExecution implements Execution {
     } else {
       this.#session?.signal(signal);
     }
+  }
+
+  kill(): void {
+    this.#canceledBy ??= 'SIGKILL';
+    this.#end('SIGKILL');
   }
 
   resize(columns: number, rows: number): void {
@@ -149,6 +167,7 @@ class RunningExecution implements Execution {
       const started = await this.#start(await validateRunning(container, this.#options.ignoreLock));
       this.#method = started.method;
       this.#session = started.session;
+      this.#options.onStarted?.({ container: identityOf(container), method: started.method });
       return this.#finish(await this.#supervise(started.session));
     } catch (error) {
       return this.#failed(error);
@@ -176,10 +195,14 @@ class RunningExecution implements Execution {
   }
 
   /** Asks the command to end, and sees to it that it does. */
-  #end(signal: ForwardedSignal): void {
+  #end(signal: ForwardedSignal | 'SIGKILL'): void {
     const session = this.#session;
     if (session === undefined) {
       this.#abort.abort();
+      return;
+    }
+    if (signal === 'SIGKILL') {
+      void session.kill();
       return;
     }
     session.signal(signal);
@@ -333,13 +356,15 @@ function hostFailure(error: NodeJS.ErrnoException): LxcriError {
 
 function targetOf(output: Output): StdioTarget {
   if (output === 'ignore') return { kind: 'null' };
-  return output === 'capture' || output.held === true ? { kind: 'pipe' } : { kind: 'descriptor', fd: output.fd };
+  if (output === 'capture' || 'sink' in output || output.held === true) return { kind: 'pipe' };
+  return { kind: 'descriptor', fd: output.fd };
 }
 
 function outputPump(source: Readable | null, output: Output, capture: Sink): Pump | undefined {
   if (source === null) return undefined;
   if (output === 'capture') return pump(source, capture);
   if (output === 'ignore') return pump(source, () => {});
+  if ('sink' in output) return pump(source, output.sink);
   const target = output.stream();
   let failed: Error | undefined;
   target.on('error', (error) => (failed = error));

@@ -23,6 +23,7 @@ describe('the flags of exec', () => {
       '--privileged',
       '--timeout DURATION',
       '--kill-after DURATION',
+      '-d --detach',
       '--method A[,B]',
       '--node NODE',
       '--lock NAME',

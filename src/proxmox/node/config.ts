@@ -23,16 +23,16 @@ export interface ContainerConfig {
  * Layout: pve-cluster's pmxcfs; `lxc` is a link to `nodes/NODE/lxc`, `.vmlist` lists the guests of all nodes.
  */
 export class NodeConfig {
-  readonly #directory: string;
+  readonly directory: string;
 
   constructor(directory: string = DEFAULT_PVE_DIRECTORY) {
-    this.#directory = directory;
+    this.directory = directory;
   }
 
   /** Whether this host is a Proxmox VE node with its configuration mounted. */
   get present(): boolean {
     try {
-      return lstatSync(`${this.#directory}/nodes`).isDirectory();
+      return lstatSync(`${this.directory}/nodes`).isDirectory();
     } catch {
       return false;
     }
@@ -41,7 +41,7 @@ export class NodeConfig {
   /** This node's name. */
   get node(): string | undefined {
     try {
-      return /^nodes\/([^/]+)\/lxc\/?$/.exec(readlinkSync(`${this.#directory}/lxc`))?.[1];
+      return /^nodes\/([^/]+)\/lxc\/?$/.exec(readlinkSync(`${this.directory}/lxc`))?.[1];
     } catch {
       return undefined;
     }
@@ -49,7 +49,7 @@ export class NodeConfig {
 
   /** The configuration of a container of this node; `undefined` when it has none here. */
   container(vmid: string): ContainerConfig | undefined {
-    const text = read(`${this.#directory}/lxc/${vmid}.conf`);
+    const text = read(`${this.directory}/lxc/${vmid}.conf`);
     return text === undefined ? undefined : { vmid, ...parseConfig(text) };
   }
 
@@ -57,7 +57,7 @@ export class NodeConfig {
   containers(): ContainerConfig[] {
     let files: string[];
     try {
-      files = readdirSync(`${this.#directory}/lxc`);
+      files = readdirSync(`${this.directory}/lxc`);
     } catch {
       return [];
     }
@@ -70,7 +70,7 @@ export class NodeConfig {
 
   /** A guest of any node, by its VMID. */
   guest(vmid: string): Guest | undefined {
-    const text = read(`${this.#directory}/.vmlist`);
+    const text = read(`${this.directory}/.vmlist`);
     if (text === undefined) return undefined;
     try {
       const { ids } = JSON.parse(text) as { ids?: Record<string, { node?: unknown; type?: unknown }> };

@@ -1,0 +1,91 @@
+import { fstatSync } from 'node:fs';
+
+import { stateDirectory } from '../config/paths.ts';
+import { LxcriError } from '../model/errors.ts';
+import { SCHEMA_VERSION } from '../model/result.ts';
+import { SIGNALS } from '../oci/detached/control.ts';
+import type { DetachedSignal } from '../oci/detached/control.ts';
+import { startDetached } from '../oci/detached/start.ts';
+import { ExecutionStore } from '../oci/detached/store.ts';
+import type { HostInventory } from '../oci/locate.ts';
+import { newExecutionId, newResult } from '../oci/new-result.ts';
+import { say, sayError } from './messages.ts';
+import type { ExecWords } from './parse-exec.ts';
+import { printDocument, printText } from './print-document.ts';
+import type { ExecCall } from './run-exec.ts';
+
+/**
+ * `exec --detach`: has a supervisor start the command, and prints the execution's id. What went wrong before the start is
+ * told as in the foreground.
+ *
+ * @returns the exit code.
+ */
+export async function execDetached(
+  inventory: HostInventory,
+  call: ExecCall,
+  flags: ExecWords['flags'],
+): Promise<number> {
+  refuse(flags);
+  const { container: target, command, json, verbose } = call;
+  const { env, workdir, user, privileged, timeoutMs, killAfterMs, maxOutputBytes, methods, node } = call.options;
+  const request = {
+    id: newExecutionId(),
+    directory: ExecutionStore.below(stateDirectory(process.env)).directory,
+    inventory,
+    target,
+    command,
+    options: { env, workdir, user, privileged, timeoutMs, killAfterMs, maxOutputBytes, methods, node },
+  };
+  const answer = await startDetached(process.argv[1] ?? '', request, passSignals);
+  if (answer.kind === 'not-started') {
+    const { result } = answer;
+    if (json) return printDocument(result, result.exitCode, "the command's");
+    if (result.error !== null) sayError(result.error);
+    return result.exitCode;
+  }
+  const { container, method, startedAt } = answer;
+  if (verbose) say(`execution ${request.id} in ${container.platform}:${container.id} was started by ${method}`);
+  const shown = newResult(request.id, command, new Date(startedAt));
+  return json
+    ? printDocument(
+        {
+          schemaVersion: SCHEMA_VERSION,
+          id: request.id,
+          container,
+          method,
+          command: shown.command,
+          startedAt,
+          error: null,
+        },
+        0,
+        'the',
+      )
+    : printText(`${request.id}\n`, 0, 'the');
+}
+
+/** What a command that nobody waits for, without a terminal and without standard input, cannot be given. */
+function refuse(flags: ExecWords['flags']): void {
+  const withoutStreams = 'a detached command has no terminal and no standard input';
+  if (flags.has('tty')) throw contradiction('--tty', withoutStreams);
+  if (flags.has('stdin') && hasInput()) throw contradiction('--stdin', withoutStreams);
+  if (flags.has('lock')) throw contradiction('--lock', 'a lock is given back when this program ends');
+  if (flags.has('only-on-failure')) throw contradiction('--only-on-failure', 'nobody waits for a detached command');
+}
+
+function contradiction(flag: string, why: string): LxcriError {
+  return new LxcriError('UsageError', `--detach and ${flag} contradict each other: ${why}`, 'leave out one of them');
+}
+
+/** Whether there is something to be read: nobody loses anything by a /dev/null. */
+function hasInput(): boolean {
+  const { rdev } = fstatSync(0);
+  return rdev !== DEV_NULL;
+}
+
+/** Major number 1, minor number 3 (null(4)). */
+const DEV_NULL = 0x103;
+
+/** Ctrl-C ends a start that takes long; once the command has started, it concerns only us. */
+function passSignals(pass: (signal: DetachedSignal) => void): void {
+  for (const signal of SIGNALS) if (signal !== 'SIGKILL') process.on(signal, () => pass(signal));
+}

@@ -1,0 +1,62 @@
+import type { ContainerIdentity } from '../../model/container.ts';
+import type { MethodName, Word } from '../../model/request.ts';
+import type { ExecResult } from '../../model/result.ts';
+import { NodeConfig } from '../../proxmox/node/config.ts';
+import type { ExecOptions } from '../execution.ts';
+import type { HostInventory } from '../locate.ts';
+
+/** How a detached command is run: it has no terminal and no standard input, and its output goes to files. */
+export type DetachedOptions = Pick<
+  ExecOptions,
+  'env' | 'workdir' | 'user' | 'privileged' | 'timeoutMs' | 'killAfterMs' | 'maxOutputBytes' | 'methods' | 'node'
+>;
+
+/** What the caller hands to the supervisor. It holds secrets (values of variables), so it is never a command line. */
+export interface DetachedRequest {
+  readonly id: string;
+  /** The folder of all executions. */
+  readonly directory: string;
+  readonly inventory: HostInventory;
+  /** The container reference as typed. */
+  readonly target: string;
+  readonly command: readonly Word[];
+  readonly options: DetachedOptions;
+}
+
+/** What the supervisor answers, once. */
+export type Answer =
+  | { readonly kind: 'started'; readonly container: ContainerIdentity; readonly method: MethodName; startedAt: string }
+  /** Nothing was started, and nothing is kept. */
+  | { readonly kind: 'not-started'; readonly result: ExecResult }
+  /** A fault of ours. */
+  | { readonly kind: 'broken'; readonly stack: string };
+
+/** The request as it travels: one line of JSON. */
+interface Wire extends Omit<DetachedRequest, 'inventory' | 'command' | 'options'> {
+  readonly inventory: { readonly lxcpaths: readonly string[]; readonly pveDirectory: string };
+  /** Words that are not valid UTF-8 are base64. */
+  readonly command: readonly (string | { readonly base64: string })[];
+  readonly options: Omit<DetachedOptions, 'env'> & { readonly env: readonly (readonly [string, string])[] };
+}
+
+export function encodeRequest({ inventory, command, options, ...rest }: DetachedRequest): string {
+  const wire: Wire = {
+    ...rest,
+    inventory: { lxcpaths: inventory.lxcpaths, pveDirectory: inventory.pve.directory },
+    command: command.map((word) =>
+      typeof word === 'string' ? word : { base64: Buffer.from(word).toString('base64') },
+    ),
+    options: { ...options, env: [...(options.env ?? [])] },
+  };
+  return `${JSON.stringify(wire)}\n`;
+}
+
+export function decodeRequest(line: string): DetachedRequest {
+  const { inventory, command, options, ...rest } = JSON.parse(line) as Wire;
+  return {
+    ...rest,
+    inventory: { lxcpaths: inventory.lxcpaths, pve: new NodeConfig(inventory.pveDirectory) },
+    command: command.map((word) => (typeof word === 'string' ? word : Buffer.from(word.base64, 'base64'))),
+    options: { ...options, env: new Map(options.env) },
+  };
+}
