@@ -7,6 +7,7 @@ import Exec from '../commands/exec.ts';
 import Hook from '../commands/hook.ts';
 import Kill from '../commands/kill.ts';
 import Ps from '../commands/ps.ts';
+import Result from '../commands/result.ts';
 import Start from '../commands/start.ts';
 import State from '../commands/state.ts';
 import Stop from '../commands/stop.ts';
@@ -21,6 +22,7 @@ export const COMMANDS = {
   hook: Hook,
   kill: Kill,
   ps: Ps,
+  result: Result,
   start: Start,
   state: State,
   stop: Stop,

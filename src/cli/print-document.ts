@@ -1,3 +1,5 @@
+import { createReadStream, statSync } from 'node:fs';
+
 import { EXIT, exitCodeOfSignal } from '../model/exit-codes.ts';
 import { writeJson } from './json.ts';
 import { say } from './messages.ts';
@@ -10,7 +12,12 @@ import { say } from './messages.ts';
  * @returns the exit code, changed only where a success would hide that the document was lost.
  */
 export async function printDocument(document: object, exitCode: number, whose: string): Promise<number> {
-  return judge(closedOutput() ?? (await writeJson(process.stdout, document)), exitCode, whose);
+  return judge(await writeDocument(document), exitCode, whose);
+}
+
+/** Writes a document on standard output; returns why it could not be written, or `undefined`. */
+export async function writeDocument(document: object): Promise<Error | undefined> {
+  return closedOutput() ?? (await writeJson(process.stdout, document));
 }
 
 /** Prints text on standard output, in the same way. */
@@ -24,12 +31,28 @@ export async function printText(text: string, exitCode: number, whose: string): 
   return judge(failure, exitCode, whose);
 }
 
+/** Writes a file's bytes on standard output or standard error; returns why they could not be written, or `undefined`. */
+export async function writeFileTo(fd: 1 | 2, path: string): Promise<Error | undefined> {
+  let failure = fd === 1 && statSync(path).size > 0 ? closedOutput() : undefined;
+  if (failure !== undefined) return failure;
+  const target = fd === 1 ? process.stdout : process.stderr;
+  target.on('error', (error) => (failure ??= error));
+  for await (const chunk of createReadStream(path)) {
+    failure ??= await new Promise<Error | undefined>((resolve) =>
+      target.write(chunk, (error) => resolve(error ?? undefined)),
+    );
+    if (failure !== undefined) break;
+  }
+  return failure;
+}
+
 /** Node opens /dev/null where there was nothing; the launcher has seen it. */
 function closedOutput(): Error | undefined {
   return process.env['PROXMOX_LXCRI_STDOUT_CLOSED'] === undefined ? undefined : new Error('standard output is closed');
 }
 
-function judge(failure: Error | undefined, exitCode: number, whose: string): number {
+/** The exit code after an attempt to write; says what was lost, unless its reader has gone. */
+export function judge(failure: Error | undefined, exitCode: number, whose: string): number {
   if (failure === undefined) return exitCode;
   // A reader that has seen enough is told nothing, as any program does that gets SIGPIPE.
   if ((failure as NodeJS.ErrnoException).code === 'EPIPE')

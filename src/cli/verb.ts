@@ -16,6 +16,12 @@ export interface Outcome {
   readonly exitCode?: number;
 }
 
+/** What a verb prints by itself, because it is not ours but a command's. */
+export interface OwnOutput {
+  /** @returns the exit code. */
+  print(json: boolean): Promise<number>;
+}
+
 /**
  * What every verb but `exec` has in common: `--json`, one shape of documents and errors, and the exit codes.
  * A document is `{"schemaVersion":1, ..., "error":null}`, or `{"schemaVersion":1,"error":{...}}` after a failure.
@@ -24,14 +30,16 @@ export abstract class Verb extends Command {
   static override baseFlags = { json: Flags.boolean({ summary: 'print one JSON document on standard output' }) };
 
   /** Does what the verb is for. */
-  protected abstract perform(): Promise<Outcome>;
+  protected abstract perform(): Promise<Outcome | OwnOutput>;
 
   /** @returns the exit code. */
   override async run(): Promise<number> {
     // Known before the words are understood, so that a mistake in them is reported in the form that was asked for.
     const json = this.argv.includes('--json');
     try {
-      const { document, text, exitCode = 0 } = await this.perform();
+      const outcome = await this.perform();
+      if ('print' in outcome) return await outcome.print(json);
+      const { document, text, exitCode = 0 } = outcome;
       if (json) return await printDocument(complete(document, null), exitCode, 'the');
       return await printText(text(), exitCode, 'the');
     } catch (thrown) {

@@ -25,6 +25,11 @@ export class Capture {
     this.#bytes += kept.length;
   }
 
+  /** Says that something was dropped before it came here. */
+  cut(): void {
+    this.#truncated = true;
+  }
+
   /** What was collected: as text where it is valid UTF-8, else as base64. A character cut in two by the limit is left out. */
   take(): { text: string; encoding: 'utf8' | 'base64' } {
     const whole = Buffer.concat(this.#chunks.splice(0));

@@ -8,7 +8,7 @@ import { listenIn } from './control.ts';
 import type { DetachedSignal } from './control.ts';
 import { OutputFile } from './output-file.ts';
 import { ResultFile } from './result-file.ts';
-import { FILES } from './store.ts';
+import { FILES, withoutOutput } from './store.ts';
 import type { ExecutionStore, StoredRequest, StoredResult } from './store.ts';
 import { ownMark } from './supervisor-mark.ts';
 
@@ -66,17 +66,9 @@ export async function makePlace(
 }
 
 function stored(result: ExecResult, stdout: OutputFile, stderr: OutputFile): StoredResult {
-  const {
-    command: _,
-    stdout: _out,
-    stderr: _err,
-    stdoutEncoding: _outEncoding,
-    stderrEncoding: _errEncoding,
-    ...rest
-  } = result;
   return {
-    ...rest,
-    truncated: stdout.truncated || stderr.truncated,
+    ...withoutOutput(result),
+    cut: { stdout: stdout.truncated, stderr: stderr.truncated },
     outputError: stdout.failure ?? stderr.failure,
   };
 }

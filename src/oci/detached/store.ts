@@ -28,11 +28,23 @@ export interface StoredRequest {
   readonly startedAt: string;
 }
 
+/** The parts of a result that follow from other files. */
+const KEPT_ELSEWHERE = ['command', 'stdout', 'stderr', 'stdoutEncoding', 'stderrEncoding', 'truncated'] as const;
+
 /** The result without what is in files of its own. */
-export type StoredResult = Omit<ExecResult, 'command' | 'stdout' | 'stderr' | 'stdoutEncoding' | 'stderrEncoding'> & {
+export type StoredResult = Omit<ExecResult, (typeof KEPT_ELSEWHERE)[number]> & {
+  /** The streams of which something was dropped. */
+  readonly cut: { readonly stdout: boolean; readonly stderr: boolean };
   /** Why output could not be kept, as the kernel's error code; `null` where it could. */
   readonly outputError: string | null;
 };
+
+/** The part of a result that is stored with it. */
+export function withoutOutput(result: ExecResult): Omit<StoredResult, 'cut' | 'outputError'> {
+  const elsewhere: readonly string[] = KEPT_ELSEWHERE;
+  const stored = Object.entries(result).filter(([key]) => !elsewhere.includes(key));
+  return Object.fromEntries(stored) as Omit<StoredResult, 'cut' | 'outputError'>;
+}
 
 /** A detached execution as its folder tells of it. */
 export interface StoredExecution extends StoredRequest {
@@ -46,6 +58,11 @@ export interface StoredExecution extends StoredRequest {
 /** The form of an execution's id, and of the beginning of one that is long enough to be typed. */
 const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const PREFIX = /^[0-9a-f][0-9a-f-]{3,35}$/;
+
+/** Whether a word has the form of a whole id. */
+export function isExecutionId(word: string): boolean {
+  return ID.test(word);
+}
 
 /** A folder whose name starts so is being made; with the other one, it is being removed. */
 const UNFINISHED = '.new-';
