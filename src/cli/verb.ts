@@ -36,6 +36,8 @@ export abstract class Verb extends Command {
   override async run(): Promise<number> {
     // Known before the words are understood, so that a mistake in them is reported in the form that was asked for.
     const json = this.argv.includes('--json');
+    // oclif throws what cannot be written from where nobody can catch it; here those who write report it.
+    process.stdout.removeAllListeners('error');
     try {
       const outcome = await this.perform();
       if ('print' in outcome) return await outcome.print(json);

@@ -15,6 +15,17 @@ export function schemaErrors(document: unknown): string[] {
   return (validate.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message ?? ''}`);
 }
 
+/** What the schema of this name objects to in a document; schemas refer to each other by their ids. */
+export function documentErrors(name: string, document: unknown): string[] {
+  const read = (file: string): object =>
+    JSON.parse(readFileSync(new URL(`../../schemas/${file}.schema.json`, import.meta.url), 'utf8')) as object;
+  const ajv = new Ajv({ strict: true, allErrors: true, allowUnionTypes: true });
+  if (name !== 'exec-result') ajv.addSchema(SCHEMA);
+  const check = ajv.compile(read(name));
+  check(document);
+  return (check.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message ?? ''}`);
+}
+
 /** The values of every enumeration that a property of this name allows, anywhere in the schema. */
 export function enumerationsAt(property: string): unknown[][] {
   const found: unknown[][] = [];

@@ -50,6 +50,13 @@ describe('a capture', () => {
     expect([...Buffer.from(text, 'base64')]).to.deep.equal([0xff, 0x61, 0xc3]);
   });
 
+  it('leaves out a character that was cut before it came here', () => {
+    const capture = new Capture(100);
+    capture.write(Buffer.from('ab€').subarray(0, 4));
+    capture.cut();
+    expect([capture.take().text, capture.truncated]).to.deep.equal(['ab', true]);
+  });
+
   it('does not call an end truncated that the command itself wrote', () => {
     expect(captured(100, 'ab', [0xc3])).to.deep.include({ encoding: 'base64', truncated: false });
   });

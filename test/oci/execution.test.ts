@@ -6,7 +6,7 @@ import { expect } from 'chai';
 import type { Word } from '../../src/model/request.ts';
 import type { ExecResult } from '../../src/model/result.ts';
 import { startExecution } from '../../src/oci/execution.ts';
-import type { ExecOptions, Execution } from '../../src/oci/execution.ts';
+import type { ExecOptions, Execution, StartNotice } from '../../src/oci/execution.ts';
 import type { HostInventory } from '../../src/oci/locate.ts';
 import { NodeConfig } from '../../src/proxmox/node/config.ts';
 import { schemaErrors } from '../model/schema.ts';
@@ -101,6 +101,43 @@ describe('an execution', () => {
     const execution = start(['sh', '-c', 'echo $PROXMOX_LXCRI_EXEC_ID']);
     const { id, stdout } = await execution.result;
     expect([id, stdout]).to.deep.equal([execution.id, `${execution.id}\n`]);
+  });
+
+  it('takes an id, and says when the command has started and by whom', async () => {
+    const id = '00000000-0000-4000-8000-00000000abcd';
+    const notices: StartNotice[] = [];
+    const execution = start(['sleep', '5117'], { id, onStarted: (notice) => notices.push(notice) });
+    await sleeps('5117');
+    expect(notices).to.deep.equal([
+      { container: { id: container.name, name: container.name, platform: 'lxc' }, method: 'lxc-attach' },
+    ]);
+    execution.signal('SIGTERM');
+    expect([execution.id, (await execution.result).id]).to.deep.equal([id, id]);
+    await start(['no-such-command'], { onStarted: (notice) => notices.push(notice) }).result;
+    expect(notices.length, 'nothing was started').to.equal(1);
+  });
+
+  it('hands output to a sink, and waits for it', async () => {
+    const chunks: Buffer[] = [];
+    let busy = 0;
+    const sink = async (chunk: Buffer): Promise<void> => {
+      expect(++busy).to.equal(1);
+      await new Promise((resolve) => setImmediate(resolve));
+      chunks.push(chunk);
+      busy--;
+    };
+    const found = await result(['sh', '-c', 'head -c 1000000 /dev/zero; echo err >&2'], { stdout: { sink } });
+    expect([Buffer.concat(chunks).length, found.stdout, found.stderr]).to.deep.equal([1_000_000, '', 'err\n']);
+  });
+
+  it('is killed at once, with its whole tree, before and after the start', async () => {
+    const execution = start(['sh', '-c', 'trap "" TERM; setsid sleep 5118 & sleep 5119'], { killAfterMs: 60_000 });
+    await sleeps('5119');
+    execution.kill();
+    expect(await execution.result).to.deep.include({ exitCode: 137, canceled: true, started: true, treeKill: true });
+    const early = start(['sleep', '5120']);
+    early.kill();
+    expect(await early.result).to.deep.include({ exitCode: 137, canceled: true, started: false });
   });
 
   it('captures bytes that are no text, and bounded', async () => {

@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync } from 'node:fs';
+import { chmodSync, closeSync, constants, openSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 
@@ -28,7 +28,10 @@ export async function listenIn(folder: string, onSignal: (signal: DetachedSignal
     (path) =>
       new Promise<void>((resolve, reject) => {
         server.on('error', reject);
-        server.listen(path, resolve);
+        server.listen(path, () => {
+          chmodSync(path, 0o600);
+          resolve();
+        });
       }),
   );
   return server;
