@@ -207,8 +207,9 @@ describe('detached executions', () => {
         const call = startCli(['exec', '-d', '--method', 'pct', 'slow', '--', 'true'], {
           env: { ...environment, PROXMOX_LXCRI_PVE_DIR: tree.dir, PATH: `${bin}:${process.env['PATH']}` },
         });
-        await waitFor(() => stored().length > before.length, { what: 'the supervisor to begin' });
-        const [id = ''] = stored().filter((name) => !before.includes(name));
+        const id = await waitFor(() => stored().find((name) => UUID.test(name) && !before.includes(name)), {
+          what: 'the supervisor to begin',
+        });
         await waitFor(() => supervisorChildren(id).some((args) => args === 'sleep 7002'), { what: 'pct to run' });
         call.child.kill('SIGINT');
         const { exitCode, stdout } = await call.ended;
@@ -219,9 +220,7 @@ describe('detached executions', () => {
     });
 
     function supervisorChildren(id: string): string[] {
-      const folder = [join(executions, id), join(executions, `.new-${id}`)].find((path) => existsSync(path));
-      if (folder === undefined) return [];
-      const { pid } = JSON.parse(readFileSync(join(folder, 'supervisor'), 'utf8')) as Supervisor;
+      const { pid } = supervisorOf(id);
       const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
       return children.map((child) => processInfo(Number(child))?.args ?? '');
     }
@@ -614,6 +613,11 @@ describe('detached executions', () => {
       this.timeout(120_000);
       const before = new Set(stored());
       const COUNT_KILLED = 24;
+      const supervisors = (): number[] =>
+        readdirSync('/proc')
+          .map(Number)
+          .filter((pid) => pid > 0 && (processInfo(pid)?.args ?? '').includes(' supervise '));
+      const foreign = new Set(supervisors());
       await container.attach(['mkdir', '-p', '/tmp/ran']);
       for (let index = 0; index < COUNT_KILLED; index++) {
         const child = spawn(
@@ -637,12 +641,10 @@ describe('detached executions', () => {
         // oxlint-disable-next-line no-await-in-loop
         await exited;
       }
-      const supervisors = (): string[] =>
-        readdirSync('/proc')
-          .filter((name) => /^\d+$/.test(name))
-          .map((name) => processInfo(Number(name))?.args ?? '')
-          .filter((args) => args.includes(' supervise ') && args.includes(join(CLI, '..', '..')));
-      await waitFor(() => supervisors().length === 0, { what: 'all supervisors to end', timeoutMs: 20_000 });
+      await waitFor(() => supervisors().every((pid) => foreign.has(pid)), {
+        what: 'all supervisors to end',
+        timeoutMs: 20_000,
+      });
       const added = stored().filter((name) => !before.has(name));
       expect(added.filter((name) => !UUID.test(name))).to.deep.equal([]);
       const results = await Promise.all(added.map((id) => cli(['result', id, '--json'])));

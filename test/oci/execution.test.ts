@@ -108,6 +108,7 @@ describe('an execution', () => {
     const notices: StartNotice[] = [];
     const execution = start(['sleep', '5117'], { id, onStarted: (notice) => notices.push(notice) });
     await sleeps('5117');
+    await waitFor(() => notices.length > 0, { what: 'the start to be told' });
     expect(notices).to.deep.equal([
       { container: { id: container.name, name: container.name, platform: 'lxc' }, method: 'lxc-attach' },
     ]);
@@ -131,8 +132,13 @@ describe('an execution', () => {
   });
 
   it('is killed at once, with its whole tree, before and after the start', async () => {
-    const execution = start(['sh', '-c', 'trap "" TERM; setsid sleep 5118 & sleep 5119'], { killAfterMs: 60_000 });
+    let started = false;
+    const execution = start(['sh', '-c', 'trap "" TERM; setsid sleep 5118 & sleep 5119'], {
+      killAfterMs: 60_000,
+      onStarted: () => (started = true),
+    });
     await sleeps('5119');
+    await waitFor(() => started, { what: 'the start to be told' });
     execution.kill();
     expect(await execution.result).to.deep.include({ exitCode: 137, canceled: true, started: true, treeKill: true });
     const early = start(['sleep', '5120']);
