@@ -68,7 +68,8 @@ function refuse(flags: ExecWords['flags']): void {
   const withoutStreams = 'a detached command has no terminal and no standard input';
   if (flags.has('tty')) throw contradiction('--tty', withoutStreams);
   if (flags.has('stdin') && hasInput()) throw contradiction('--stdin', withoutStreams);
-  if (flags.has('lock')) throw contradiction('--lock', 'a lock is given back when this program ends');
+  for (const flag of ['lock', 'if-locked', 'lock-timeout'] as const)
+    if (flags.has(flag)) throw contradiction(`--${flag}`, 'a lock is given back when this program ends');
   if (flags.has('only-on-failure')) throw contradiction('--only-on-failure', 'nobody waits for a detached command');
 }
 

@@ -158,15 +158,17 @@ describe('detached executions', () => {
       expect(stored()).to.deep.equal(before);
     });
 
-    it('refuses a terminal and an input that it would lose', async () => {
-      for (const [flag, input] of [
-        ['-t', undefined],
-        ['-i', 'input'],
+    it('refuses what a command that nobody waits for cannot have', async () => {
+      for (const [flags, reason, input] of [
+        [['-t'], /no terminal and no standard input/, undefined],
+        [['-i'], /no terminal and no standard input/, 'input'],
+        [['--lock', `plx-${process.pid}`], /--lock/, undefined],
+        [['--only-on-failure'], /--only-on-failure/, undefined],
       ] as const) {
         // oxlint-disable-next-line no-await-in-loop
-        const done = await cli(['exec', '-d', flag, container.name, '--', 'cat'], { stdin: input });
+        const done = await cli(['exec', '-d', ...flags, container.name, '--', 'cat'], { stdin: input });
         expect(done.exitCode).to.equal(125);
-        expect(expectErrorLine(done.stderr, 'UsageError')).to.match(/no terminal and no standard input/);
+        expect(expectErrorLine(done.stderr, 'UsageError')).to.match(reason);
       }
       await ended(await detach(['cat'], ['-i']));
     });
