@@ -94,6 +94,11 @@ export async function startDirectly(
   }
 }
 
+/** What the script in the container says last. */
+function hasStarted(message: string | undefined): boolean {
+  return message === 'started';
+}
+
 /** A container that takes longer to start a command than this does not want to. */
 const START_DEADLINE_MS = 60_000;
 
@@ -117,14 +122,19 @@ async function awaitStart({ parts, channel }: Launched, request: ExecRequest, ab
   const tooLate = sleep(START_DEADLINE_MS, true, { signal: deadline.signal }).catch(() => false);
   const late = await Promise.race([said, ended, aborted, tooLate]);
   deadline.abort();
+  const helperRuns = message === undefined && (abort.aborted || late === true);
+  if (helperRuns) {
+    parts.helper.kill('SIGKILL');
+    await session.kill();
+    // It may have started, and said so, before it was killed.
+    await Promise.race([said, ended]);
+  }
   channel.destroy();
-  if (message === 'started') {
+  if (hasStarted(message)) {
     // Found now, while it certainly is a child of the attaching program.
     void parts.tree.commandPid;
     return session;
   }
-  const helperRuns = message === undefined && (abort.aborted || late === true);
-  if (helperRuns) parts.helper.kill('SIGKILL');
   await session.kill();
   await session.release();
   for (const stream of [parts.stdin, parts.stdout, parts.stderr]) stream?.destroy();
