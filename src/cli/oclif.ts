@@ -1,4 +1,5 @@
 import { dirname, join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 
 import { Errors, run } from '@oclif/core';
 
@@ -13,6 +14,7 @@ import State from '../commands/state.ts';
 import Stop from '../commands/stop.ts';
 import { EXIT } from '../model/exit-codes.ts';
 import { say } from './messages.ts';
+import { closedOutput, judge } from './print-document.ts';
 import { nearest } from './suggest.ts';
 
 /** The verbs, for oclif's explicit command discovery. */
@@ -44,10 +46,17 @@ export async function runOclif(argv: readonly string[]): Promise<number> {
     );
     return EXIT.notStarted;
   }
+  // oclif's own listener would end us with a stack trace where the disk is full.
+  let failure: Error | undefined;
+  process.stdout.removeAllListeners('error').on('error', (error) => (failure ??= error));
   try {
     // The package's root is above the script that was started, both in dist/ and in src/.
     const code: unknown = await run(words, { root: join(dirname(process.argv[1] ?? ''), '..') });
-    return typeof code === 'number' ? code : 0;
+    // A verb has judged its own output; this is for help and version.
+    if (typeof code === 'number') return code;
+    // The stream tells of a failure a little later.
+    await setImmediate();
+    return judge(failure ?? closedOutput(), 0, 'the');
   } catch (error) {
     if (error instanceof Errors.ExitError) return error.oclif.exit ?? 0;
     say(

@@ -24,10 +24,12 @@ export async function writeDocument(document: object): Promise<Error | undefined
 export async function printText(text: string, exitCode: number, whose: string): Promise<number> {
   if (text === '') return exitCode;
   const { stdout } = process;
-  const failure = await new Promise<Error | undefined>((resolve) => {
-    stdout.on('error', resolve);
-    stdout.write(text, (error) => resolve(error ?? undefined));
-  });
+  const failure =
+    closedOutput() ??
+    (await new Promise<Error | undefined>((resolve) => {
+      stdout.on('error', resolve);
+      stdout.write(text, (error) => resolve(error ?? undefined));
+    }));
   return judge(failure, exitCode, whose);
 }
 
@@ -47,7 +49,7 @@ export async function writeFileTo(fd: 1 | 2, path: string): Promise<Error | unde
 }
 
 /** Node opens /dev/null where there was nothing; the launcher has seen it. */
-function closedOutput(): Error | undefined {
+export function closedOutput(): Error | undefined {
   return process.env['PROXMOX_LXCRI_STDOUT_CLOSED'] === undefined ? undefined : new Error('standard output is closed');
 }
 

@@ -1,8 +1,12 @@
 import { Command, Errors, Flags } from '@oclif/core';
 
+import { exitCodeOfSignal } from '../model/exit-codes.ts';
 import { LxcriError, isLxcriError } from '../model/errors.ts';
 import type { ErrorInfo } from '../model/errors.ts';
 import { SCHEMA_VERSION } from '../model/result.ts';
+import { asHostFailure } from '../oci/host-failure.ts';
+import { closeInheritedDescriptors } from '../process/descriptors.ts';
+import { Interruption } from './interruption.ts';
 import { sayError } from './messages.ts';
 import { printDocument, printText } from './print-document.ts';
 
@@ -39,12 +43,16 @@ export abstract class Verb extends Command {
     // oclif throws what cannot be written from where nobody can catch it; here those who write report it.
     process.stdout.removeAllListeners('error');
     try {
+      // A lock of a cron job, or a folder of this host, does not belong into a container that is started.
+      closeInheritedDescriptors();
       const outcome = await this.perform();
       if ('print' in outcome) return await outcome.print(json);
       const { document, text, exitCode = 0 } = outcome;
       if (json) return await printDocument(complete(document, null), exitCode, 'the');
       return await printText(text(), exitCode, 'the');
     } catch (thrown) {
+      // Whoever sent the signal knows; there is nothing to say but that it was followed.
+      if (thrown instanceof Interruption) return exitCodeOfSignal(thrown.signal);
       const error = ownError(thrown, this.id ?? '');
       if (json) return printDocument(complete({}, error.toInfo()), error.exitCode, 'the');
       sayError(error.toInfo());
@@ -62,7 +70,8 @@ function complete(document: object, error: ErrorInfo | null): object {
  *
  * @throws whatever is not an error of the call.
  */
-export function ownError(error: unknown, verb: string): LxcriError {
+export function ownError(thrown: unknown, verb: string): LxcriError {
+  const error = asHostFailure(thrown);
   if (isLxcriError(error)) return error;
   if (error instanceof Errors.CLIError && !(error instanceof Errors.ExitError)) {
     const message = error.message.split('\n')[0] ?? '';

@@ -3,12 +3,13 @@ import { Command } from '@oclif/core';
 import { EXEC_FLAGS } from '../cli/flags.ts';
 import { sayError } from '../cli/messages.ts';
 import { oclifFlags } from '../cli/oclif-flags.ts';
+import { requireRoot } from '../cli/privileges.ts';
 import { runExec } from '../cli/run-exec.ts';
 import { ownError } from '../cli/verb.ts';
 import { containerArg, namedContainer } from '../cli/verb-flags.ts';
 
 /** Flags of `exec` that make sense for a shell at a terminal. */
-const FLAGS = ['env', 'env-file', 'workdir', 'user', 'privileged', 'method', 'node', 'verbose', 'help'];
+const FLAGS = ['env', 'env-file', 'workdir', 'user', 'privileged', 'method', 'node', 'verbose'];
 
 /** `enter`: the login shell of a user in a container, as `exec -it CONTAINER` opens it. */
 export default class Enter extends Command {
@@ -28,11 +29,12 @@ export default class Enter extends Command {
     try {
       const { args } = await this.parse();
       namedContainer(args['container'] as string | undefined, 'enter [FLAGS] CONTAINER');
+      requireRoot(['enter', ...this.argv]);
     } catch (error) {
       const known = ownError(error, 'enter');
       sayError(known.toInfo());
       return known.exitCode;
     }
-    return runExec(['--tty', ...this.argv], () => Promise.resolve(0));
+    return runExec(['--tty', ...this.argv], () => this.config.runCommand('help', ['enter']));
   }
 }

@@ -1,6 +1,7 @@
 import { Flags } from '@oclif/core';
 
 import { changeDocument, changeText } from '../cli/change.ts';
+import { interruptible } from '../cli/interruption.ts';
 import { requireRoot } from '../cli/privileges.ts';
 import { Verb } from '../cli/verb.ts';
 import type { Outcome } from '../cli/verb.ts';
@@ -37,7 +38,9 @@ export default class Start extends Verb {
     const timeoutMs = flags.timeout === undefined ? undefined : parseDuration(flags.timeout, '--timeout');
     requireRoot(['start', ...this.argv]);
     const { node, wait } = flags;
-    const change = await startContainer(hostInventory(process.env), target, { node, wait, timeoutMs });
+    const change = await interruptible((abort) =>
+      startContainer(hostInventory(process.env), target, { node, wait, timeoutMs, abort }),
+    );
     return { document: changeDocument(change), text: () => changeText(change, 'started', 'already runs') };
   }
 }

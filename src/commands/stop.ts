@@ -1,6 +1,7 @@
 import { Flags } from '@oclif/core';
 
 import { changeDocument, changeText } from '../cli/change.ts';
+import { interruptible } from '../cli/interruption.ts';
 import { requireRoot } from '../cli/privileges.ts';
 import { Verb } from '../cli/verb.ts';
 import type { Outcome } from '../cli/verb.ts';
@@ -39,7 +40,9 @@ export default class Stop extends Verb {
     const timeoutMs = flags.timeout === undefined ? undefined : parseDuration(flags.timeout, '--timeout');
     requireRoot(['stop', ...this.argv]);
     const { node, force } = flags;
-    const change = await stopContainer(hostInventory(process.env), target, { node, force, timeoutMs });
+    const change = await interruptible((abort) =>
+      stopContainer(hostInventory(process.env), target, { node, force, timeoutMs, abort }),
+    );
     return {
       document: { ...changeDocument(change), forced: change.forced },
       text: () => changeText(change, change.forced ? 'killed' : 'stopped', 'is stopped already'),

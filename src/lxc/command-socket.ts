@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 
 /**
@@ -31,6 +32,14 @@ export interface MonitorAnswer {
 export function commandSocketName(lxcpath: string, name: string): string | undefined {
   const socketName = `${lxcpath}/${name}/command`;
   return Buffer.byteLength(socketName) > MAX_NAME_BYTES ? undefined : socketName;
+}
+
+/**
+ * The names of all abstract sockets that are listened on in this network namespace, from the kernel's list of them
+ * (/proc/net/unix, proc_net(5); abstract names begin with "@").
+ */
+export function listeningSockets(): Set<string> {
+  return new Set(readFileSync('/proc/net/unix', 'utf8').match(/(?<= @)\/.*$/gm));
 }
 
 /**

@@ -1,13 +1,14 @@
 import type { LxcHandle } from '../model/container.ts';
 import { runTool } from '../process/run-tool.ts';
-import { firstErrorSince, logEnd } from './log.ts';
+import { firstErrorSince, logEnd, logOptions } from './log.ts';
 
 /** Ways to start and end a container of plain LXC. Each resolves to what went wrong, or to `undefined`. */
 export const lxcLifecycle = {
   /** Starts it as a daemon; ends when its init runs, or never will. */
   async start(container: LxcHandle, abort?: AbortSignal): Promise<string | undefined> {
     const before = logEnd(container);
-    const said = await runTool('lxc-start', ['-n', container.name, '-P', container.lxcpath, '-d'], abort);
+    const args = ['-n', container.name, '-P', container.lxcpath, '-d', ...logOptions(container)];
+    const said = await runTool('lxc-start', args, abort);
     if (said === undefined) return undefined;
     // What lxc-start itself says is only that it failed.
     return firstErrorSince(before) ?? said;

@@ -15,11 +15,21 @@ export interface LogPosition {
   readonly bytes: number;
 }
 
+/**
+ * Options of LXC's tools that have errors logged: where the container's configuration names no log, its tools write none
+ * (measured on 5.0.2), and then the reason of a failed start is lost. The place is the one that liblxc itself would use.
+ */
+export function logOptions(container: LxcHandle): string[] {
+  return configuredLog(container) === undefined ? ['-o', defaultLog(container), '-l', 'ERROR'] : [];
+}
+
 /** Where a container's log ends now; liblxc writes there why a daemonized start failed. */
 export function logEnd(container: LxcHandle): LogPosition {
   const file = configuredLog(container) ?? defaultLog(container);
   try {
-    return { file, bytes: statSync(file).size };
+    const found = statSync(file);
+    // A pipe or device would keep us waiting, and cannot be read again.
+    return { file: found.isFile() ? file : '/dev/null', bytes: found.size };
   } catch {
     return { file, bytes: 0 };
   }

@@ -3,9 +3,9 @@ import { promisify } from 'node:util';
 
 import type { LxcHandle } from '../model/container.ts';
 import { findExecutable, helperEnvironment } from '../process/executable.ts';
-import { hasMonitorProcess } from '../process/proc.ts';
-import { askMonitor } from './command-socket.ts';
-import type { LxcState } from './command-socket.ts';
+import { monitorPid, sharesOurNetwork } from '../process/proc.ts';
+import { askMonitor, commandSocketName, listeningSockets } from './command-socket.ts';
+import type { LxcState, MonitorAnswer } from './command-socket.ts';
 import { isFrozen } from './freezer.ts';
 
 /** The state of a container, and its init process while it has one. */
@@ -22,20 +22,33 @@ export interface ContainerState {
  * and its name is hashed for long paths.
  */
 export async function lxcState(container: LxcHandle): Promise<ContainerState> {
-  const answer = (await askMonitor(container.lxcpath, container.name)) ?? (await askLxcInfo(container));
-  if (answer === undefined) {
-    return {
-      state: hasMonitorProcess(container.lxcpath, container.name) ? 'UNREACHABLE' : 'STOPPED',
-      initPid: undefined,
-    };
-  }
-  // The monitor does not know of freezing; the cgroup does.
-  if (answer.state === 'RUNNING' && isFrozen(answer.initPid)) return { state: 'FROZEN', initPid: answer.initPid };
-  return answer;
+  const { lxcpath, name } = container;
+  const answer = (await askMonitor(lxcpath, name)) ?? (await askLxcInfo(container));
+  if (answer !== undefined) return withFreezer(answer);
+  const monitor = monitorPid(lxcpath, name);
+  return silentState(monitor, monitor !== undefined && listeningSockets().has(commandSocketName(lxcpath, name) ?? ''));
+}
+
+/** The monitor does not know of freezing; the cgroup does. */
+export function withFreezer({ state, initPid }: MonitorAnswer): ContainerState {
+  return { state: state === 'RUNNING' && isFrozen(initPid) ? 'FROZEN' : state, initPid };
+}
+
+/**
+ * The state of a container whose monitor does not answer.
+ *
+ * @param monitor its pid, where it runs: while the container starts it answers nobody (hooks may take long), and while
+ *   the container ends it has closed its socket.
+ * @param listens whether its socket is there.
+ */
+export function silentState(monitor: number | undefined, listens: boolean): ContainerState {
+  if (monitor === undefined) return { state: 'STOPPED', initPid: undefined };
+  if (!sharesOurNetwork(monitor)) return { state: 'UNREACHABLE', initPid: undefined };
+  return { state: listens ? 'STARTING' : 'STOPPING', initPid: undefined };
 }
 
 /** `lxc-info`'s answer, or `undefined` when it says stopped, or cannot be run. */
-async function askLxcInfo(container: LxcHandle): Promise<{ state: LxcState; initPid: number } | undefined> {
+async function askLxcInfo(container: LxcHandle): Promise<MonitorAnswer | undefined> {
   const lxcInfo = findExecutable('lxc-info');
   if (lxcInfo === undefined) return undefined;
   try {

@@ -1,28 +1,30 @@
-import { readFileSync } from 'node:fs';
-
 import type { LxcHandle } from '../model/container.ts';
-import { monitorTitles } from '../process/proc.ts';
-import { commandSocketName } from './command-socket.ts';
-import { lxcState } from './state.ts';
+import { monitorPids } from '../process/proc.ts';
+import { askMonitor, commandSocketName, listeningSockets } from './command-socket.ts';
+import { lxcState, silentState, withFreezer } from './state.ts';
 import type { ContainerState } from './state.ts';
 
 /** Each question is two sockets; the usual limit of open files is 1024. */
 const ASKED_AT_ONCE = 100;
 
 /**
- * The states of many containers, in the order given. Only those whose monitor listens are asked: which these are is in
- * the kernel's list of sockets (/proc/net/unix, proc_net(5); abstract names begin with "@"), so a stopped container
- * costs next to nothing.
+ * The states of many containers, in the order given. Only those whose monitor listens are asked, so a stopped container
+ * costs next to nothing; one that does not answer does not keep the others waiting for more than a second.
  */
 export async function lxcStates(containers: readonly LxcHandle[]): Promise<ContainerState[]> {
-  const listening = listeningNames();
-  let titles: ReadonlySet<string> | undefined;
+  const listening = listeningSockets();
+  let found: ReadonlyMap<string, number> | undefined;
   const stateOf = async (container: LxcHandle): Promise<ContainerState> => {
-    const socketName = commandSocketName(container.lxcpath, container.name);
-    if (socketName === undefined || listening.has(socketName)) return lxcState(container);
-    titles ??= monitorTitles();
-    const isElsewhere = titles.has(`${container.lxcpath} ${container.name}`);
-    return { state: isElsewhere ? 'UNREACHABLE' : 'STOPPED', initPid: undefined };
+    const { lxcpath, name } = container;
+    const socketName = commandSocketName(lxcpath, name);
+    // Its name is a hash, which lxc-info can make.
+    if (socketName === undefined) return lxcState(container);
+    const listens = listening.has(socketName);
+    const answer = listens ? await askMonitor(lxcpath, name) : undefined;
+    if (answer !== undefined) return withFreezer(answer);
+    // Searched for once, after the monitors were looked for: one that has gone meanwhile is not found.
+    found ??= monitorPids();
+    return silentState(found.get(`${lxcpath} ${name}`), listens);
   };
   const states: ContainerState[] = [];
   for (let from = 0; from < containers.length; from += ASKED_AT_ONCE) {
@@ -30,9 +32,4 @@ export async function lxcStates(containers: readonly LxcHandle[]): Promise<Conta
     states.push(...(await Promise.all(containers.slice(from, from + ASKED_AT_ONCE).map(stateOf))));
   }
   return states;
-}
-
-/** The names of all abstract sockets of this network namespace. */
-function listeningNames(): Set<string> {
-  return new Set(readFileSync('/proc/net/unix', 'utf8').match(/(?<= @)\/.*$/gm));
 }

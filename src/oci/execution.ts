@@ -10,6 +10,7 @@ import type { ForwardedSignal, Session, SessionExit } from '../model/session.ts'
 import { Capture } from './capture.ts';
 import { chainOf, startByChain } from './chain.ts';
 import type { Started } from './chain.ts';
+import { asHostFailure } from './host-failure.ts';
 import { locate } from './locate.ts';
 import type { HostInventory } from './locate.ts';
 import { newExecutionId, newResult } from './new-result.ts';
@@ -298,7 +299,7 @@ class RunningExecution implements Execution {
     }
     if (this.#canceledBy !== undefined)
       return this.#report({ exitCode: exitCodeOfSignal(this.#canceledBy), started: false, canceled: true });
-    const known = isSystemError(error) ? hostFailure(error) : error;
+    const known = asHostFailure(error);
     if (!isLxcriError(known)) throw known;
     return this.#report({ exitCode: known.exitCode, started: false, error: known });
   }
@@ -338,20 +339,6 @@ interface Outcome {
   canceled?: boolean;
   connectionLost?: boolean;
   error?: LxcriError;
-}
-
-/** An error of this host's kernel: a full disk, too many open files. */
-function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === 'string';
-}
-
-function hostFailure(error: NodeJS.ErrnoException): LxcriError {
-  return new LxcriError(
-    'PlatformUnreachable',
-    `this host failed: ${error.message}`,
-    'check its disk space in /run and /tmp, and its limits (ulimit -a)',
-    { cause: error },
-  );
 }
 
 function targetOf(output: Output): StdioTarget {

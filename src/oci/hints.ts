@@ -1,5 +1,6 @@
 import { DEFAULT_LXCPATH } from '../lxc/lxcpath.ts';
 import type { Container } from '../model/container.ts';
+import { LxcriError } from '../model/errors.ts';
 import { fullReference } from './locate.ts';
 
 /** How messages name a container: by its id, and its name where that is another. */
@@ -23,6 +24,11 @@ export function unlockHint({ id }: Container): string {
   return `wait until that task has ended; if none is running: pct unlock ${id}`;
 }
 
-/** What to do about a monitor in another network namespace. */
-export const NAMESPACE_HINT =
-  'run this in the network namespace that LXC was started in: nsenter -t 1 -n proxmox-lxcri ...';
+/** The error of a container whose monitor cannot be asked from here. */
+export function unreachable(container: Container): LxcriError {
+  return new LxcriError(
+    'PlatformUnreachable',
+    `the monitor of container ${label(container)} runs in another network namespace`,
+    'run this in the network namespace that LXC was started in: nsenter -t 1 -n proxmox-lxcri ...',
+  );
+}

@@ -1,6 +1,7 @@
 import { isAbsolute } from 'node:path';
 
 import type { ContainerStatus, Status } from '../model/status.ts';
+import { unreachable } from './hints.ts';
 
 /** The version of the OCI runtime specification whose `state` this is. */
 const OCI_VERSION = '1.2.0';
@@ -18,8 +19,13 @@ export interface OciState {
   annotations: Record<string, string>;
 }
 
-/** The state of a container in the form that OCI tools and hooks exchange. */
+/**
+ * The state of a container in the form that OCI tools and hooks exchange.
+ *
+ * @throws LxcriError PlatformUnreachable for one that cannot be asked: the form has no word for "unknown".
+ */
 export function ociState({ container, status, initPid }: ContainerStatus): OciState {
+  if (status === 'unreachable') throw unreachable(container);
   const { id, name, platform, node, lock, lxc } = container;
   const bundle = lxc === undefined ? '/' : `${lxc.lxcpath}/${lxc.name}`;
   return {
@@ -32,8 +38,7 @@ export function ociState({ container, status, initPid }: ContainerStatus): OciSt
   };
 }
 
-/** One that we cannot ask has a monitor, so it has been created and has not ended. */
-const OCI_STATUS: Record<Status, OciState['status']> = {
+const OCI_STATUS: Record<Exclude<Status, 'unreachable'>, OciState['status']> = {
   running: 'running',
   frozen: 'paused',
   freezing: 'paused',
@@ -41,7 +46,6 @@ const OCI_STATUS: Record<Status, OciState['status']> = {
   stopping: 'running',
   aborting: 'stopped',
   stopped: 'stopped',
-  unreachable: 'created',
 };
 
 /** Our own keys, under the product's name, as the specification asks for. */

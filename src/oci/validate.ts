@@ -1,7 +1,7 @@
 import { lxcState } from '../lxc/state.ts';
 import type { Container } from '../model/container.ts';
 import { LxcriError } from '../model/errors.ts';
-import { NAMESPACE_HINT, label, startHint, thawHint, unlockHint } from './hints.ts';
+import { label, startHint, thawHint, unlockHint, unreachable } from './hints.ts';
 
 /** Locks of a Proxmox configuration under which the container is being copied, moved or replaced (`lock` in pct.conf(5)). */
 const BLOCKING_LOCKS = new Set(['backup', 'create', 'destroyed', 'migrate', 'rollback']);
@@ -28,11 +28,7 @@ export async function validateRunning(container: Container, ignoreLock = false):
     case 'FREEZING':
       throw new LxcriError('ContainerFrozen', `container ${label(container)} is frozen`, thawHint(container));
     case 'UNREACHABLE':
-      throw new LxcriError(
-        'PlatformUnreachable',
-        `the monitor of container ${label(container)} runs in another network namespace`,
-        NAMESPACE_HINT,
-      );
+      throw unreachable(container);
     default:
       throw new LxcriError(
         'ContainerNotRunning',

@@ -92,16 +92,36 @@ export function pidNamespaceOf(pid: number): string | undefined {
 /** What a monitor calls itself: "[lxc monitor] LXCPATH NAME" (LXC's start.c). */
 const MONITOR_TITLE = /^\[lxc monitor\] ([^\0]+)/;
 
-/** The containers whose monitors run on this host, each as "LXCPATH NAME". */
-export function monitorTitles(): Set<string> {
-  const titles = allPids().map((pid) => MONITOR_TITLE.exec(read(`/proc/${pid}/cmdline`) ?? '')?.[1]);
-  // /proc is read byte for byte here, the names are text.
-  return new Set(titles.filter((title) => title !== undefined).map((title) => Buffer.from(title, 'latin1').toString()));
+/**
+ * The monitors that run on this host: their pids by "LXCPATH NAME". A process in a container may call itself anything;
+ * those are not asked.
+ */
+export function monitorPids(): Map<string, number> {
+  const monitors = new Map<string, number>();
+  for (const pid of allPids()) {
+    const title = MONITOR_TITLE.exec(read(`/proc/${pid}/cmdline`) ?? '')?.[1];
+    // /proc is read byte for byte here, the names are text.
+    if (title !== undefined && !isContainerized(pid)) monitors.set(Buffer.from(title, 'latin1').toString(), pid);
+  }
+  return monitors;
 }
 
-/** Whether the monitor of this container runs. */
-export function hasMonitorProcess(lxcpath: string, name: string): boolean {
-  return monitorTitles().has(`${lxcpath} ${name}`);
+/** The monitor of this container, where it runs. */
+export function monitorPid(lxcpath: string, name: string): number | undefined {
+  return monitorPids().get(`${lxcpath} ${name}`);
+}
+
+/** Whether a process is in the network namespace that we are in; false once it is gone. */
+export function sharesOurNetwork(pid: number): boolean {
+  return networkNamespaceOf(pid) === networkNamespaceOf('self');
+}
+
+function networkNamespaceOf(pid: number | 'self'): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/net`);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The pids of every process of this host. */

@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process';
+import type { ChildProcessByStdio } from 'node:child_process';
+import type { Readable } from 'node:stream';
 
 import { LxcriError } from '../model/errors.ts';
 import { findExecutable, helperEnvironment } from './executable.ts';
@@ -10,7 +12,7 @@ const MAX_OUTPUT_BYTES = 65_536;
  * Runs an administrator's tool of this host to its end, with nothing of our environment and no standard input. It ends
  * when the tool does, although daemons that it left may hold its output open.
  *
- * @param abort ends it with SIGTERM.
+ * @param abort ends it with SIGTERM; this rejects with its reason once it has ended.
  * @returns `undefined` when it succeeded, else what it said, or how it ended where it said nothing.
  * @throws LxcriError NoMethodAvailable when it is not installed.
  */
@@ -24,12 +26,19 @@ export function runTool(name: string, args: readonly string[], abort?: AbortSign
     );
   }
   return new Promise((resolve, reject) => {
-    const child = spawn(file, args, {
-      cwd: '/',
-      env: helperEnvironment(),
-      stdio: ['ignore', 'pipe', 'pipe'],
-      ...(abort === undefined ? {} : { signal: abort }),
-    });
+    // The mask of whoever called us would become that of a container that is started, for good.
+    const mask = process.umask(0o022);
+    let child: ChildProcessByStdio<null, Readable, Readable>;
+    try {
+      child = spawn(file, args, {
+        cwd: '/',
+        env: helperEnvironment(),
+        stdio: ['ignore', 'pipe', 'pipe'],
+        ...(abort === undefined ? {} : { signal: abort }),
+      });
+    } finally {
+      process.umask(mask);
+    }
     const chunks: Buffer[] = [];
     let bytes = 0;
     const keep = (chunk: Buffer): void => {
@@ -46,6 +55,10 @@ export function runTool(name: string, args: readonly string[], abort?: AbortSign
       setImmediate(() => {
         child.stdout.destroy();
         child.stderr.destroy();
+        if (abort?.aborted === true) {
+          reject(abort.reason as Error);
+          return;
+        }
         const said = Buffer.concat(chunks)
           .toString()
           .trim()

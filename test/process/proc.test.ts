@@ -6,10 +6,11 @@ import {
   allProcesses,
   childrenOf,
   environmentValueOf,
-  hasMonitorProcess,
   isContainerized,
+  monitorPid,
   pidNamespaceOf,
   readProcess,
+  sharesOurNetwork,
 } from '../../src/process/proc.ts';
 import { startContainer } from '../support/lxc.ts';
 import type { Container } from '../support/lxc.ts';
@@ -71,6 +72,21 @@ describe('a process in /proc', () => {
     expect(environmentValueOf(NO_PID, 'KEY')).to.equal(undefined);
   });
 
+  it('is no monitor because it calls itself one in a container', async () => {
+    const impostor = (lxcpath: string): string[] => [
+      'bash',
+      '-c',
+      `exec -a '[lxc monitor] ${lxcpath} no-such' sleep 1000`,
+    ];
+    const outside = children.start('bash', impostor('/outside').slice(1));
+    const { pid } = children.start('unshare', ['--pid', '--fork', '--kill-child', ...impostor('/inside')]);
+    const isNamed = (found: number | undefined): boolean =>
+      found !== undefined && processInfo(found)?.args.startsWith('[lxc monitor]') === true;
+    await waitFor(() => isNamed(outside.pid) && isNamed(childrenOf(pid)[0]), { what: 'both to have their names' });
+    expect(monitorPid('/outside', 'no-such'), 'one of this host').to.equal(outside.pid);
+    expect(monitorPid('/inside', 'no-such')).to.equal(undefined);
+  });
+
   it('is of this host’s namespace, unless it is in a container', () => {
     expect(isContainerized(process.pid)).to.equal(false);
     expect(isContainerized(NO_PID)).to.equal(false);
@@ -96,13 +112,20 @@ describe('a container in /proc', () => {
 
   it('has a monitor by its exact name and directory, while it runs', async () => {
     const { name, lxcpath } = container;
-    expect(hasMonitorProcess(lxcpath, name)).to.equal(true);
-    expect(hasMonitorProcess(lxcpath, name.slice(0, -1))).to.equal(false);
-    expect(hasMonitorProcess(lxcpath, `${name} `)).to.equal(false);
-    expect(hasMonitorProcess(lxcpath.slice(0, -1), name)).to.equal(false);
+    const init = await container.initPid();
+    expect(monitorPid(lxcpath, name)).to.equal(processInfo(init)?.parent);
+    expect(monitorPid(lxcpath, name.slice(0, -1))).to.equal(undefined);
+    expect(monitorPid(lxcpath, `${name} `)).to.equal(undefined);
+    expect(monitorPid(lxcpath.slice(0, -1), name)).to.equal(undefined);
     await container.stop();
-    expect(hasMonitorProcess(lxcpath, name)).to.equal(false);
+    expect(monitorPid(lxcpath, name)).to.equal(undefined);
     await container.start();
+  });
+
+  it('shares our network or not', async () => {
+    expect(sharesOurNetwork(process.pid)).to.equal(true);
+    expect(sharesOurNetwork(await container.initPid())).to.equal(false);
+    expect(sharesOurNetwork(NO_PID)).to.equal(false);
   });
 
   it('has one also where its directory is not of ASCII', async () => {
@@ -110,7 +133,7 @@ describe('a container in /proc', () => {
     mkdirSync(lxcpath);
     const other = await startContainer({ kind: 'busybox', lxcpath });
     try {
-      expect(hasMonitorProcess(lxcpath, other.name)).to.equal(true);
+      expect(monitorPid(lxcpath, other.name)).to.be.above(1);
     } finally {
       await other.destroy();
     }

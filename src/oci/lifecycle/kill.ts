@@ -2,7 +2,7 @@ import { LxcriError } from '../../model/errors.ts';
 import { label } from '../hints.ts';
 import type { HostInventory } from '../locate.ts';
 import { containerStatus } from '../status.ts';
-import { changeOf, refuseUnreachable, untilStatus } from './lifecycle.ts';
+import { changeOf, isStopped, refuseUnreachable, untilStatus } from './lifecycle.ts';
 import type { Change } from './lifecycle.ts';
 
 /** How long a container may take to be gone after its init was killed. */
@@ -37,7 +37,7 @@ export async function killContainer(
       cause: error,
     });
   }
-  const after = await untilStatus(container, 'stopped', signal === 'SIGKILL' ? GONE_MS : 0);
+  const after = await untilStatus(container, isStopped, signal === 'SIGKILL' ? GONE_MS : 0);
   if (signal === 'SIGKILL' && after.status !== 'stopped') {
     throw new LxcriError(
       'OperationFailed',

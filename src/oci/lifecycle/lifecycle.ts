@@ -6,12 +6,14 @@ import type { Container, ContainerIdentity } from '../../model/container.ts';
 import { LxcriError } from '../../model/errors.ts';
 import type { ContainerStatus, Status } from '../../model/status.ts';
 import { pctLifecycle } from '../../proxmox/node/lifecycle.ts';
-import { NAMESPACE_HINT, label, unlockHint } from '../hints.ts';
+import { label, unlockHint, unreachable } from '../hints.ts';
 import { monotonicMs } from '../monotonic.ts';
 import { currentStatus } from '../status.ts';
 
-/** Starts and ends one container. Each resolves to what went wrong, or to `undefined`. */
+/** Starts and ends one container. Each resolves to what went wrong, or to `undefined`, and rejects when it is aborted. */
 export interface Lifecycle {
+  /** Whether a start or stop that succeeded may only have been requested: Proxmox's HA manager does it in its own time. */
+  readonly deferred: boolean;
   start(abort?: AbortSignal): Promise<string | undefined>;
   shutdown(seconds: number, abort?: AbortSignal): Promise<string | undefined>;
   kill(abort?: AbortSignal): Promise<string | undefined>;
@@ -32,6 +34,7 @@ export function lifecycleOf(container: Container): Lifecycle {
   const { lxc, platform, id } = container;
   if (platform === 'proxmox') {
     return {
+      deferred: true,
       start: (abort) => pctLifecycle.start(id, abort),
       shutdown: (seconds, abort) => pctLifecycle.shutdown(id, seconds, abort),
       kill: (abort) => pctLifecycle.kill(id, abort),
@@ -39,6 +42,7 @@ export function lifecycleOf(container: Container): Lifecycle {
   }
   if (lxc === undefined) throw new Error(`${id} is not a container of this host`);
   return {
+    deferred: false,
     start: (abort) => lxcLifecycle.start(lxc, abort),
     shutdown: (seconds, abort) => lxcLifecycle.shutdown(lxc, seconds, abort),
     kill: (abort) => lxcLifecycle.kill(lxc, abort),
@@ -59,24 +63,52 @@ export function refuseLocked(container: Container): void {
 
 /** Refuses a container that cannot be asked. */
 export function refuseUnreachable({ container, status }: ContainerStatus): void {
-  if (status !== 'unreachable') return;
-  throw new LxcriError(
-    'PlatformUnreachable',
-    `the monitor of container ${label(container)} runs in another network namespace`,
-    NAMESPACE_HINT,
-  );
+  if (status === 'unreachable') throw unreachable(container);
 }
 
-const POLL_MS = 20;
+const POLL_MS = 50;
 
-/** Waits until a container is as wanted; resolves to how it is then, or is when the time is over. */
-export async function untilStatus(container: Container, wanted: Status, timeoutMs: number): Promise<ContainerStatus> {
+/**
+ * Waits until a container is as wanted; resolves to how it is then, or is when the time is over.
+ *
+ * @throws the reason of `abort`.
+ */
+export async function untilStatus(
+  container: Container,
+  isWanted: (status: Status) => boolean,
+  timeoutMs: number,
+  abort?: AbortSignal,
+): Promise<ContainerStatus> {
   const end = monotonicMs() + timeoutMs;
   for (;;) {
+    abort?.throwIfAborted();
     // oxlint-disable-next-line no-await-in-loop -- one look after the other
     const found = await currentStatus(container);
-    if (found.status === wanted || monotonicMs() >= end) return found;
+    if (isWanted(found.status) || monotonicMs() >= end) return found;
     // oxlint-disable-next-line no-await-in-loop -- nothing tells of the change
-    await sleep(POLL_MS);
+    await sleep(POLL_MS, undefined, { signal: abort }).catch(() => abort?.throwIfAborted());
+  }
+}
+
+export const isStopped = (status: Status): boolean => status === 'stopped';
+
+/**
+ * Runs one step of a lifecycle, and ends it when the time is over.
+ *
+ * @returns what went wrong, or `undefined`, also when the time is over: how its container is then says the rest.
+ * @throws the reason of `abort`.
+ */
+export async function limited(
+  step: (abort: AbortSignal) => Promise<string | undefined>,
+  timeoutMs: number,
+  abort: AbortSignal | undefined,
+): Promise<string | undefined> {
+  const limit = AbortSignal.timeout(Math.max(0, Math.ceil(timeoutMs)));
+  try {
+    return await step(abort === undefined ? limit : AbortSignal.any([abort, limit]));
+  } catch (error) {
+    abort?.throwIfAborted();
+    if (limit.aborted) return undefined;
+    throw error;
   }
 }

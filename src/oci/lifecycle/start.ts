@@ -1,11 +1,24 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { Container } from '../../model/container.ts';
 import { LxcriError } from '../../model/errors.ts';
+import type { ErrorCode, ErrorInfo } from '../../model/errors.ts';
+import type { ContainerStatus, Status } from '../../model/status.ts';
 import { startExecution } from '../execution.ts';
 import { label, thawHint } from '../hints.ts';
 import { fullReference } from '../locate.ts';
 import type { HostInventory } from '../locate.ts';
 import { monotonicMs } from '../monotonic.ts';
-import { containerStatus } from '../status.ts';
-import { changeOf, lifecycleOf, refuseLocked, refuseUnreachable, untilStatus } from './lifecycle.ts';
+import { containerStatus, currentStatus } from '../status.ts';
+import {
+  changeOf,
+  isStopped,
+  lifecycleOf,
+  limited,
+  refuseLocked,
+  refuseUnreachable,
+  untilStatus,
+} from './lifecycle.ts';
 import type { Change } from './lifecycle.ts';
 
 /** How to start a container; everything is optional. */
@@ -25,7 +38,7 @@ export const DEFAULT_START_TIMEOUT_MS = 60_000;
  * Starts a container and waits until it runs. One that runs already is left alone.
  *
  * @throws LxcriError ContainerFrozen, ContainerLocked, ExecutionTimeout, OperationFailed with what the platform said, and
- *   those of finding it.
+ *   those of finding it; the reason of `abort`, after which the container may be starting nevertheless.
  */
 export async function startContainer(
   inventory: HostInventory,
@@ -33,56 +46,120 @@ export async function startContainer(
   { node, wait = false, timeoutMs = DEFAULT_START_TIMEOUT_MS, abort }: StartOptions = {},
 ): Promise<Change> {
   const end = monotonicMs() + timeoutMs;
-  const before = await containerStatus(inventory, target, node);
-  const { container, status } = before;
-  refuseUnreachable(before);
-  if (status === 'frozen' || status === 'freezing') {
+  const left = (): number => end - monotonicMs();
+  const { container, status } = await untilSettled(await containerStatus(inventory, target, node), left(), abort);
+  const changed = status !== 'running';
+  if (changed) {
+    refuseLockedStart(container);
+    const { start, deferred } = lifecycleOf(container);
+    const failure = status === 'starting' ? undefined : await limited(start, left(), abort);
+    // Somebody else may have been faster.
+    if (failure !== undefined && (await untilStatus(container, isRunning, 0)).status !== 'running')
+      throw new LxcriError('OperationFailed', `container ${label(container)} did not start: ${failure}`);
+    const isOver = (now: Status): boolean => isRunning(now) || (isStopped(now) && !deferred);
+    const after = await untilStatus(container, isOver, left(), abort);
+    if (isStopped(after.status) && !deferred && left() > 0) throw endedAgain(container);
+    if (!isRunning(after.status))
+      throw tooSlow(`container ${label(container)} is ${after.status}, not running`, timeoutMs);
+  }
+  if (wait) await untilReady(inventory, container, end, timeoutMs, abort);
+  return changeOf(await currentStatus(container), changed);
+}
+
+const isRunning = (status: Status): boolean => status === 'running';
+
+/** Refuses what cannot be started, and waits for the end of one that is just ending. */
+async function untilSettled(
+  before: ContainerStatus,
+  timeoutMs: number,
+  abort: AbortSignal | undefined,
+): Promise<ContainerStatus> {
+  const { container } = before;
+  const isEnding = (status: Status): boolean => status === 'stopping' || status === 'aborting';
+  const settled = isEnding(before.status)
+    ? await untilStatus(container, (status) => !isEnding(status), timeoutMs, abort)
+    : before;
+  refuseUnreachable(settled);
+  if (settled.status === 'frozen' || settled.status === 'freezing') {
     throw new LxcriError(
       'ContainerFrozen',
       `container ${label(container)} is frozen: it runs already, and does nothing`,
       thawHint(container),
     );
   }
-  const changed = status !== 'running';
-  if (changed) {
-    refuseLocked(container);
-    const failure = status === 'starting' ? undefined : await lifecycleOf(container).start(abort);
-    // Somebody else may have been faster.
-    if (failure !== undefined && (await untilStatus(container, 'running', 0)).status !== 'running') {
-      throw new LxcriError('OperationFailed', `container ${label(container)} did not start: ${failure}`);
-    }
-  }
-  const after = await untilStatus(container, 'running', end - monotonicMs());
-  if (after.status !== 'running')
-    throw tooSlow(`container ${label(container)} is ${after.status}, not running`, timeoutMs);
-  if (wait) await untilReady(inventory, fullReference(container), end, timeoutMs, abort);
-  return changeOf(after, changed);
+  if (isEnding(settled.status))
+    throw tooSlow(`container ${label(container)} is still ${settled.status} and cannot be started`, timeoutMs);
+  return settled;
 }
 
-/** How long one attempt to run a command may take. */
+/** Proxmox itself starts a container that `pct mount` has mounted. */
+function refuseLockedStart(container: Container): void {
+  if (container.lock !== 'mounted') refuseLocked(container);
+}
+
+function endedAgain(container: Container): LxcriError {
+  const { lxc } = container;
+  return new LxcriError(
+    'OperationFailed',
+    `container ${label(container)} was started, and ended again at once`,
+    lxc === undefined ? undefined : `see what its init says: lxc-start -P ${lxc.lxcpath} -n ${lxc.name} -F`,
+  );
+}
+
+/** How long one attempt to run a command may take, and the pause before the next. */
 const ATTEMPT_MS = 5000;
+const PAUSE_MS = 100;
+
+/** Errors of an attempt that may be other a moment later. */
+const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'NoMethodAvailable',
+  'ExecutionTimeout',
+  'ConnectionLost',
+  'PlatformUnreachable',
+]);
 
 /** Waits until a command can run: until one has run, or LXC could at least look for it. */
 async function untilReady(
   inventory: HostInventory,
-  target: string,
+  container: Container,
   end: number,
   timeoutMs: number,
   abort: AbortSignal | undefined,
 ): Promise<void> {
+  const target = fullReference(container);
   for (;;) {
-    abort?.throwIfAborted();
-    const attempt = startExecution(inventory, target, ['/bin/sh', '-c', ':'], { timeoutMs: ATTEMPT_MS });
     // oxlint-disable-next-line no-await-in-loop -- one attempt after the other
-    const { started, error } = await attempt.result;
-    const isAnswered = error?.code === 'CommandNotFound' || error?.code === 'CommandNotExecutable';
-    if ((started && error === null) || isAnswered) return;
-    if (error?.code === 'ContainerNotRunning')
-      throw new LxcriError('ContainerNotRunning', `container ${target} ran, and ended again`, 'see its log');
-    if (monotonicMs() >= end) throw tooSlow(`no command can run in ${target} yet: ${error?.message ?? ''}`, timeoutMs);
+    const error = await attemptError(inventory, target, abort);
+    if (error === null || error.code === 'CommandNotFound' || error.code === 'CommandNotExecutable') return;
+    if (error.code === 'ContainerNotRunning') throw endedAgain(container);
+    if (!PASSING.has(error.code)) throw new LxcriError(error.code, error.message, error.hint);
+    if (monotonicMs() >= end)
+      throw tooSlow(`no command can run in container ${label(container)} yet (${error.message})`, timeoutMs);
+    // oxlint-disable-next-line no-await-in-loop -- nothing tells when it can
+    await sleep(PAUSE_MS, undefined, { signal: abort }).catch(() => abort?.throwIfAborted());
   }
 }
 
+/** Runs nothing at all in the container; resolves to why that was not possible. */
+async function attemptError(
+  inventory: HostInventory,
+  target: string,
+  abort: AbortSignal | undefined,
+): Promise<ErrorInfo | null> {
+  abort?.throwIfAborted();
+  const attempt = startExecution(inventory, target, ['/bin/sh', '-c', ':'], { timeoutMs: ATTEMPT_MS });
+  const cancel = (): void => attempt.signal('SIGTERM');
+  abort?.addEventListener('abort', cancel);
+  const { error } = await attempt.result;
+  abort?.removeEventListener('abort', cancel);
+  abort?.throwIfAborted();
+  return error;
+}
+
 function tooSlow(what: string, timeoutMs: number): LxcriError {
-  return new LxcriError('ExecutionTimeout', `${what}, after ${timeoutMs} ms`, 'give it more time with --timeout');
+  return new LxcriError(
+    'ExecutionTimeout',
+    `${what}, after ${Math.round(timeoutMs)} ms`,
+    'give it more time with --timeout',
+  );
 }

@@ -1,8 +1,17 @@
 import { LxcriError } from '../../model/errors.ts';
 import { label } from '../hints.ts';
 import type { HostInventory } from '../locate.ts';
+import { monotonicMs } from '../monotonic.ts';
 import { containerStatus } from '../status.ts';
-import { changeOf, lifecycleOf, refuseLocked, refuseUnreachable, untilStatus } from './lifecycle.ts';
+import {
+  changeOf,
+  isStopped,
+  lifecycleOf,
+  limited,
+  refuseLocked,
+  refuseUnreachable,
+  untilStatus,
+} from './lifecycle.ts';
 import type { Change } from './lifecycle.ts';
 
 /** How to stop a container; everything is optional. */
@@ -24,8 +33,12 @@ export interface Stopped extends Change {
   readonly forced: boolean;
 }
 
-/** How long a container may take to be gone once everything in it was killed. */
+/** How long a container may take to be gone once everything in it was killed; HA does its work in rounds of 10 s. */
 const GONE_MS = 10_000;
+const GONE_DEFERRED_MS = 60_000;
+
+/** How much longer than the container the tool that shuts it down may take: pct needs 2 s to start. */
+const TOOL_GRACE_MS = 15_000;
 
 /**
  * Stops a container: asks its init to shut down, and kills everything in it when the time is over. One that is stopped
@@ -53,19 +66,21 @@ export async function stopContainer(
   }
   const lifecycle = lifecycleOf(container);
   if (!force) {
-    // One that fails to shut down, for whatever reason, is killed.
-    await lifecycle.shutdown(Math.max(1, Math.ceil(timeoutMs / 1000)), abort);
-    abort?.throwIfAborted();
-    const after = await untilStatus(container, 'stopped', 0);
-    if (after.status === 'stopped') return { ...changeOf(after, true), forced: false };
+    const end = monotonicMs() + timeoutMs;
+    const seconds = Math.max(1, Math.ceil(timeoutMs / 1000));
+    // Why one does not shut down does not matter: when its time is over it is killed, and not before.
+    await limited((signal) => lifecycle.shutdown(seconds, signal), timeoutMs + TOOL_GRACE_MS, abort);
+    const after = await untilStatus(container, isStopped, end - monotonicMs(), abort);
+    if (isStopped(after.status)) return { ...changeOf(after, true), forced: false };
   }
-  const failure = await lifecycle.kill(abort);
-  const after = await untilStatus(container, 'stopped', GONE_MS);
-  if (after.status !== 'stopped') {
+  const goneMs = lifecycle.deferred ? GONE_DEFERRED_MS : GONE_MS;
+  const failure = await limited((signal) => lifecycle.kill(signal), goneMs, abort);
+  const after = await untilStatus(container, isStopped, failure === undefined ? goneMs : 0, abort);
+  if (!isStopped(after.status)) {
     throw new LxcriError(
       'OperationFailed',
       `container ${label(container)} is still ${after.status}: ${failure ?? 'it was killed, and is not gone'}`,
-      'look for processes of it in uninterruptible sleep (state D)',
+      failure === undefined ? 'look for processes of it in uninterruptible sleep (state D)' : undefined,
     );
   }
   return { ...changeOf(after, true), forced: true };
