@@ -65,6 +65,8 @@ export default class Ps extends Verb {
   async #containers(flags: PsFlags): Promise<Outcome> {
     refuse(flags, ['wide', 'numeric', 'node'], 'it is about processes: name the container');
     const filter = parseFilters(flags.filter ?? []);
+    // A key that there is not is known before the containers are asked anything.
+    sortBy([], flags.sort ?? 'id', CONTAINER_SORT_KEYS);
     requireRoot(['ps', ...this.argv]);
     const found = await listContainers(hostInventory(process.env));
     const containers = sortBy(found.filter(filter), flags.sort ?? 'id', CONTAINER_SORT_KEYS);

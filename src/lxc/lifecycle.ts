@@ -23,6 +23,11 @@ export const lxcLifecycle = {
     );
   },
 
+  /** Lets a frozen one run on. */
+  thaw(container: LxcHandle): Promise<string | undefined> {
+    return runTool('lxc-unfreeze', ['-n', container.name, '-P', container.lxcpath]);
+  },
+
   /** Kills everything in it, also if it is frozen. */
   kill(container: LxcHandle, abort?: AbortSignal): Promise<string | undefined> {
     return runTool('lxc-stop', ['-n', container.name, '-P', container.lxcpath, '-k'], abort);

@@ -25,6 +25,7 @@ const CONTRACT: Record<number, string[]> = {
     'UserNotFound',
     'ConfigError',
     'InvalidExecutionId',
+    'OperationFailed',
     'ExecutionRunning',
   ],
   126: ['CommandNotExecutable', 'CommandNotAllowed'],

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { openSync, closeSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { type Argv, type Container, createContainer, type RunResult, run, scratchDirectory } from './lxc.ts';
+import { type Argv, type Container, createContainer, type RunResult, run, scratchDirectory, waitFor } from './lxc.ts';
 import { createPctDouble, type PctDouble } from './pve/pct-double.ts';
 import { createPveTree } from './pve/tree.ts';
 import { mustSync } from './run.ts';
@@ -160,6 +160,47 @@ describe('the double of pct', () => {
     const status = await call(['status', '101']);
     await container.unfreeze();
     expect(status.stdout).to.equal('status: running\n');
+  });
+
+  describe('starts and stops', () => {
+    it('nothing that is so already', async () => {
+      expect(await call(['start', '101'])).to.include({ exitCode: 255, stderr: 'CT 101 already running\n' });
+      for (const verb of ['stop', 'shutdown'])
+        expect(await call([verb, '102'])).to.include({ exitCode: 255, stderr: 'CT 102 not running\n' });
+    });
+
+    it('nothing that is locked or a template', async () => {
+      tree.putContainer({ vmid: 102, lock: 'backup' });
+      expect(await call(['start', '102'])).to.include({ exitCode: 255, stderr: 'CT is locked (backup)\n' });
+      tree.putContainer({ vmid: 102, template: true });
+      const template = "you can't start a CT if it's a template\n";
+      expect(await call(['start', '102'])).to.include({ exitCode: 255, stderr: template });
+      tree.putContainer({ vmid: 102 });
+    });
+
+    it('a container, and tells of one that cannot', async () => {
+      expect(await call(['shutdown', '101', '--timeout', '20', '--forceStop', '0'])).to.include({ exitCode: 0 });
+      expect(await container.state()).to.equal('STOPPED');
+      expect(await call(['start', '101'])).to.include({ exitCode: 0, stdout: '', stderr: '' });
+      expect(await container.state()).to.equal('RUNNING');
+      expect(await call(['stop', '101'])).to.include({ exitCode: 0 });
+      expect(await container.state()).to.equal('STOPPED');
+      await container.start();
+      const failed = await call(['start', '102']);
+      expect(failed.exitCode).to.equal(255);
+      expect(failed.stderr).to.match(/startup for container '102' failed\n$/);
+    });
+
+    it('by the HA manager later, and says so', async () => {
+      tree.putContainer({ vmid: 101, ha: true });
+      expect(await call(['stop', '101'])).to.include({ exitCode: 0, stdout: 'Requesting HA stop for CT 101\n' });
+      expect(await container.state()).to.equal('RUNNING');
+      await waitFor(async () => (await container.state()) === 'STOPPED', { what: 'the HA manager to stop it' });
+      expect(await call(['start', '101'])).to.include({ exitCode: 0, stdout: 'Requesting HA start for CT 101\n' });
+      expect(await container.state()).to.equal('STOPPED');
+      await waitFor(async () => (await container.state()) === 'RUNNING', { what: 'the HA manager to start it' });
+      tree.putContainer({ vmid: 101 });
+    });
   });
 
   it('shows the lock of the configuration, not that of a snapshot', async () => {

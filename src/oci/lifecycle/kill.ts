@@ -1,3 +1,4 @@
+import { lxcLifecycle } from '../../lxc/lifecycle.ts';
 import { LxcriError } from '../../model/errors.ts';
 import { label } from '../hints.ts';
 import type { HostInventory } from '../locate.ts';
@@ -33,16 +34,24 @@ export async function killContainer(
   try {
     process.kill(initPid, signal);
   } catch (error) {
-    throw new LxcriError('OperationFailed', `${signal} could not be sent to container ${label(container)}`, undefined, {
-      cause: error,
-    });
+    throw new LxcriError(
+      'OperationFailed',
+      `${signal} could not be sent to container ${label(container)}: ${(error as Error).message}`,
+      undefined,
+      {
+        cause: error,
+      },
+    );
   }
+  // The freezer of cgroup v1 keeps what was killed from ending (cgroup-v1/freezer-subsystem of the kernel's documentation).
+  if (signal === 'SIGKILL' && status === 'frozen' && container.lxc !== undefined)
+    await lxcLifecycle.thaw(container.lxc);
   const after = await untilStatus(container, isStopped, signal === 'SIGKILL' ? GONE_MS : 0);
   if (signal === 'SIGKILL' && after.status !== 'stopped') {
     throw new LxcriError(
       'OperationFailed',
       `container ${label(container)} was killed, and is still ${after.status}`,
-      'a frozen one ends when it is thawed; else look for processes of it in uninterruptible sleep (state D)',
+      'look for processes of it in uninterruptible sleep (state D)',
     );
   }
   return changeOf(after, true);

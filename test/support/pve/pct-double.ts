@@ -9,6 +9,8 @@ export interface PctDoubleOptions {
   pveDir: string;
   /** Where the containers live whose names are VMIDs; default /var/lib/lxc. */
   lxcpath?: string;
+  /** After how many seconds the double of the HA manager does what was requested of it; default 1. */
+  haDelay?: number;
 }
 
 export interface PctDouble {
@@ -20,11 +22,16 @@ export interface PctDouble {
 /** With a longer path LXC names the monitor's socket by a hash, and neither pct nor we can find it. */
 const MAX_LXCPATH = 107 - '@/123456789/command'.length;
 
-export function createPctDouble({ pveDir, lxcpath = DEFAULT_LXCPATH }: PctDoubleOptions): PctDouble {
+export function createPctDouble({ pveDir, lxcpath = DEFAULT_LXCPATH, haDelay = 1 }: PctDoubleOptions): PctDouble {
   if (lxcpath.length > MAX_LXCPATH) {
     throw new Error(`an lxcpath of more than ${MAX_LXCPATH} characters hides its containers from pct: ${lxcpath}`);
   }
-  const values: Record<string, string> = { PVE_DIR: pveDir, LXCPATH: lxcpath, DEFAULT_LXCPATH };
+  const values: Record<string, string> = {
+    PVE_DIR: pveDir,
+    LXCPATH: lxcpath,
+    DEFAULT_LXCPATH,
+    HA_DELAY: String(haDelay),
+  };
   const template = readFileSync(new URL('pct.pl', import.meta.url), 'utf8');
   // Only the quoted ones: the comments name them too.
   const script = template.replace(/'@([A-Z_]+)@'/g, (_, name: string) => perlString(values[name] ?? ''));

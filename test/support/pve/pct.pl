@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# A double of Proxmox VE's `pct` (exec, enter, status, list), as recorded in test/fixtures/pve/.
+# A double of Proxmox VE's `pct`: exec, enter, status and list as recorded in test/fixtures/pve/; start, stop and shutdown
+# with the checks and messages of pve-container's PVE/API2/LXC/Status.pm and PVE/LXC.pm.
 #
 # It is perl because the real one is: the same Getopt::Long and the same Encode do the same harm to arguments, and the
 # same exec hands the descriptors on. What it knows of the node are its files, under @PVE_DIR@ instead of /etc/pve.
@@ -13,6 +14,7 @@ use I18N::Langinfo qw(langinfo CODESET);
 use POSIX qw(setlocale LC_CTYPE);
 
 my $PVE_DIR = '@PVE_DIR@';
+my $HA_DELAY = '@HA_DELAY@';
 my $LXCPATH = '@LXCPATH@';
 my $DEFAULT_LXCPATH = '@DEFAULT_LXCPATH@';
 
@@ -24,6 +26,14 @@ my %COMMANDS = (
     exec => { usage => 'exec <vmid> [<extra-args>] [OPTIONS]', options => ['keep-env'], extra => 1, run => \&run_exec },
     enter => { usage => 'enter <vmid> [OPTIONS]', options => ['keep-env'], run => \&run_enter },
     status => { usage => 'status <vmid> [OPTIONS]', options => ['verbose'], run => \&run_status },
+    start => { usage => 'start <vmid> [OPTIONS]', options => ['debug', 'skiplock'], run => \&run_start },
+    stop => { usage => 'stop <vmid> [OPTIONS]', options => ['skiplock'], run => \&run_stop },
+    shutdown => {
+        usage => 'shutdown <vmid> [OPTIONS]',
+        options => ['forceStop'],
+        integers => ['timeout'],
+        run => \&run_shutdown,
+    },
     list => { usage => 'list', options => [], no_vmid => 1, run => \&run_list },
 );
 
@@ -42,7 +52,7 @@ sub parse {
     # wherever it stands, and is swallowed.
     Getopt::Long::Configure('prefix_pattern=(--|-)');
     my $param = {};
-    GetOptionsFromArray(\@ARGV, $param, map { "$_:s" } @{ $command->{options} })
+    GetOptionsFromArray(\@ARGV, $param, map { "$_:s" } @{ $command->{options} }, @{ $command->{integers} // [] })
         or usage_error($command, "400 unable to parse option\n");
 
     if (!$command->{no_vmid}) {
@@ -65,6 +75,11 @@ sub parse {
         next if !defined($param->{$option});
         $param->{$option} = boolean($param->{$option})
             // usage_error($command, "400 unable to parse boolean option\n");
+    }
+
+    for my $option (@{ $command->{integers} // [] }) {
+        next if !defined($param->{$option}) || $param->{$option} =~ m/^[+-]?\d+$/;
+        parameter_error($command, "$option: type check ('integer') failed - got '$param->{$option}'\n");
     }
 
     my $vmid = $param->{vmid};
@@ -184,4 +199,75 @@ sub run_list {
         my $status = is_running($vmid) ? 'running' : 'stopped';
         printf($format, $vmid, $status, $config->{lock} // '', $config->{hostname} // "CT$vmid");
     }
+}
+
+sub run_start {
+    my ($param) = @_;
+    my $vmid = $param->{vmid};
+    my $config = load_config($vmid);
+    fail(255, "CT $vmid already running\n") if is_running($vmid);
+    return request_of_ha($vmid, 'start', sub { start($vmid) }) if is_ha_managed($vmid);
+    fail(255, "you can't start a CT if it's a template\n") if $config->{template};
+    check_lock($config) if !$param->{skiplock} && ($config->{lock} // '') ne 'mounted';
+    start($vmid) or fail(255, "startup for container '$vmid' failed\n");
+}
+
+sub run_stop {
+    my ($param) = @_;
+    my $vmid = $param->{vmid};
+    my $config = load_config($vmid);
+    fail(255, "CT $vmid not running\n") if !is_running($vmid);
+    return request_of_ha($vmid, 'stop', sub { stop($vmid, '--kill') }) if is_ha_managed($vmid);
+    check_lock($config) if !$param->{skiplock} && ($config->{lock} // '') ne 'mounted';
+    stop($vmid, '--kill');
+}
+
+sub run_shutdown {
+    my ($param) = @_;
+    my $vmid = $param->{vmid};
+    my $config = load_config($vmid);
+    my @options = ($param->{forceStop} ? () : '--nokill', '--timeout', $param->{timeout} // 60);
+    fail(255, "CT $vmid not running\n") if !is_running($vmid);
+    return request_of_ha($vmid, 'stop', sub { stop($vmid, @options) }) if is_ha_managed($vmid);
+    check_lock($config);
+    stop($vmid, @options);
+}
+
+sub check_lock {
+    my ($config) = @_;
+    fail(255, "CT is locked ($config->{lock})\n") if defined($config->{lock});
+}
+
+# The real one has systemd start it, so nothing of the caller's reaches the container.
+sub start {
+    my ($vmid) = @_;
+    return system('env', '-i', "PATH=$ENV{PATH}", 'lxc-start', '-n', $vmid, '-P', $LXCPATH) == 0;
+}
+
+sub stop {
+    my ($vmid, @options) = @_;
+    my @path = $LXCPATH eq $DEFAULT_LXCPATH ? () : ('-P', $LXCPATH);
+    my @command = ('lxc-stop', '-n', $vmid, @path, @options);
+    my $status = system(@command);
+    fail(255, "command '@command' failed: exit code " . ($status >> 8) . "\n") if $status != 0;
+}
+
+# As in /etc/pve/ha/resources.cfg: "ct: 101".
+sub is_ha_managed {
+    my ($vmid) = @_;
+    open(my $fh, '<', "$PVE_DIR/ha/resources.cfg") or return 0;
+    return scalar(grep { m/^ct:\s*\Q$vmid\E\s*$/ } <$fh>);
+}
+
+# The manager acts later, in a process of its own.
+sub request_of_ha {
+    my ($vmid, $what, $act) = @_;
+    print "Requesting HA $what for CT $vmid\n";
+    return if fork() // die "cannot fork: $!\n";
+    POSIX::setsid();
+    open(STDIN, '<', '/dev/null');
+    open(STDOUT, '>', '/dev/null');
+    open(STDERR, '>', '/dev/null');
+    sleep($HA_DELAY);
+    $act->();
 }

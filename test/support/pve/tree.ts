@@ -9,6 +9,8 @@ export interface PveContainer {
   hostname?: string;
   lock?: string;
   template?: boolean;
+  /** Whether the HA manager starts and stops it. */
+  ha?: boolean;
   unprivileged?: boolean;
   /** Default: the local node. */
   node?: string;
@@ -68,15 +70,26 @@ export function createPveTree(options: PveTreeOptions): PveTree {
     write(join(dir, '.vmlist'), vmlistText(version, [...guests.values()]), 0o440);
   };
 
-  const putContainer = (container: PveContainer): void =>
+  const managed = new Set<number>();
+
+  const putContainer = (container: PveContainer): void => {
+    if (container.ha === true) managed.add(container.vmid);
+    else managed.delete(container.vmid);
+    write(
+      join(dir, 'ha', 'resources.cfg'),
+      [...managed].map((vmid) => `ct: ${vmid}\n\tstate started\n\n`).join(''),
+      0o640,
+    );
     put({
       vmid: container.vmid,
       node: container.node ?? options.node,
       type: 'lxc',
       config: containerConfig(container),
     });
+  };
 
   makeNode(dir, options.node);
+  mkdirSync(join(dir, 'ha'));
   for (const folder of Object.values(FOLDERS)) {
     symlinkSync(`nodes/${options.node}/${folder}`, join(dir, folder));
   }
