@@ -67,7 +67,7 @@ export default class Ps extends Verb {
     const filter = parseFilters(flags.filter ?? []);
     // A key that there is not is known before the containers are asked anything.
     sortBy([], flags.sort ?? 'id', CONTAINER_SORT_KEYS);
-    requireRoot(['ps', ...this.argv]);
+    requireRoot(['ps', ...this.argv], false);
     const found = await listContainers(hostInventory(process.env));
     const containers = sortBy(found.filter(filter), flags.sort ?? 'id', CONTAINER_SORT_KEYS);
     return {
@@ -81,7 +81,7 @@ export default class Ps extends Verb {
 
   async #processes(target: string, flags: PsFlags): Promise<Outcome> {
     refuse(flags, ['all', 'filter'], 'it is about the list of containers: leave it out');
-    requireRoot(['ps', ...this.argv]);
+    requireRoot(['ps', ...this.argv], false);
     // A key that there is not is known before the container is asked anything.
     sortBy([], flags.sort ?? 'pid', PROCESS_SORT_KEYS);
     const { node, quiet, numeric } = flags;

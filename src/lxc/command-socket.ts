@@ -36,10 +36,11 @@ export function commandSocketName(lxcpath: string, name: string): string | undef
 
 /**
  * The names of all abstract sockets that are listened on in this network namespace, from the kernel's list of them
- * (/proc/net/unix, proc_net(5); abstract names begin with "@").
+ * (/proc/net/unix, proc_net(5); abstract names begin with "@"). Sockets of its visitors have the same name; the flag is
+ * the kernel's __SO_ACCEPTCON.
  */
 export function listeningSockets(): Set<string> {
-  return new Set(readFileSync('/proc/net/unix', 'utf8').match(/(?<= @)\/.*$/gm));
+  return new Set(readFileSync('/proc/net/unix', 'utf8').match(/(?<= 00010000 0001 01 +\d+ @)\/.*$/gm));
 }
 
 /**

@@ -19,7 +19,7 @@ export interface ContainerState {
 /**
  * The state of an LXC container. The usual answer, "running", comes from its monitor in well under a millisecond;
  * a negative one is confirmed by `lxc-info`, because the monitor's socket is invisible from other network namespaces
- * and its name is hashed for long paths.
+ * and its name is hashed for long paths. It also waits longer for a monitor that is busy with a start.
  */
 export async function lxcState(container: LxcHandle): Promise<ContainerState> {
   const { lxcpath, name } = container;

@@ -1,5 +1,5 @@
-import { lxcState } from '../lxc/state.ts';
 import type { ContainerState } from '../lxc/state.ts';
+import { lxcStates } from '../lxc/states.ts';
 import type { Container } from '../model/container.ts';
 import type { ContainerStatus, Status } from '../model/status.ts';
 import { locate } from './locate.ts';
@@ -23,7 +23,8 @@ export async function containerStatus(
 
 /** What a container is doing now. */
 export async function currentStatus(container: Container): Promise<ContainerStatus> {
-  return withState(container, container.lxc && (await lxcState(container.lxc)));
+  const [state] = await lxcStates(container.lxc === undefined ? [] : [container.lxc]);
+  return withState(container, state);
 }
 
 /** A container with the state that LXC tells of it. */

@@ -52,6 +52,17 @@ describe('a caller who is not root', () => {
     }
   });
 
+  it('sees words again that only look like variables, where there are none', () => {
+    process.seteuid?.(NOBODY);
+    try {
+      expect(() => requireRoot(['ps', '-f', 'status=running'], false))
+        .to.throw(LxcriError)
+        .with.property('hint', 'run: sudo proxmox-lxcri ps -f status=running');
+    } finally {
+      process.seteuid?.(0);
+    }
+  });
+
   it('sees bytes that are not UTF-8 as U+FFFD', () => {
     expect(refusal('exec', 'web', Buffer.from([0x61, 0xff])).hint).to.equal(
       "run: sudo proxmox-lxcri exec web 'a\uFFFD'",

@@ -106,8 +106,9 @@ function endedAgain(container: Container): LxcriError {
   );
 }
 
-/** How long one attempt to run a command may take, and the pause before the next. */
+/** How long one attempt to run a command may take at most and, when the time is nearly over, at least; and the pause before the next. */
 const ATTEMPT_MS = 5000;
+const LAST_ATTEMPT_MS = 500;
 const PAUSE_MS = 100;
 
 /** Errors of an attempt that may be other a moment later. */
@@ -129,7 +130,7 @@ async function untilReady(
   const target = fullReference(container);
   for (;;) {
     // oxlint-disable-next-line no-await-in-loop -- one attempt after the other
-    const error = await attemptError(inventory, target, abort);
+    const error = await attemptError(inventory, target, end - monotonicMs(), abort);
     if (error === null || error.code === 'CommandNotFound' || error.code === 'CommandNotExecutable') return;
     if (error.code === 'ContainerNotRunning') throw endedAgain(container);
     if (!PASSING.has(error.code)) throw new LxcriError(error.code, error.message, error.hint);
@@ -144,10 +145,15 @@ async function untilReady(
 async function attemptError(
   inventory: HostInventory,
   target: string,
+  leftMs: number,
   abort: AbortSignal | undefined,
 ): Promise<ErrorInfo | null> {
   abort?.throwIfAborted();
-  const attempt = startExecution(inventory, target, ['/bin/sh', '-c', ':'], { timeoutMs: ATTEMPT_MS });
+  const timeoutMs = Math.min(ATTEMPT_MS, Math.max(LAST_ATTEMPT_MS, leftMs));
+  const attempt = startExecution(inventory, target, ['/bin/sh', '-c', ':'], {
+    timeoutMs,
+    killAfterMs: LAST_ATTEMPT_MS,
+  });
   const cancel = (): void => attempt.signal('SIGTERM');
   abort?.addEventListener('abort', cancel);
   const { error } = await attempt.result;
