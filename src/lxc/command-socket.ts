@@ -65,8 +65,15 @@ export async function askMonitor(lxcpath: string, name: string): Promise<Monitor
 /** Errors that say nothing about the container. */
 const OUR_FAULT = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS']);
 
+/** How soon a monitor is asked again that has too many visitors waiting (connect(2): EAGAIN). */
+const RETRY_MS = 10;
+
 /** One request without data; the value comes back in the answer's pointer field (`ENCODE_INTO_PTR_LEN`). */
-function ask(socketName: string, command: number): Promise<number | undefined> {
+function ask(
+  socketName: string,
+  command: number,
+  triesLeft: number = ANSWER_TIMEOUT_MS / RETRY_MS,
+): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     const socket = connect({ path: `\0${socketName}` });
     const finish = (value: number | undefined): void => {
@@ -75,10 +82,15 @@ function ask(socketName: string, command: number): Promise<number | undefined> {
     };
     let answer = Buffer.alloc(0);
     socket.setTimeout(ANSWER_TIMEOUT_MS, () => finish(undefined));
-    socket.on('error', (error: NodeJS.ErrnoException) =>
-      OUR_FAULT.has(error.code ?? '') ? reject(error) : finish(undefined),
-    );
-    socket.on('close', () => finish(undefined));
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EAGAIN' && triesLeft > 0)
+        setTimeout(() => resolve(ask(socketName, command, triesLeft - 1)), RETRY_MS);
+      else if (OUR_FAULT.has(error.code ?? '')) reject(error);
+      else finish(undefined);
+    });
+    socket.on('close', (hadError) => {
+      if (!hadError) finish(undefined);
+    });
     socket.on('connect', () => {
       const request = Buffer.alloc(MESSAGE_BYTES);
       request.writeInt32LE(command, 0);

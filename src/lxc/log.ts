@@ -40,7 +40,7 @@ export function logEnd(container: LxcHandle): LogPosition {
  * A line is `lxc-start NAME DATE ERROR CATEGORY - FILE:FUNCTION:LINE - MESSAGE` (LXC's log.c, measured on 5.0.2).
  */
 export function firstErrorSince({ file, bytes }: LogPosition): string | undefined {
-  const added = readFrom(file, bytes) ?? readFrom(file, 0) ?? '';
+  const added = readFrom(file, isShorter(file, bytes) ? 0 : bytes);
   return / (?:ERROR|CRIT|ALERT|FATAL) +\S+ - \S+ - (.+)$/m.exec(added)?.[1];
 }
 
@@ -59,16 +59,20 @@ function configuredLog({ lxcpath, name }: LxcHandle): string | undefined {
   }
 }
 
-/** `undefined` where nothing is there: the log was begun anew, or cannot be read. */
-function readFrom(file: string, position: number): string | undefined {
+/** A log that is shorter than it was has been begun anew. */
+function isShorter(file: string, bytes: number): boolean {
+  return (statSync(file, { throwIfNoEntry: false })?.size ?? 0) < bytes;
+}
+
+/** Empty where nothing is there, or it cannot be read. */
+function readFrom(file: string, position: number): string {
   let fd: number | undefined;
   try {
     fd = openSync(file, 'r');
     const buffer = Buffer.alloc(MAX_BYTES);
-    const bytes = readSync(fd, buffer, 0, MAX_BYTES, position);
-    return bytes === 0 ? undefined : buffer.toString('utf8', 0, bytes);
+    return buffer.toString('utf8', 0, readSync(fd, buffer, 0, MAX_BYTES, position));
   } catch {
-    return undefined;
+    return '';
   } finally {
     if (fd !== undefined) closeSync(fd);
   }

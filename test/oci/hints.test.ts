@@ -1,0 +1,40 @@
+import { expect } from 'chai';
+
+import type { Container } from '../../src/model/container.ts';
+import { label, startHint, thawHint, unlockHint, unreachable } from '../../src/oci/hints.ts';
+
+const USUAL: Container = { id: 'web', name: 'web', platform: 'lxc', lxc: { name: 'web', lxcpath: '/var/lib/lxc' } };
+const ELSEWHERE: Container = { ...USUAL, lxc: { name: 'web', lxcpath: '/srv/lxc' } };
+const OF_PROXMOX: Container = {
+  id: '101',
+  name: 'web',
+  platform: 'proxmox',
+  node: 'pve1',
+  lxc: { name: '101', lxcpath: '/var/lib/lxc' },
+};
+
+describe('what messages say of a container', () => {
+  it('its id, and its name where that is another', () => {
+    expect([label(USUAL), label(OF_PROXMOX)]).to.deep.equal(['web', '101 (web)']);
+  });
+
+  it('how to start it, by words that mean it and no other', () => {
+    expect(startHint(USUAL)).to.equal('start it with: proxmox-lxcri start web');
+    expect(startHint(ELSEWHERE)).to.equal('start it with: proxmox-lxcri start lxc:/srv/lxc/web');
+    expect(startHint(OF_PROXMOX)).to.equal('start it with: proxmox-lxcri start 101');
+  });
+
+  it('how to thaw and unlock it, by the tools of its platform', () => {
+    expect(thawHint(ELSEWHERE)).to.equal('thaw it with: lxc-unfreeze -P /srv/lxc -n web');
+    expect(thawHint(OF_PROXMOX)).to.match(/^thaw it with: /);
+    expect(unlockHint(OF_PROXMOX)).to.match(/: pct unlock 101$/);
+  });
+
+  it('why it cannot be asked', () => {
+    expect(unreachable(OF_PROXMOX).toInfo()).to.deep.equal({
+      code: 'PlatformUnreachable',
+      message: 'the monitor of container 101 (web) runs in another network namespace',
+      hint: 'run this in the network namespace that LXC was started in: nsenter -t 1 -n proxmox-lxcri ...',
+    });
+  });
+});

@@ -1,0 +1,78 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+
+import { expect } from 'chai';
+
+import { LxcriError } from '../../src/model/errors.ts';
+import { listContainers } from '../../src/oci/list.ts';
+import { locate } from '../../src/oci/locate.ts';
+import type { HostInventory } from '../../src/oci/locate.ts';
+import { parseReference } from '../../src/oci/reference.ts';
+import { NodeConfig } from '../../src/proxmox/node/config.ts';
+import { createPveTree } from '../support/pve/tree.ts';
+import { scratchDirectory } from '../support/scratch.ts';
+
+function lxcpathWith(...names: string[]): string {
+  const lxcpath = scratchDirectory();
+  for (const name of names) {
+    mkdirSync(`${lxcpath}/${name}`);
+    writeFileSync(`${lxcpath}/${name}/config`, '');
+  }
+  return lxcpath;
+}
+
+const NO_PROXMOX = new NodeConfig('/nonexistent');
+
+describe('the list of containers', () => {
+  it('names each so that it is found by that, and by nothing shorter where that is not enough', async () => {
+    const tree = createPveTree({
+      node: 'pve1',
+      containers: [
+        { vmid: 901, hostname: 'web' },
+        { vmid: 902, hostname: 'web' },
+        { vmid: 903, hostname: 'db', lock: 'backup' },
+        { vmid: 904, hostname: 'elsewhere', node: 'pve2' },
+      ],
+    });
+    const paths = [lxcpathWith('db', 'plain', 'twin'), lxcpathWith('twin', '902')];
+    const inventory: HostInventory = { lxcpaths: paths, pve: new NodeConfig(tree.dir) };
+    const list = await listContainers(inventory);
+    expect(list.map(({ reference, id, name }) => [reference, id, name])).to.have.deep.members([
+      ['901', '901', 'web'],
+      ['pve:902', '902', 'web'],
+      ['903', '903', 'db'],
+      [`lxc:${paths[0]}/db`, 'db', 'db'],
+      ['plain', 'plain', 'plain'],
+      [`lxc:${paths[0]}/twin`, 'twin', 'twin'],
+      [`lxc:${paths[1]}/twin`, 'twin', 'twin'],
+      [`lxc:${paths[1]}/902`, '902', '902'],
+    ]);
+    for (const { reference, id, platform, lxcpath } of list) {
+      const found = locate(parseReference(reference), inventory);
+      expect([found.id, found.platform, found.lxc?.lxcpath], reference).to.deep.equal([id, platform, lxcpath]);
+    }
+    expect(list.slice(0, 3).map(({ platform }) => platform)).to.deep.equal(['proxmox', 'proxmox', 'proxmox']);
+    expect(list.find(({ id }) => id === '903')).to.include({
+      lock: 'backup',
+      node: 'pve1',
+      status: 'stopped',
+      pid: null,
+    });
+  });
+
+  it('is empty where there is nothing, and of what can be a container', async () => {
+    const lxcpath = lxcpathWith('ct');
+    mkdirSync(`${lxcpath}/no-config`);
+    mkdirSync(`${lxcpath}/.hidden`);
+    writeFileSync(`${lxcpath}/file`, '');
+    const names = await listContainers({ lxcpaths: ['/nonexistent', lxcpath], pve: NO_PROXMOX });
+    expect(names.map(({ id }) => id)).to.deep.equal(['ct']);
+    expect(await listContainers({ lxcpaths: [], pve: NO_PROXMOX })).to.deep.equal([]);
+  });
+
+  it('is not empty because a directory cannot be read', async () => {
+    const file = `${scratchDirectory()}/file`;
+    writeFileSync(file, '');
+    const failed = await listContainers({ lxcpaths: [file], pve: NO_PROXMOX }).catch((error: unknown) => error);
+    expect(failed).to.be.instanceOf(LxcriError).with.property('code', 'PlatformUnreachable');
+  });
+});
