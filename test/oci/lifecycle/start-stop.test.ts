@@ -1,0 +1,56 @@
+/** What a program sees that starts, stops and kills containers: the results, the errors, and its abort signal. */
+import { expect } from 'chai';
+
+import { killContainer } from '../../../src/oci/lifecycle/kill.ts';
+import { startContainer } from '../../../src/oci/lifecycle/start.ts';
+import { stopContainer } from '../../../src/oci/lifecycle/stop.ts';
+import type { HostInventory } from '../../../src/oci/locate.ts';
+import { NodeConfig } from '../../../src/proxmox/node/config.ts';
+import { createContainer, scratchDirectory } from '../../support/lxc.ts';
+import type { Container } from '../../support/lxc.ts';
+
+describe('starting, stopping and killing by a program', () => {
+  const lxcpath = scratchDirectory();
+  const inventory: HostInventory = { lxcpaths: [lxcpath], pve: new NodeConfig('/nonexistent') };
+  let container: Container;
+
+  before(async () => {
+    container = await createContainer({ kind: 'busybox', name: 'ct', lxcpath });
+  });
+
+  after(() => container.destroy());
+
+  it('says what became of it', async () => {
+    const identity = { id: 'ct', name: 'ct', platform: 'lxc' };
+    const started = await startContainer(inventory, 'ct', { wait: true });
+    expect(started).to.deep.equal({
+      container: identity,
+      status: 'running',
+      pid: await container.initPid(),
+      changed: true,
+    });
+    expect(await startContainer(inventory, `lxc:${lxcpath}/ct`)).to.deep.equal({ ...started, changed: false });
+    expect(await stopContainer(inventory, 'ct')).to.deep.equal({
+      container: identity,
+      status: 'stopped',
+      pid: null,
+      changed: true,
+      forced: false,
+    });
+    expect(await stopContainer(inventory, 'ct')).to.include({ changed: false, forced: false });
+    await startContainer(inventory, 'ct');
+    expect(await killContainer(inventory, 'ct')).to.include({ status: 'stopped', changed: true });
+  });
+
+  it('does nothing once it is aborted', async () => {
+    const reason = new Error('enough');
+    const abort = AbortSignal.abort(reason);
+    const start = await startContainer(inventory, 'ct', { abort }).catch((error: unknown) => error);
+    expect(start).to.equal(reason);
+    expect(await container.state()).to.equal('STOPPED');
+    await container.start();
+    const stop = await stopContainer(inventory, 'ct', { abort, force: true }).catch((error: unknown) => error);
+    expect(stop).to.equal(reason);
+    expect(await container.running()).to.equal(true);
+  });
+});
