@@ -9,6 +9,7 @@ import { join, resolve } from 'node:path';
 import { findExecutable } from '../src/process/executable.ts';
 import { benchColdStart } from './bench/cold.ts';
 import { benchIntegrity } from './bench/integrity.ts';
+import { benchList } from './bench/list.ts';
 import { benchMemory } from './bench/memory.ts';
 import { startPeers } from './bench/peers.ts';
 import { bash } from './bench/run.ts';
@@ -47,6 +48,7 @@ async function measure(quick: boolean, signal: AbortSignal): Promise<number> {
       const intact = await benchIntegrity(bench);
       benchMemory(bench);
       await benchValidation(bench);
+      await benchList(bench);
       return intact ? 0 : fail('data was altered');
     } finally {
       for (const peer of peers) if ('remove' in peer) peer.remove();

@@ -27,6 +27,11 @@ export function exec({ container }: Bench, command: readonly string[], flags: re
   return [CLI, 'exec', ...flags, container, '--', ...command];
 }
 
+/** The list of containers. */
+export function ps(...flags: readonly string[]): Argv {
+  return [CLI, 'ps', ...flags];
+}
+
 export function lxcAttach({ container }: Bench, command: readonly string[]): Argv {
   return ['lxc-attach', '-n', container, '--', ...command];
 }

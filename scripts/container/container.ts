@@ -14,23 +14,37 @@ export interface SmallContainer {
   remove(): Promise<void>;
 }
 
+/** How to make a container; everything is optional. */
+export interface SmallContainerOptions {
+  /** A root file system of another one, which goes on belonging to that. Default: one of its own. */
+  readonly sharedRoot?: string;
+  /** Default: it runs. */
+  readonly stopped?: boolean;
+}
+
 /**
  * Makes a container and starts it.
  *
  * @param name one that no container has.
  * @throws Error when it cannot be started; nothing of it is left then.
  */
-export async function startSmallContainer(name: string): Promise<SmallContainer> {
+export async function startSmallContainer(
+  name: string,
+  { sharedRoot, stopped = false }: SmallContainerOptions = {},
+): Promise<SmallContainer> {
   const directory = join(DEFAULT_LXCPATH, name);
-  const root = join(directory, 'rootfs');
+  const root = sharedRoot ?? join(directory, 'rootfs');
   mkdirSync(DEFAULT_LXCPATH, { recursive: true });
   // Fails when it exists: what remove() deletes must be ours.
   mkdirSync(directory, { mode: 0o755 });
   const container: SmallContainer = { name, root, remove: () => remove(name, directory) };
   try {
-    mkdirSync(root);
-    makeBusyboxRoot(root);
+    if (sharedRoot === undefined) {
+      mkdirSync(root);
+      makeBusyboxRoot(root);
+    }
     writeFileSync(join(directory, 'config'), configText(name, root));
+    if (stopped) return container;
     const log = join(directory, 'lxc.log');
     const { code, output } = await lxc('lxc-start', name, '--logpriority', 'WARN', '--logfile', log);
     if (code !== 0) throw new Error(`lxc-start failed (${code}): ${output}${readIfThere(log)}`);

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
@@ -69,7 +69,7 @@ describe('a tool of this host', () => {
     const said = await runTool(tool(`sleep 1000 & echo $! >${pidFile}; echo told; exit 1`), []);
     expect(performance.now() - begin).to.be.below(5000);
     expect(said).to.equal('told');
-    process.kill(Number(await readNumber(pidFile)), 'SIGKILL');
+    process.kill(await readNumber(pidFile), 'SIGKILL');
   });
 
   it('may print more than we keep', async () => {
@@ -103,8 +103,7 @@ describe('a tool of this host', () => {
       .with.property('hint', 'install the package that has it (lxc)');
   });
 
-  async function readNumber(file: string): Promise<number> {
-    const { readFileSync } = await import('node:fs');
+  function readNumber(file: string): Promise<number> {
     return waitFor(() => Number(readFileSync(file, 'utf8').trim()), { what: `a number in ${file}` });
   }
 });

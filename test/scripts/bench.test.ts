@@ -50,6 +50,10 @@ describe('npm run bench', () => {
       'out with --json, which keeps 8 MiB of it',
       'locate + validate, of 20 calls in one process',
       '  from there until lxc-attach is started',
+      'lxc-ls -f',
+      'ps',
+      'ps --json',
+      'ps / (node + lxc-ls -f)',
     ]) {
       expect(row(label)).to.match(MEASURED);
     }

@@ -51,14 +51,15 @@ export async function startContainer(
   const changed = status !== 'running';
   if (changed) {
     refuseLockedStart(container);
-    const { start, deferred } = lifecycleOf(container);
-    const failure = status === 'starting' ? undefined : await limited(start, left(), abort);
+    const lifecycle = lifecycleOf(container);
+    const failure =
+      status === 'starting' ? undefined : await limited((signal) => lifecycle.start(signal), left(), abort);
     // Somebody else may have been faster.
     if (failure !== undefined && (await untilStatus(container, isRunning, 0)).status !== 'running')
       throw new LxcriError('OperationFailed', `container ${label(container)} did not start: ${failure}`);
-    const isOver = (now: Status): boolean => isRunning(now) || (isStopped(now) && !deferred);
+    const isOver = (now: Status): boolean => isRunning(now) || (isStopped(now) && !lifecycle.deferred);
     const after = await untilStatus(container, isOver, left(), abort);
-    if (isStopped(after.status) && !deferred && left() > 0) throw endedAgain(container);
+    if (isStopped(after.status) && !lifecycle.deferred && left() > 0) throw endedAgain(container);
     if (!isRunning(after.status))
       throw tooSlow(`container ${label(container)} is ${after.status}, not running`, timeoutMs);
   }
