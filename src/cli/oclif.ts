@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 
 import { Errors, run } from '@oclif/core';
 
+import Doctor from '../commands/doctor.ts';
 import Enter from '../commands/enter.ts';
 import Exec from '../commands/exec.ts';
 import Hook from '../commands/hook.ts';
@@ -19,6 +20,7 @@ import { nearest } from './suggest.ts';
 
 /** The verbs, for oclif's explicit command discovery. */
 export const COMMANDS = {
+  doctor: Doctor,
   enter: Enter,
   exec: Exec,
   hook: Hook,

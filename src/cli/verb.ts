@@ -18,6 +18,8 @@ export interface Outcome {
   readonly text: () => string;
   /** Default 0. */
   readonly exitCode?: number;
+  /** What is wrong, where there is a document nevertheless; the exit code is then its own. */
+  readonly error?: LxcriError | undefined;
 }
 
 /** What a verb prints by itself, because it is not ours but a command's. */
@@ -47,9 +49,11 @@ export abstract class Verb extends Command {
       closeInheritedDescriptors();
       const outcome = await this.perform();
       if ('print' in outcome) return await outcome.print(json);
-      const { document, text, exitCode = 0 } = outcome;
-      if (json) return await printDocument(complete(document, null), exitCode, 'the');
-      return await printText(text(), exitCode, 'the');
+      const { document, text, error, exitCode = error?.exitCode ?? 0 } = outcome;
+      if (json) return await printDocument(complete(document, error?.toInfo() ?? null), exitCode, 'the');
+      const printed = await printText(text(), exitCode, 'the');
+      if (error !== undefined) sayError(error.toInfo());
+      return printed;
     } catch (thrown) {
       // Whoever sent the signal knows; there is nothing to say but that it was followed.
       if (thrown instanceof Interruption) return exitCodeOfSignal(thrown.signal);

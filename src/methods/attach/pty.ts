@@ -83,6 +83,14 @@ export async function spawnInPty(execId: string, launch: PtyLaunch): Promise<Pty
   };
 }
 
+/** Whether {@link spawnInPty} can do its work. */
+export async function hasNodePty(): Promise<boolean> {
+  return loadNodePty().then(
+    () => true,
+    () => false,
+  );
+}
+
 async function loadNodePty(): Promise<typeof import('node-pty')> {
   try {
     return await import('node-pty');

@@ -1,0 +1,116 @@
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+import type { Check, CheckResult } from '../../model/diagnosis.ts';
+import { findExecutable } from '../../process/executable.ts';
+import { sharesOurNetwork } from '../../process/proc.ts';
+
+/** What the checks need to know that is not on the host itself. */
+export interface CheckOptions {
+  readonly onProxmox: boolean;
+  /** Where what must outlive a restart is kept. */
+  readonly stateDirectory: string;
+  /** Whether node-pty can be loaded. */
+  readonly nodePty: boolean;
+  /** Containers whose monitors cannot be asked. */
+  readonly unreachable: readonly string[];
+}
+
+/** What this host has and lacks of what commands in containers need. */
+export function checkHost({ onProxmox, stateDirectory, nodePty, unreachable }: CheckOptions): Check[] {
+  return [
+    root(),
+    { name: 'node', result: 'ok', detail: `${process.version} (${process.execPath})`, hint: null },
+    tool('lxc-attach', 'problem', 'install LXC'),
+    ...['lxc-start', 'lxc-stop', 'lxc-info'].map((name) => tool(name, 'warning', 'install all of LXC')),
+    ...(onProxmox ? [tool('pct', 'warning', 'install pve-container: start and stop need it')] : []),
+    freezer(),
+    sockets(),
+    network(unreachable),
+    {
+      name: 'node-pty',
+      result: nodePty ? 'ok' : 'warning',
+      detail: nodePty
+        ? 'present'
+        : 'cannot be loaded: there is no terminal for commands where we have none (exec --tty)',
+      hint: nodePty ? null : 'install this program again, with its optional dependencies',
+    },
+    state(stateDirectory),
+  ];
+}
+
+function root(): Check {
+  const isRoot = process.geteuid?.() === 0;
+  return {
+    name: 'root',
+    result: isRoot ? 'ok' : 'problem',
+    detail: isRoot ? 'yes' : 'no: commands in containers are run as root',
+    hint: isRoot ? null : 'run: sudo proxmox-lxcri doctor',
+  };
+}
+
+function tool(name: string, lack: CheckResult, hint: string): Check {
+  const file = findExecutable(name);
+  return file === undefined
+    ? { name, result: lack, detail: 'not found', hint }
+    : { name, result: 'ok', detail: file, hint: null };
+}
+
+/** The mounts that src/lxc/freezer.ts reads. */
+function freezer(): Check {
+  const found = [
+    existsSync('/sys/fs/cgroup/cgroup.controllers') && 'v2',
+    existsSync('/sys/fs/cgroup/unified/cgroup.controllers') && 'v2 (hybrid)',
+    existsSync('/sys/fs/cgroup/freezer') && 'v1',
+  ].filter((version) => version !== false);
+  return {
+    name: 'cgroup freezer',
+    result: found.length > 0 ? 'ok' : 'warning',
+    detail: found.length > 0 ? found.join(', ') : 'not found: frozen containers look as if they ran',
+    hint: found.length > 0 ? null : 'mount the cgroup file system on /sys/fs/cgroup',
+  };
+}
+
+function sockets(): Check {
+  const file = '/proc/net/unix';
+  try {
+    readFileSync(file, 'latin1');
+    return { name: 'sockets', result: 'ok', detail: file, hint: null };
+  } catch (error) {
+    return {
+      name: 'sockets',
+      result: 'problem',
+      detail: `running containers are not found: ${(error as Error).message}`,
+      hint: 'mount /proc',
+    };
+  }
+}
+
+/** A monitor can be asked in its own network namespace only, which is the one that LXC was started in. */
+function network(unreachable: readonly string[]): Check {
+  const which = sharesOurNetwork(1) ? "that of the host's init" : "another than that of the host's init";
+  return {
+    name: 'network namespace',
+    result: unreachable.length === 0 ? 'ok' : 'warning',
+    detail: unreachable.length === 0 ? which : `${which}; monitors are in others: ${unreachable.join(', ')}`,
+    hint:
+      unreachable.length === 0 ? null : 'run this where LXC was started, such as: nsenter -t 1 -n proxmox-lxcri ...',
+  };
+}
+
+/** Where it does not exist yet, the directory that it would be made in counts. */
+function state(directory: string): Check {
+  let existing = directory;
+  while (!existsSync(existing) && existing !== '/') existing = dirname(existing);
+  try {
+    accessSync(existing, constants.W_OK | constants.X_OK);
+    return { name: 'state directory', result: 'ok', detail: directory, hint: null };
+  } catch (error) {
+    return {
+      name: 'state directory',
+      result: 'warning',
+      detail: `${directory} cannot be written: ${(error as Error).message}`,
+      hint: 'make it writable, or name another one in the configuration',
+    };
+  }
+}
