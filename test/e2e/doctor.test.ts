@@ -80,7 +80,7 @@ describe('doctor', () => {
     expect(found.platforms[1]?.detail).to.equal(`LXC ${version}, in ${DEFAULT_LXCPATH}`);
     expect(found.platforms[1]?.running).to.be.at.least(1);
     expect(check(found, 'lxc-attach')).to.include({ result: 'ok', hint: null });
-    expect(found.checks.filter(({ result }) => result === 'problem')).to.deep.equal([]);
+    expect(found.checks.filter((each) => each.result === 'problem')).to.deep.equal([]);
     await assertNothingNew(container, before);
   });
 

@@ -94,8 +94,11 @@ export function judged(result: ExecResult): Trial {
   }
   const nothingToRun = error.code === 'CommandNotFound' || error.code === 'CommandNotExecutable';
   if (nothingToRun) return { result: 'untried', reason: 'the container has no /bin/sh to try it with', nothingToRun };
-  const result_: MethodResult = attempt?.outcome === 'skipped' ? 'unavailable' : 'fails';
-  return { result: result_, reason: attempt?.reason ?? error.message, nothingToRun };
+  return {
+    result: attempt?.outcome === 'skipped' ? 'unavailable' : 'fails',
+    reason: attempt?.reason ?? error.message,
+    nothingToRun,
+  };
 }
 
 /** How long one call that runs `true` takes, in milliseconds; `undefined` when it failed. */
