@@ -7,6 +7,7 @@ import { interruptible } from '../cli/interruption.ts';
 import { Verb } from '../cli/verb.ts';
 import type { Outcome } from '../cli/verb.ts';
 import { nodeFlag } from '../cli/verb-flags.ts';
+import { stateDirectory } from '../config/paths.ts';
 import { LxcriError } from '../model/errors.ts';
 import type { MethodName } from '../model/request.ts';
 import { DEFAULT_ORDER } from '../oci/chain.ts';
@@ -41,7 +42,7 @@ holds. They change nothing in it. The exit code is 0 when commands can run in at
       diagnose(hostInventory(process.env), {
         target: args.container,
         node: flags.node,
-        stateDirectory: STATE_DIRECTORY,
+        stateDirectory: stateDirectory(process.env),
         // Beside the script that was started, both in dist/ and in src/.
         caller: callerOf(join(dirname(process.argv[1] ?? ''), '../bin/proxmox-lxcri'), process.env),
         abort,
@@ -56,8 +57,6 @@ holds. They change nothing in it. The exit code is 0 when commands can run in at
     };
   }
 }
-
-const STATE_DIRECTORY = '/var/lib/proxmox-lxcri';
 
 function orderText({ now, fastest }: { now: readonly MethodName[]; fastest: readonly MethodName[] }): string {
   const lines = [`Order now: ${now.join(', ')}`];
