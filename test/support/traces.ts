@@ -8,7 +8,9 @@ export function tracesOf(words: readonly string[]): string[] {
   const hit = (text: string): boolean => words.some((word) => text.includes(word));
   const lines = (text: string): string[] => text.split('\n').filter(hit);
   return [
-    ...[DEFAULT_LXCPATH, SCRATCH_PARENT].filter(existsSync).flatMap((directory) => readdirSync(directory).filter(hit)),
+    ...[DEFAULT_LXCPATH, '/var/log/lxc', SCRATCH_PARENT]
+      .filter(existsSync)
+      .flatMap((directory) => readdirSync(directory).filter(hit)),
     ...lines(readFileSync('/proc/mounts', 'utf8')),
     ...lines(readFileSync('/proc/net/unix', 'utf8')),
     ...lines(runSync(['find', '/sys/fs/cgroup', '-name', 'lxc.*']).stdout),

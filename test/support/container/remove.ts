@@ -1,6 +1,7 @@
 /** Takes a container off the host in whatever state it is; synchronous, since exit handlers cannot wait. */
 import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { DEFAULT_LXCPATH } from '../places.ts';
 import { isRunning, processInfo } from '../proc.ts';
 import { runSync } from '../run.ts';
 
@@ -9,6 +10,7 @@ export interface ContainerAddress {
   name: string;
 }
 
+const LOG_DIRECTORY = '/var/log/lxc';
 const CGROUP_ROOT = '/sys/fs/cgroup';
 const MONITOR_TIMEOUT_MS = 5_000;
 const CGROUP_TIMEOUT_MS = 1_000;
@@ -19,6 +21,8 @@ export function removeContainer(container: ContainerAddress): void {
     killContainer(container);
   }
   rmSync(directory, { recursive: true, force: true });
+  // What the code under test starts is logged there, as LXC does it by default.
+  if (container.lxcpath === DEFAULT_LXCPATH) rmSync(join(LOG_DIRECTORY, `${container.name}.log`), { force: true });
   removeCgroups(container.name);
 }
 
