@@ -1,5 +1,6 @@
 import type { Word } from '../model/request.ts';
 import { LxcriError } from '../model/errors.ts';
+import { shellWord } from '../values/shell-word.ts';
 
 /**
  * Refuses callers that are not root, with the command that works: LXC's sockets, cgroups and /proc belong to root.
@@ -20,5 +21,5 @@ export function requireRoot(words: readonly Word[], maskValues = true): void {
 function shown(word: Word, maskValues: boolean): string {
   const text = typeof word === 'string' ? word : Buffer.from(word).toString('utf8');
   const masked = !maskValues ? text : text.replace(/^((?:--env=|-[A-Za-z]*e=?)?[A-Za-z_][A-Za-z0-9_]*=).*/s, '$1...');
-  return /^[\w@%+=:,./-]+$/.test(masked) ? masked : `'${masked.replaceAll("'", "'\\''")}'`;
+  return shellWord(masked);
 }

@@ -1,9 +1,5 @@
-import { LxcriError } from '../../model/errors.ts';
-
-const UNIT_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-/** The longest delay a timer takes: 2^31-1 ms, a little under 25 days. */
-const MAX_MS = 2_147_483_647;
+import { durationMs, timeoutMs } from '../../values/duration.ts';
+import { flagValue } from './flag-value.ts';
 
 /**
  * Parses a duration such as `30s`, `5m`, `1h30m` or `1.5s`.
@@ -13,20 +9,17 @@ const MAX_MS = 2_147_483_647;
  * @throws LxcriError `UsageError`
  */
 export function parseDuration(text: string, flag: string): number {
-  const parts = text.match(/^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/) === null ? [] : (text.match(/[\d.]+[a-z]+/g) ?? []);
-  const total = parts.reduce(
-    (sum, part) => sum + Number.parseFloat(part) * (UNIT_MS[part.replace(/[\d.]+/, '')] ?? Number.NaN),
-    0,
-  );
-  const ms = Math.round(total);
-  if (!(ms > 0 && ms <= MAX_MS)) {
-    throw new LxcriError(
-      'UsageError',
-      `${flag}: ${JSON.stringify(text)} is not a duration`,
-      'write 30s, 5m, 1h30m or 500ms; at most 24d',
-    );
-  }
-  return ms;
+  return flagValue(flag, () => durationMs(text));
+}
+
+/**
+ * Parses a duration, or `none` for no limit at all.
+ *
+ * @returns milliseconds.
+ * @throws LxcriError `UsageError`
+ */
+export function parseTimeout(text: string, flag: string): number | undefined {
+  return flagValue(flag, () => timeoutMs(text));
 }
 
 /** A duration as people write it: `250ms`, `1.5s`, `1h30m`. */
