@@ -1,6 +1,7 @@
 /** Makes dist/, as described in the table below, and oclif.manifest.json. */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 
 import { build } from 'esbuild';
@@ -17,17 +18,25 @@ const BUNDLES: Record<string, string> = {
   'src/main.ts': 'main.cjs',
   'src/cli/oclif.ts': 'oclif.cjs',
   'src/cli/run-hook.ts': 'hook.cjs',
+  'src/config/yaml.ts': 'config-yaml.cjs',
   'src/cli/exec-lock.ts': 'exec-lock.cjs',
   'src/cli/only-on-failure.ts': 'only-on-failure.cjs',
   'src/cli/exec-detached.ts': 'exec-detached.cjs',
   'src/cli/supervise.ts': 'supervise.cjs',
 };
 
-/** What the code cache is made from: calls that load the large bundles between them, and end without a container. */
+/**
+ * What the code caches are made from: calls that load the large bundles between them, and end without a container. The
+ * last one to load a bundle writes its cache.
+ */
 const TYPICAL_CALLS = [
+  ['config', 'show'],
   ['hook', '--help'],
   ['exec', '--help'],
 ];
+
+/** For the bundle that reads a configuration: it is loaded only where there is one. */
+const TYPICAL_CONFIGURATION = 'methods: [lxc-attach]\nexec:\n  timeout: 30s\n';
 
 const lazyBundles: Plugin = {
   name: 'lazy-bundles',
@@ -67,15 +76,28 @@ async function writeBundles(): Promise<void> {
   await build({ ...COMMON, format: 'esm', entryPoints: ['src/index.ts'], outfile: join(DIST, 'index.js') });
 }
 
-function run(file: string, ...args: string[]): void {
-  const { status, stdout, stderr, error } = spawnSync(file, args, { cwd: ROOT, encoding: 'utf8' });
+function run(file: string, args: readonly string[], env = process.env): void {
+  const { status, stdout, stderr, error } = spawnSync(file, args, { cwd: ROOT, encoding: 'utf8', env });
   if (status !== 0) throw new Error(`${file} ${args.join(' ')} failed: ${error?.message ?? stdout + stderr}`);
+}
+
+function makeCodeCaches(): void {
+  const directory = mkdtempSync(join(tmpdir(), 'proxmox-lxcri-build-'));
+  try {
+    const file = join(directory, 'config.yaml');
+    writeFileSync(file, TYPICAL_CONFIGURATION, { mode: 0o600 });
+    // None is kept: it has to be read.
+    const env = { ...process.env, PROXMOX_LXCRI_CONFIG: file, PROXMOX_LXCRI_CACHE_DIR: directory };
+    for (const words of TYPICAL_CALLS)
+      run(process.execPath, [join(ROOT, 'scripts/build/code-cache.cjs'), DIST, ...words], env);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 }
 
 rmSync(DIST, { recursive: true, force: true });
 await writeBundles();
 copyFileSync(join(ROOT, 'scripts/build/start.cjs'), join(DIST, 'start.cjs'));
-run(join(ROOT, 'node_modules/.bin/tsc'), '-p', 'tsconfig.types.json');
-run(join(ROOT, 'node_modules/.bin/oclif'), 'manifest');
-// One after the other: the last one to load a bundle writes its cache.
-for (const words of TYPICAL_CALLS) run(process.execPath, join(ROOT, 'scripts/build/code-cache.cjs'), DIST, ...words);
+run(join(ROOT, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.types.json']);
+run(join(ROOT, 'node_modules/.bin/oclif'), ['manifest']);
+makeCodeCaches();

@@ -7,4 +7,4 @@ export type { ForwardedSignal } from './model/session.ts';
 export { startExecution } from './oci/execution.ts';
 export type { ExecOptions, Execution, Input, Output } from './oci/execution.ts';
 export { hostInventory } from './oci/locate.ts';
-export type { HostInventory } from './oci/locate.ts';
+export type { HostInventory, InventorySettings } from './oci/locate.ts';

@@ -1,13 +1,12 @@
 import { fstatSync } from 'node:fs';
 
-import { stateDirectory } from '../config/paths.ts';
 import { LxcriError } from '../model/errors.ts';
 import { SCHEMA_VERSION } from '../model/result.ts';
 import { SIGNALS } from '../oci/detached/control.ts';
 import type { DetachedSignal } from '../oci/detached/control.ts';
 import { startDetached } from '../oci/detached/start.ts';
 import { ExecutionStore } from '../oci/detached/store.ts';
-import type { HostInventory } from '../oci/locate.ts';
+import { hostInventory } from '../oci/locate.ts';
 import { newExecutionId, newResult } from '../oci/new-result.ts';
 import { say, sayError } from './messages.ts';
 import type { ExecWords } from './parse-exec.ts';
@@ -20,18 +19,17 @@ import type { ExecCall } from './run-exec.ts';
  *
  * @returns the exit code.
  */
-export async function execDetached(
-  inventory: HostInventory,
-  call: ExecCall,
-  flags: ExecWords['flags'],
-): Promise<number> {
+export async function execDetached(call: ExecCall, flags: ExecWords['flags']): Promise<number> {
   refuse(flags);
-  const { container: target, command, json, verbose } = call;
-  const { env, workdir, user, privileged, timeoutMs, killAfterMs, maxOutputBytes, methods, node } = call.options;
+  const { container: target, command, settings, json, verbose } = call;
+  const { env, workdir, user, privileged, timeoutMs, killAfterMs, methods, node } = call.options;
+  const asked = flags.has('max-output') ? call.options.maxOutputBytes : undefined;
+  const maxOutputBytes = asked ?? settings['detached.maxOutput'];
   const request = {
     id: newExecutionId(),
-    directory: ExecutionStore.below(stateDirectory(process.env)).directory,
-    inventory,
+    directory: ExecutionStore.below(settings.stateDirectory).directory,
+    keepMs: settings['detached.keep'],
+    inventory: hostInventory(settings),
     target,
     command,
     options: { env, workdir, user, privileged, timeoutMs, killAfterMs, maxOutputBytes, methods, node },

@@ -40,7 +40,11 @@ export const EXEC_FLAGS = [
     summary: 'user name or uid, and group; looked up in the container',
   },
   { name: 'privileged', summary: 'elevated privileges, where the method has them' },
-  { name: 'timeout', value: 'DURATION', summary: 'end the command after this long (30s, 5m, 1h30m); exit code 124' },
+  {
+    name: 'timeout',
+    value: 'DURATION',
+    summary: 'end the command after this long (30s, 5m, 1h30m), or none; exit code 124',
+  },
   {
     name: 'kill-after',
     value: 'DURATION',

@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 
 import { Errors, run } from '@oclif/core';
 
+import ConfigShow from '../commands/config/show.ts';
 import Doctor from '../commands/doctor.ts';
 import Enter from '../commands/enter.ts';
 import Exec from '../commands/exec.ts';
@@ -14,12 +15,13 @@ import Start from '../commands/start.ts';
 import State from '../commands/state.ts';
 import Stop from '../commands/stop.ts';
 import { EXIT } from '../model/exit-codes.ts';
+import { nearest } from '../values/nearest.ts';
 import { say } from './messages.ts';
 import { closedOutput, judge } from './print-document.ts';
-import { nearest } from './suggest.ts';
 
 /** The verbs, for oclif's explicit command discovery. */
 export const COMMANDS = {
+  'config:show': ConfigShow,
   doctor: Doctor,
   enter: Enter,
   exec: Exec,
@@ -40,11 +42,11 @@ export const COMMANDS = {
  */
 export async function runOclif(argv: readonly string[]): Promise<number> {
   const words = argv[0] === 'help' ? [...argv.slice(1), '--help'] : [...argv];
-  const [verb] = words;
-  if (verb !== undefined && !verb.startsWith('-') && !Object.hasOwn(COMMANDS, verb)) {
-    const meant = nearest(verb, Object.keys(COMMANDS));
+  const unknown = unknownVerb(words);
+  if (unknown !== undefined) {
+    const meant = nearest(unknown, [...VERBS, ...GROUPS]);
     say(
-      `UsageError: there is no command ${JSON.stringify(verb)}; ${meant === undefined ? 'see: proxmox-lxcri --help' : `did you mean ${meant}?`}`,
+      `UsageError: there is no command ${JSON.stringify(unknown)}; ${meant === undefined ? 'see: proxmox-lxcri --help' : `did you mean ${meant}?`}`,
     );
     return EXIT.notStarted;
   }
@@ -66,4 +68,18 @@ export async function runOclif(argv: readonly string[]): Promise<number> {
     );
     return EXIT.notStarted;
   }
+}
+
+/** The verbs as they are typed. */
+const VERBS = Object.keys(COMMANDS).map((id) => id.replaceAll(':', ' '));
+
+/** The first words of verbs that have two. */
+const GROUPS = VERBS.filter((verb) => verb.includes(' ')).map((verb) => verb.split(' ', 1)[0] ?? '');
+
+/** The words that stand where a verb does, and are none; a group of verbs alone shows its help. */
+function unknownVerb([first, second]: readonly string[]): string | undefined {
+  if (first === undefined || first.startsWith('-') || VERBS.includes(first)) return undefined;
+  if (!GROUPS.includes(first)) return first;
+  if (second === undefined || second.startsWith('-') || VERBS.includes(`${first} ${second}`)) return undefined;
+  return `${first} ${second}`;
 }

@@ -2,10 +2,11 @@ import { fstatSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { isatty } from 'node:tty';
 
-import { LxcriError, isLxcriError } from '../model/errors.ts';
+import type { Settings } from '../config/keys.ts';
+import { loadSettings } from '../config/settings.ts';
 import { AVAILABLE_METHODS } from '../methods/registry.ts';
-import { METHOD_NAMES } from '../model/request.ts';
-import type { MethodName, TerminalSpec, Word } from '../model/request.ts';
+import { LxcriError, isLxcriError } from '../model/errors.ts';
+import type { TerminalSpec, Word } from '../model/request.ts';
 import type { ExecResult } from '../model/result.ts';
 import { DEFAULT_MAX_OUTPUT_BYTES, startExecution } from '../oci/execution.ts';
 import type { ExecOptions, Input, Output } from '../oci/execution.ts';
@@ -14,6 +15,7 @@ import { failedResult } from '../oci/new-result.ts';
 import { closeInheritedDescriptors } from '../process/descriptors.ts';
 import { readProcess } from '../process/proc.ts';
 import { isInteractive } from '../terminal/interactive.ts';
+import { methodNames } from '../values/methods.ts';
 import type { ExecFlagName } from './flags.ts';
 import type { LockWords } from './exec-lock.ts';
 import { say, sayError } from './messages.ts';
@@ -24,8 +26,9 @@ import type { ExecWords } from './parse-exec.ts';
 import { UnknownFlagError } from './parse-words.ts';
 import { requireRoot } from './privileges.ts';
 import { forwardSignals } from './signals.ts';
-import { formatDuration, parseDuration } from './values/duration.ts';
+import { formatDuration, parseDuration, parseTimeout } from './values/duration.ts';
 import { parseEnvironment } from './values/environment.ts';
+import { flagValue } from './values/flag-value.ts';
 import { parseSize } from './values/size.ts';
 import { parseUser } from './values/user.ts';
 
@@ -45,7 +48,7 @@ export async function runExec(words: readonly Word[], showHelp: () => Promise<nu
     if (parsed.flags.has('help')) return await showHelp();
     json = parsed.flags.has('json');
     command = parsed.command;
-    const call = understand(parsed);
+    const call = understand(parsed, await loadSettings(process.env));
     requireRoot(['exec', ...words]);
     if (parsed.flags.has('detach')) return await detach(call, parsed.flags);
     if (call.lock === undefined) return await run(call);
@@ -84,7 +87,7 @@ async function detach(call: ExecCall, flags: ExecWords['flags']): Promise<number
   const { execDetached } = await import('./exec-detached.ts');
   // Not earlier: the flags may name files such as /dev/fd/63.
   closeInheritedDescriptors();
-  return execDetached(hostInventory(process.env), call, flags);
+  return execDetached(call, flags);
 }
 
 /** What is to be run, understood from the words. */
@@ -92,6 +95,7 @@ export interface ExecCall {
   readonly container: string;
   readonly command: readonly Word[];
   readonly options: ExecOptions;
+  readonly settings: Settings;
   readonly json: boolean;
   readonly quiet: boolean;
   readonly verbose: boolean;
@@ -104,8 +108,8 @@ export interface CallWords extends Pick<ExecWords, 'container' | 'command'> {
   readonly flags: Pick<ExecWords['flags'], 'get' | 'has'>;
 }
 
-/** Turns the words into a request, or says what is wrong with them. */
-export function understand({ container, command, flags }: CallWords): ExecCall {
+/** Turns the words into a request, or says what is wrong with them. What they do not say, the settings do. */
+export function understand({ container, command, flags }: CallWords, settings: Settings): ExecCall {
   const last = (name: ExecFlagName): string | undefined => flags.get(name)?.at(-1);
   const json = flags.has('json');
   const quiet = flags.has('quiet');
@@ -137,6 +141,7 @@ export function understand({ container, command, flags }: CallWords): ExecCall {
   const call: ExecCall = {
     container,
     command,
+    settings,
     json,
     quiet,
     verbose: flags.has('verbose'),
@@ -154,10 +159,13 @@ export function understand({ container, command, flags }: CallWords): ExecCall {
       stdin: flags.has('no-stdin') ? 'none' : standardInput(terminal !== undefined),
       stdout: output(1),
       stderr: output(2),
-      maxOutputBytes: maxOutput === undefined ? undefined : parseSize(maxOutput, '--max-output'),
-      timeoutMs: timeout === undefined ? undefined : parseDuration(timeout, '--timeout'),
-      killAfterMs: killAfter === undefined ? undefined : parseDuration(killAfter, '--kill-after'),
-      methods: methods === undefined ? undefined : parseMethods(methods),
+      maxOutputBytes: maxOutput === undefined ? settings['exec.maxOutput'] : parseSize(maxOutput, '--max-output'),
+      timeoutMs: timeout === undefined ? settings['exec.timeout'] : parseTimeout(timeout, '--timeout'),
+      killAfterMs: killAfter === undefined ? settings['exec.killAfter'] : parseDuration(killAfter, '--kill-after'),
+      methods:
+        methods === undefined
+          ? settings.methods
+          : flagValue('--method', () => methodNames(methods.split(','), AVAILABLE_METHODS)),
       node: last('node'),
     },
   };
@@ -193,10 +201,10 @@ async function keepOutput({ maxOutputBytes = DEFAULT_MAX_OUTPUT_BYTES }: ExecOpt
 }
 
 /** Runs the command to its end, with this process's signals passed on, and gives the terminal back as it was. */
-export async function execute({ container, command, options }: ExecCall): Promise<ExecResult> {
+export async function execute({ container, command, options, settings }: ExecCall): Promise<ExecResult> {
   // Not earlier: the flags may name files such as /dev/fd/63.
   closeInheritedDescriptors();
-  const execution = startExecution(hostInventory(process.env), container, command, options);
+  const execution = startExecution(hostInventory(settings), container, command, options);
   const stopForwarding = forwardSignals(execution);
   const result = await execution.result;
   stopForwarding();
@@ -270,17 +278,4 @@ function inputStream(withTerminal: boolean): Readable {
 
 function outputStream(fd: 1 | 2): Writable {
   return fd === 1 ? process.stdout : process.stderr;
-}
-
-function parseMethods(text: string): MethodName[] {
-  return text.split(',').map((name) => {
-    const method = METHOD_NAMES.find((known) => known === name);
-    if (method === undefined)
-      throw new LxcriError(
-        'UsageError',
-        `--method: there is no method ${JSON.stringify(name)}`,
-        `use one or more of: ${AVAILABLE_METHODS.join(', ')}`,
-      );
-    return method;
-  });
 }

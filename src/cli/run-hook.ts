@@ -1,5 +1,7 @@
 import { isatty } from 'node:tty';
 
+import type { Settings } from '../config/keys.ts';
+import { loadSettings } from '../config/settings.ts';
 import { LxcriError } from '../model/errors.ts';
 import type { ErrorInfo } from '../model/errors.ts';
 import type { Word } from '../model/request.ts';
@@ -95,16 +97,17 @@ class Hook {
   async run(words: HookWords, checkPrivileges: () => void): Promise<number> {
     this.#json = words.flags.has('json');
     if (words.command.length === 0) throw new LxcriError('MissingCommand', 'no command was given', HOOK_USAGE);
-    const inventory = hostInventory(process.env);
     if (words.operands.length > 0) {
       const event = this.#calledByProxmox(words);
       const reason = notAskedFor(event, words);
       if (reason !== undefined) return this.#skip(reason, words);
-      const call = understandHook(words);
+      const settings = await loadSettings(process.env);
+      const call = understandHook(words, settings);
       checkPrivileges();
-      return this.#execute(call, proxmoxTarget(event, inventory));
+      return this.#execute(call, proxmoxTarget(event, hostInventory(settings)));
     }
-    const call = understandHook(words);
+    const settings = await loadSettings(process.env);
+    const call = understandHook(words, settings);
     checkPrivileges();
     const annotation = words.flags.get('container-annotation')?.at(-1);
     const wanted = words.flags.has('on') ? parsePhases(words.flags.get('on') ?? [], 'oci') : phasesOf('oci');
@@ -116,7 +119,7 @@ class Hook {
         `the status ${state.status} is of none of: ${wanted.map(({ name }) => name).join(', ')}`,
         words,
       );
-    return this.#execute(call, await ociTarget(event, state, annotation, inventory));
+    return this.#execute(call, await ociTarget(event, state, annotation, hostInventory(settings)));
   }
 
   async failed(error: LxcriError): Promise<number> {
@@ -196,15 +199,18 @@ function notAskedFor({ moment }: HookEvent, { flags }: HookWords): string | unde
 }
 
 /** As `exec` understands them; only the container is named later. A hook has no terminal, and its input is not the command's. */
-function understandHook({ command, flags }: HookWords): ExecCall {
-  const call = understand({
-    container: '',
-    command,
-    flags: {
-      get: (name) => flags.get(name as HookFlagName),
-      has: (name) => name === 'no-tty' || name === 'no-stdin' || flags.has(name as HookFlagName),
+function understandHook({ command, flags }: HookWords, settings: Settings): ExecCall {
+  const call = understand(
+    {
+      container: '',
+      command,
+      flags: {
+        get: (name) => flags.get(name as HookFlagName),
+        has: (name) => name === 'no-tty' || name === 'no-stdin' || flags.has(name as HookFlagName),
+      },
     },
-  });
+    settings,
+  );
   const { stdout, stderr } = call.options;
   return { ...call, options: { ...call.options, stdout: held(stdout), stderr: held(stderr) } };
 }

@@ -57,7 +57,7 @@ export abstract class Verb extends Command {
     } catch (thrown) {
       // Whoever sent the signal knows; there is nothing to say but that it was followed.
       if (thrown instanceof Interruption) return exitCodeOfSignal(thrown.signal);
-      const error = ownError(thrown, this.id ?? '');
+      const error = ownError(thrown, (this.id ?? '').replaceAll(':', ' '));
       if (json) return printDocument(complete({}, error.toInfo()), error.exitCode, 'the');
       sayError(error.toInfo());
       return error.exitCode;

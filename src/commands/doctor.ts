@@ -7,10 +7,9 @@ import { interruptible } from '../cli/interruption.ts';
 import { Verb } from '../cli/verb.ts';
 import type { Outcome } from '../cli/verb.ts';
 import { nodeFlag } from '../cli/verb-flags.ts';
-import { stateDirectory } from '../config/paths.ts';
+import { loadSettings } from '../config/settings.ts';
 import { LxcriError } from '../model/errors.ts';
 import type { MethodName } from '../model/request.ts';
-import { DEFAULT_ORDER } from '../oci/chain.ts';
 import { diagnose } from '../oci/doctor/diagnose.ts';
 import { callerOf } from '../oci/doctor/trial.ts';
 import { hostInventory } from '../oci/locate.ts';
@@ -38,17 +37,18 @@ holds. They change nothing in it. The exit code is 0 when commands can run in at
 
   protected override async perform(): Promise<Outcome> {
     const { args, flags } = await this.parse(Doctor);
+    const settings = await loadSettings(process.env);
     const diagnosis = await interruptible((abort) =>
-      diagnose(hostInventory(process.env), {
+      diagnose(hostInventory(settings), {
         target: args.container,
         node: flags.node,
-        stateDirectory: stateDirectory(process.env),
+        stateDirectory: settings.stateDirectory,
         // Beside the script that was started, both in dist/ and in src/.
         caller: callerOf(join(dirname(process.argv[1] ?? ''), '../bin/proxmox-lxcri'), process.env),
         abort,
       }),
     );
-    const order = { now: DEFAULT_ORDER, fastest: diagnosis.fastest };
+    const order = { now: settings.methods, fastest: diagnosis.fastest };
     const { fastest: _, ...rest } = diagnosis;
     return {
       document: { ...rest, order },

@@ -7,6 +7,7 @@ import { PROCESS_SORT_KEYS, processColumns } from '../cli/process-table.ts';
 import { Verb } from '../cli/verb.ts';
 import type { Outcome } from '../cli/verb.ts';
 import { containerArg, nodeFlag } from '../cli/verb-flags.ts';
+import { loadSettings } from '../config/settings.ts';
 import { LxcriError } from '../model/errors.ts';
 import { FILTER_KEYS, parseFilters } from '../oci/filter.ts';
 import { listContainers } from '../oci/list.ts';
@@ -68,7 +69,8 @@ export default class Ps extends Verb {
     // A key that there is not is known before the containers are asked anything.
     sortBy([], flags.sort ?? 'id', CONTAINER_SORT_KEYS);
     requireRoot(['ps', ...this.argv], false);
-    const found = await listContainers(hostInventory(process.env));
+    const settings = await loadSettings(process.env);
+    const found = await listContainers(hostInventory(settings));
     const containers = sortBy(found.filter(filter), flags.sort ?? 'id', CONTAINER_SORT_KEYS);
     return {
       document: { containers },
@@ -85,7 +87,8 @@ export default class Ps extends Verb {
     // A key that there is not is known before the container is asked anything.
     sortBy([], flags.sort ?? 'pid', PROCESS_SORT_KEYS);
     const { node, quiet, numeric } = flags;
-    const found = await listProcesses(hostInventory(process.env), target, { node, numeric });
+    const settings = await loadSettings(process.env);
+    const found = await listProcesses(hostInventory(settings), target, { node, numeric });
     const processes = sortBy(found.processes, flags.sort ?? 'pid', PROCESS_SORT_KEYS);
     return {
       document: { ...found, processes },

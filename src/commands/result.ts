@@ -6,11 +6,10 @@ import { printResult } from '../cli/print-result.ts';
 import { parseSize } from '../cli/values/size.ts';
 import { Verb } from '../cli/verb.ts';
 import type { Outcome, OwnOutput } from '../cli/verb.ts';
-import { stateDirectory } from '../config/paths.ts';
+import { loadSettings } from '../config/settings.ts';
 import { LxcriError } from '../model/errors.ts';
 import { ended, untilEnded } from '../oci/detached/result.ts';
 import { ExecutionStore } from '../oci/detached/store.ts';
-import { DEFAULT_MAX_OUTPUT_BYTES } from '../oci/execution.ts';
 import { renderTable, tableOptions } from '../terminal/table.ts';
 
 /** `result`: the outcome of a detached execution, or the list of all. */
@@ -20,7 +19,7 @@ export default class Result extends Verb {
   static override description =
     `Standard output and standard error are printed as the command wrote them, one after the other.
 ID is an execution id as exec --detach prints it, or its beginning (4 characters or more). Without ID all are listed.
-Results are kept for seven days.`;
+Results are kept for seven days, unless the configuration says otherwise (detached.keep).`;
 
   static override examples = [
     {
@@ -44,9 +43,10 @@ Results are kept for seven days.`;
 
   protected override async perform(): Promise<Outcome | OwnOutput> {
     const { args, flags } = await this.parse(Result);
-    const limit = flags['max-output'] === undefined ? undefined : parseSize(flags['max-output'], '--max-output');
+    const given = flags['max-output'] === undefined ? undefined : parseSize(flags['max-output'], '--max-output');
     requireRoot(['result', ...this.argv]);
-    const store = ExecutionStore.below(stateDirectory(process.env));
+    const settings = await loadSettings(process.env);
+    const store = ExecutionStore.below(settings.stateDirectory);
     if (args.id === undefined) {
       if (flags.wait || flags.rm) {
         const flag = flags.wait ? '--wait' : '--rm';
@@ -62,7 +62,8 @@ Results are kept for seven days.`;
     const execution = flags.wait ? await untilEnded(store, named.id) : ended(named);
     return {
       async print(json) {
-        const { exitCode, complete } = await printResult(store, execution, json, limit ?? DEFAULT_MAX_OUTPUT_BYTES);
+        const limit = given ?? settings['exec.maxOutput'];
+        const { exitCode, complete } = await printResult(store, execution, json, limit);
         if (flags.rm && complete) store.remove(execution.id);
         return exitCode;
       },

@@ -7,6 +7,7 @@ import { Verb } from '../cli/verb.ts';
 import type { Outcome } from '../cli/verb.ts';
 import { containerArg, namedContainer, nodeFlag } from '../cli/verb-flags.ts';
 import { parseDuration } from '../cli/values/duration.ts';
+import { loadSettings } from '../config/settings.ts';
 import { startContainer } from '../oci/lifecycle/start.ts';
 import { hostInventory } from '../oci/locate.ts';
 
@@ -37,9 +38,10 @@ export default class Start extends Verb {
     const target = namedContainer(args.container, 'start [FLAGS] CONTAINER');
     const timeoutMs = flags.timeout === undefined ? undefined : parseDuration(flags.timeout, '--timeout');
     requireRoot(['start', ...this.argv]);
+    const settings = await loadSettings(process.env);
     const { node, wait } = flags;
     const change = await interruptible((abort) =>
-      startContainer(hostInventory(process.env), target, { node, wait, timeoutMs, abort }),
+      startContainer(hostInventory(settings), target, { node, wait, timeoutMs, abort }),
     );
     return { document: changeDocument(change), text: () => changeText(change, 'started', 'already runs') };
   }

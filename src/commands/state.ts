@@ -2,6 +2,7 @@ import { requireRoot } from '../cli/privileges.ts';
 import { Verb } from '../cli/verb.ts';
 import type { Outcome } from '../cli/verb.ts';
 import { containerArg, namedContainer, nodeFlag } from '../cli/verb-flags.ts';
+import { loadSettings } from '../config/settings.ts';
 import { hostInventory } from '../oci/locate.ts';
 import { ociState } from '../oci/state.ts';
 import { containerStatus } from '../oci/status.ts';
@@ -22,7 +23,8 @@ A frozen container is "paused". The annotations are ours: proxmox-lxcri.name, .p
     const { args, flags } = await this.parse(State);
     const target = namedContainer(args.container, 'state CONTAINER');
     requireRoot(['state', ...this.argv]);
-    const state = ociState(await containerStatus(hostInventory(process.env), target, flags.node));
+    const settings = await loadSettings(process.env);
+    const state = ociState(await containerStatus(hostInventory(settings), target, flags.node));
     return { document: state, text: () => `${JSON.stringify(state, undefined, 2)}\n` };
   }
 }

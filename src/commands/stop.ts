@@ -7,6 +7,7 @@ import { Verb } from '../cli/verb.ts';
 import type { Outcome } from '../cli/verb.ts';
 import { containerArg, namedContainer, nodeFlag } from '../cli/verb-flags.ts';
 import { parseDuration } from '../cli/values/duration.ts';
+import { loadSettings } from '../config/settings.ts';
 import { stopContainer } from '../oci/lifecycle/stop.ts';
 import { hostInventory } from '../oci/locate.ts';
 
@@ -37,11 +38,13 @@ export default class Stop extends Verb {
   protected override async perform(): Promise<Outcome> {
     const { args, flags } = await this.parse(Stop);
     const target = namedContainer(args.container, 'stop [FLAGS] CONTAINER');
-    const timeoutMs = flags.timeout === undefined ? undefined : parseDuration(flags.timeout, '--timeout');
+    const given = flags.timeout === undefined ? undefined : parseDuration(flags.timeout, '--timeout');
     requireRoot(['stop', ...this.argv]);
+    const settings = await loadSettings(process.env);
+    const timeoutMs = given ?? settings['stop.timeout'];
     const { node, force } = flags;
     const change = await interruptible((abort) =>
-      stopContainer(hostInventory(process.env), target, { node, force, timeoutMs, abort }),
+      stopContainer(hostInventory(settings), target, { node, force, timeoutMs, abort }),
     );
     return {
       document: { ...changeDocument(change), forced: change.forced },

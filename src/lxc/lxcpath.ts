@@ -7,20 +7,19 @@ const SYSTEM_CONFIG = '/etc/lxc/lxc.conf';
 
 /** Overrides for where containers are looked for. */
 export interface LxcpathOptions {
-  /** Directories from the environment, separated by colons. */
-  readonly environment?: string | undefined;
+  /** Absolute paths. */
+  readonly directories?: readonly string[] | undefined;
   /** LXC's system configuration file. */
   readonly systemConfig?: string;
 }
 
 /**
- * The directories that hold containers on this host, without duplicates: those of PROXMOX_LXCRI_LXCPATH,
- * else `lxc.lxcpath` of LXC's own configuration, and the default.
+ * The directories that hold containers on this host, without duplicates: those that are named, else
+ * `lxc.lxcpath` of LXC's own configuration; and the default.
  */
 export function lxcpaths(options: LxcpathOptions = {}): string[] {
-  const named = (options.environment ?? '').split(':').filter((path) => path.startsWith('/'));
-  const configured = named.length > 0 ? [] : [configuredLxcpath(options.systemConfig ?? SYSTEM_CONFIG)];
-  const all = [...named, ...configured, DEFAULT_LXCPATH].filter((path) => path !== undefined);
+  const named = options.directories ?? [configuredLxcpath(options.systemConfig ?? SYSTEM_CONFIG)];
+  const all = [...named, DEFAULT_LXCPATH].filter((path) => path !== undefined);
   return [...new Set(all.map((path) => path.replace(/\/+$/, '') || '/'))];
 }
 

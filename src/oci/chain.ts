@@ -11,7 +11,7 @@ import { methodByName } from '../methods/registry.ts';
 export type ChainEntry = Method | { readonly name: MethodName; readonly absent: string };
 
 /** The order for Proxmox and LXC where none was chosen. */
-export const DEFAULT_ORDER: readonly MethodName[] = ['proxmox-api', 'pct', 'lxc-attach'];
+const DEFAULT_ORDER: readonly MethodName[] = ['proxmox-api', 'pct', 'lxc-attach'];
 
 /** The chain for a container: the order the user chose, or the default one. */
 export function chainOf(order: readonly MethodName[] = DEFAULT_ORDER): ChainEntry[] {

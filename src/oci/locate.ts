@@ -15,12 +15,18 @@ export interface HostInventory {
   readonly pve: NodeConfig;
 }
 
-/** The inventory of this host, with PROXMOX_LXCRI_LXCPATH and PROXMOX_LXCRI_PVE_DIR taken into account. */
-export function hostInventory(env: NodeJS.ProcessEnv): HostInventory {
-  return {
-    lxcpaths: lxcpaths({ environment: env['PROXMOX_LXCRI_LXCPATH'] }),
-    pve: new NodeConfig(env['PROXMOX_LXCRI_PVE_DIR']),
-  };
+/** Where to look on this host; what is `undefined` is found out here. */
+export interface InventorySettings {
+  /** Directories that hold LXC containers, before LXC's default one. Default: what LXC's own configuration says. */
+  readonly lxcpath: readonly string[] | undefined;
+  /** Where the Proxmox configuration is mounted. Default `/etc/pve`. */
+  readonly pveDirectory: string | undefined;
+}
+
+/** The inventory of this host. */
+export function hostInventory(settings?: InventorySettings): HostInventory {
+  const { lxcpath, pveDirectory } = settings ?? {};
+  return { lxcpaths: lxcpaths({ directories: lxcpath }), pve: new NodeConfig(pveDirectory) };
 }
 
 /**

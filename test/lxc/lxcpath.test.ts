@@ -19,7 +19,7 @@ describe('the directories of containers', () => {
 
   it('are the default one where nothing is configured', () => {
     expect(lxcpaths({ systemConfig })).to.deep.equal([DEFAULT_LXCPATH]);
-    expect(lxcpaths({ systemConfig, environment: '' })).to.deep.equal([DEFAULT_LXCPATH]);
+    expect(lxcpaths({ systemConfig, directories: undefined })).to.deep.equal([DEFAULT_LXCPATH]);
   });
 
   it('are what LXC’s own configuration says, and the default', () => {
@@ -42,9 +42,9 @@ describe('the directories of containers', () => {
       expect(configured(text), text).to.deep.equal([DEFAULT_LXCPATH]);
   });
 
-  it('are those of the environment instead of LXC’s configuration, once each, in order', () => {
+  it('are those that are named instead of LXC’s configuration, once each, in order', () => {
     writeFileSync(systemConfig, 'lxc.lxcpath = /srv/lxc\n');
-    const environment = '/b/:/a:relative::/b:/';
-    expect(lxcpaths({ environment, systemConfig })).to.deep.equal(['/b', '/a', '/', DEFAULT_LXCPATH]);
+    const directories = ['/b/', '/a', '/b', '/'];
+    expect(lxcpaths({ directories, systemConfig })).to.deep.equal(['/b', '/a', '/', DEFAULT_LXCPATH]);
   });
 });

@@ -220,10 +220,10 @@ describe('locating a container on a Proxmox node', () => {
 });
 
 describe('the inventory of this host', () => {
-  it('is where the environment says', () => {
+  it('is where the settings say', () => {
     const tree = createPveTree({ node: 'pve7' });
     const lxcpath = lxcpathWith('web');
-    const inventory = hostInventory({ PROXMOX_LXCRI_LXCPATH: lxcpath, PROXMOX_LXCRI_PVE_DIR: tree.dir });
+    const inventory = hostInventory({ lxcpath: [lxcpath], pveDirectory: tree.dir });
     expect(inventory.lxcpaths).to.deep.equal([lxcpath, DEFAULT_LXCPATH]);
     expect(inventory.pve.node).to.equal('pve7');
   });

@@ -9,7 +9,7 @@ import { newChildren } from '../process/children.ts';
 import { ID_BASE, createContainer, startContainer, waitFor } from '../support/lxc.ts';
 import type { Container } from '../support/lxc.ts';
 
-const INVENTORY = hostInventory({});
+const INVENTORY = hostInventory();
 const NUMERIC: ProcessesOptions = { numeric: true };
 
 async function errorOf(promise: Promise<unknown>): Promise<LxcriError> {

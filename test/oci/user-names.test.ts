@@ -8,7 +8,7 @@ import { parseUsers, userNames } from '../../src/oci/user-names.ts';
 import { assertNothingNew, createContainer, snapshotProcesses, startContainer } from '../support/lxc.ts';
 import type { Container, ContainerFiles, Kind } from '../support/lxc.ts';
 
-const INVENTORY = hostInventory({});
+const INVENTORY = hostInventory();
 
 describe('users in the form of passwd(5)', () => {
   const parse = (text: string): Record<string, string> => Object.fromEntries(parseUsers(text, new Set([0, 33, 1000])));

@@ -1,7 +1,7 @@
 import { LxcriError } from '../../model/errors.ts';
 import { PHASES, phasesOf } from '../../oci/hooks/phases.ts';
 import type { HookPlatform, Phase } from '../../oci/hooks/phases.ts';
-import { nearest } from '../suggest.ts';
+import { nearest } from '../../values/nearest.ts';
 
 /** How the calls of each platform are told apart, for errors. */
 const CALLS: Record<HookPlatform, string> = {

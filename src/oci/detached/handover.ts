@@ -8,14 +8,19 @@ import type { HostInventory } from '../locate.ts';
 /** How a detached command is run: it has no terminal and no standard input, and its output goes to files. */
 export type DetachedOptions = Pick<
   ExecOptions,
-  'env' | 'workdir' | 'user' | 'privileged' | 'timeoutMs' | 'killAfterMs' | 'maxOutputBytes' | 'methods' | 'node'
->;
+  'env' | 'workdir' | 'user' | 'privileged' | 'timeoutMs' | 'killAfterMs' | 'methods' | 'node'
+> & {
+  /** Kept of each stream. */
+  readonly maxOutputBytes: number;
+};
 
 /** What the caller hands to the supervisor. It holds secrets (values of variables), so it is never a command line. */
 export interface DetachedRequest {
   readonly id: string;
   /** The folder of all executions. */
   readonly directory: string;
+  /** How long results are kept there, in milliseconds. */
+  readonly keepMs: number;
   readonly inventory: HostInventory;
   /** The container reference as typed. */
   readonly target: string;

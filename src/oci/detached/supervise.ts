@@ -13,12 +13,6 @@ import { makePlace } from './place.ts';
 import type { Place } from './place.ts';
 import { ExecutionStore } from './store.ts';
 
-/** Kept of each stream where nothing else was asked for. */
-const DEFAULT_MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
-
-/** How long results are kept. */
-const KEEP_MS = 7 * 24 * 3_600_000;
-
 /** What a supervisor is made from. */
 export interface SupervisorParts {
   /** To the caller: the request comes from it, and the answer goes to it. It may close at any time. */
@@ -46,7 +40,7 @@ export async function superviseExecution(parts: SupervisorParts): Promise<void> 
       store,
       id,
       { container: target, command: begun.command, startedAt: begun.startedAt },
-      options.maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES,
+      options.maxOutputBytes,
       (signal) => signals.put(signal),
     );
     const onStarted = (notice: StartNotice): void =>
@@ -54,7 +48,7 @@ export async function superviseExecution(parts: SupervisorParts): Promise<void> 
     const result = { ...(await run(request, place, parts, signals, onStarted)), startedAt: begun.startedAt };
     if (answer.given) {
       await place.publish(result);
-      store.prune(KEEP_MS);
+      store.prune(request.keepMs);
     } else {
       place.remove();
       await answer.give({ kind: 'not-started', result });

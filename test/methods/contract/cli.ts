@@ -46,10 +46,10 @@ export interface RunningCli {
 
 const DEFAULT_TIMEOUT_MS = 40_000;
 
-/** What the CLI needs to start; coverage of a run reaches it too. */
-const BASE_ENVIRONMENT = Object.fromEntries(
-  ['PATH', 'NODE_V8_COVERAGE'].map((key) => [key, process.env[key]]).filter(([, value]) => value !== undefined),
-) as NodeJS.ProcessEnv;
+/** What the CLI needs to start; coverage of a run reaches it too, the configuration of this host does not. */
+const BASE_ENVIRONMENT: NodeJS.ProcessEnv = { PROXMOX_LXCRI_CONFIG: '/dev/null' };
+for (const name of ['PATH', 'NODE_V8_COVERAGE'])
+  if (process.env[name] !== undefined) BASE_ENVIRONMENT[name] = process.env[name];
 
 export function startCli(words: readonly Word[], options: CliOptions = {}): RunningCli {
   const { env, stdin, pipedTo, timeoutMs = DEFAULT_TIMEOUT_MS } = options;

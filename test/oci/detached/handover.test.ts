@@ -8,6 +8,7 @@ describe('the handover to a supervisor', () => {
   const request: DetachedRequest = {
     id: '1',
     directory: '/nowhere',
+    keepMs: 4,
     inventory: { lxcpaths: ['/a', '/b c'], pve: new NodeConfig('/pve') },
     target: 'lxc:web',
     command: ['sh', '', 'a\nb "é" \u2028', new Uint8Array([0xff, 0, 10])],
@@ -35,11 +36,11 @@ describe('the handover to a supervisor', () => {
     expect(command.map((word) => Buffer.from(word))).to.deep.equal(request.command.map((word) => Buffer.from(word)));
     expect([...(options.env ?? [])]).to.deep.equal([...(request.options.env ?? [])]);
     expect({ ...options, env: undefined }).to.deep.equal({ ...request.options, env: undefined });
-    expect(rest).to.deep.equal({ id: '1', directory: '/nowhere', target: 'lxc:web' });
+    expect(rest).to.deep.equal({ id: '1', directory: '/nowhere', keepMs: 4, target: 'lxc:web' });
   });
 
   it('leaves out what was not asked for', () => {
-    const { options } = decodeRequest(encodeRequest({ ...request, options: {} }));
-    expect([options.env?.size, Object.keys(options)]).to.deep.equal([0, ['env']]);
+    const { options } = decodeRequest(encodeRequest({ ...request, options: { maxOutputBytes: 1 } }));
+    expect([options.env?.size, Object.keys(options)]).to.deep.equal([0, ['maxOutputBytes', 'env']]);
   });
 });

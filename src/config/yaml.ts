@@ -1,0 +1,203 @@
+/** Configuration files as YAML. A bundle of its own: it is needed only when a file has changed. */
+import { LineCounter, YAMLMap, isAlias, isMap, isScalar, isSeq, parseDocument } from 'yaml';
+import type { Document, Node, Pair } from 'yaml';
+
+import { LxcriError } from '../model/errors.ts';
+import { InvalidValue } from '../values/invalid-value.ts';
+import { nearest } from '../values/nearest.ts';
+import { quoted } from '../values/quoted.ts';
+import type { Entries, Entry } from './entries.ts';
+import { KEY_NAMES, isKey, keySpec } from './keys.ts';
+import type { Key } from './keys.ts';
+import { KINDS } from './kinds.ts';
+import type { Written } from './kinds.ts';
+
+/** Keys that hold other keys. */
+const SECTIONS: ReadonlySet<string> = new Set(KEY_NAMES.filter((key) => key.includes('.')).map(sectionOf));
+
+function sectionOf(key: string): string {
+  return key.split('.')[0] ?? '';
+}
+
+/**
+ * What a configuration file sets.
+ *
+ * @param path named in errors.
+ * @throws LxcriError `ConfigError` for the first mistake, with its line and column.
+ */
+export function parseEntries(path: string, bytes: Uint8Array): Entries {
+  return new ConfigText(path, bytes).entries();
+}
+
+/**
+ * The text of a configuration file in which one key is set to a value. Comments and the other keys stay; what the file
+ * says is the same otherwise.
+ *
+ * @param bytes the file as it is; empty for a new one.
+ * @throws LxcriError `ConfigError` when the file is wrong as it is, or the value is none for this key.
+ */
+export function withSetting(path: string, bytes: Uint8Array, key: Key, written: Written): string {
+  const config = new ConfigText(path, bytes);
+  config.entries();
+  const text = config.textWith(key, written);
+  parseEntries(path, Buffer.from(text));
+  return text;
+}
+
+/** A YAML file, and what stands where in it. */
+class ConfigText {
+  readonly document: Document;
+  readonly #path: string;
+  readonly #lines = new LineCounter();
+  readonly #entries = new Map<Key, Entry>();
+
+  constructor(path: string, bytes: Uint8Array) {
+    this.#path = path;
+    const text = this.#decode(bytes);
+    // Names that stand twice are found by us, who know the whole name.
+    this.document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, uniqueKeys: false });
+    const [mistake] = [...this.document.errors, ...this.document.warnings];
+    if (mistake !== undefined) {
+      const what =
+        mistake.code === 'RESOURCE_EXHAUSTION' ? 'it is nested too deeply' : (mistake.message.split('\n')[0] ?? '');
+      throw this.#wrong(
+        mistake.pos[0],
+        `it is not valid YAML: ${what}`,
+        'check the indentation, brackets and quotes there',
+      );
+    }
+  }
+
+  entries(): Entries {
+    const { contents } = this.document;
+    if (!isEmpty(contents)) this.#section('', this.#mapping(contents, 'the file', 0));
+    return this.#entries;
+  }
+
+  /** The whole text, with a key set. */
+  textWith(key: Key, written: Written): string {
+    const { document } = this;
+    if (isEmpty(document.contents)) document.contents = new YAMLMap(document.schema);
+    const path = key.split('.');
+    const [section = ''] = path;
+    if (path.length > 1 && document.has(section)) this.#replace([section], new YAMLMap(document.schema), isEmpty);
+    this.#replace(path, document.createNode(written, { flow: true }), () => true);
+    return document.toString({ lineWidth: 0, flowCollectionPadding: false });
+  }
+
+  /** Puts a node where another one is, which leaves it its comments, if that one may go. */
+  #replace(path: readonly string[], node: Node, mayGo: (old: Node) => boolean): void {
+    const old = this.document.getIn(path, true) as Node | undefined;
+    if (old !== undefined && !mayGo(old)) return;
+    const { comment, commentBefore } = old ?? {};
+    Object.assign(node, { comment, commentBefore });
+    this.document.setIn(path, node);
+  }
+
+  #section(prefix: string, map: YAMLMap): void {
+    const seen = new Set<string>();
+    for (const pair of map.items as Pair<Node, Node | null>[]) {
+      const { key: node, value } = pair;
+      const at = node.range?.[0];
+      if (!isScalar(node) || typeof node.value !== 'string')
+        throw this.#wrong(at, 'a key must be a plain word', `use: ${keysBelow(prefix).join(', ')}`);
+      const name = `${prefix}${node.value}`;
+      if (seen.has(name)) throw this.#wrong(at, `${name} is set twice`, 'remove one of the two');
+      seen.add(name);
+      if (SECTIONS.has(name)) {
+        if (!isEmpty(value)) this.#section(`${name}.`, this.#mapping(value, name, at));
+      } else if (isKey(name) && !node.value.includes('.')) {
+        this.#entries.set(name, { written: this.#value(name, value, at), line: this.#lines.linePos(at ?? 0).line });
+      } else {
+        throw this.#wrong(at, `unknown key ${quoted(name)}`, keyHint(prefix, node.value));
+      }
+    }
+  }
+
+  #mapping(node: Node | null, what: string, at: number | undefined): YAMLMap {
+    if (isMap(node)) return node;
+    this.#refuseAlias(node, what);
+    throw this.#wrong(
+      node?.range?.[0] ?? at,
+      `${what} must hold keys with values`,
+      what === 'the file'
+        ? 'write for instance: methods: [lxc-attach]'
+        : `keys of it: ${keysBelow(`${what}.`).join(', ')}`,
+    );
+  }
+
+  #value(key: Key, node: Node | null, at: number | undefined): Written {
+    const { kind, notInFile, variable } = keySpec(key);
+    if (notInFile !== undefined)
+      throw this.#wrong(at, `${key} cannot be set in a file: ${notInFile}`, `set the variable ${variable}`);
+    this.#refuseAlias(node, key);
+    const { form, read, separator } = KINDS[kind] as (typeof KINDS)[typeof kind] & { separator?: string };
+    const written = isSeq(node)
+      ? (node.items as Node[]).map((item) => this.#text(key, item, form))
+      : this.#text(key, node, form, at);
+    if (separator !== undefined && typeof written === 'string')
+      throw this.#wrong(node?.range?.[0] ?? at, `${key}: ${quoted(written)} is no list`, `write ${form}`);
+    try {
+      read(written);
+      return written;
+    } catch (error) {
+      if (!(error instanceof InvalidValue)) throw error;
+      throw this.#wrong(node?.range?.[0] ?? at, `${key}: ${error.message}`, error.hint);
+    }
+  }
+
+  #text(key: Key, node: Node | null, form: string, at?: number): string {
+    this.#refuseAlias(node, key);
+    if (isScalar(node)) {
+      if (typeof node.value === 'string') return node.value;
+      if (typeof node.value === 'number') return node.source ?? String(node.value);
+    }
+    const what = isEmpty(node) ? 'has no value' : 'has a value of the wrong type';
+    throw this.#wrong(node?.range?.[0] ?? at, `${key} ${what}`, `write ${form}`);
+  }
+
+  /** An alias can stand for any number of others. */
+  #refuseAlias(node: Node | null, what: string): void {
+    if (isAlias(node))
+      throw this.#wrong(node.range?.[0], `${what} is an alias (*${node.source})`, 'write the value itself');
+  }
+
+  #decode(bytes: Uint8Array): string {
+    try {
+      return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    } catch {
+      const lossy = new TextDecoder('utf-8').decode(bytes);
+      const line = lossy.slice(0, lossy.indexOf('\ufffd')).split('\n').length;
+      throw new LxcriError('ConfigError', `${this.#path}:${line}: it is not UTF-8`, 'save it as UTF-8');
+    }
+  }
+
+  #wrong(at: number | undefined, what: string, hint: string): LxcriError {
+    const { line, col } = this.#lines.linePos(at ?? 0);
+    return new LxcriError('ConfigError', `${this.#path}:${line}:${col}: ${what}`, hint);
+  }
+}
+
+/** Nothing, or the null that stands for nothing: a section whose keys are all comments. */
+function isEmpty(node: Node | null | undefined): boolean {
+  return node === null || node === undefined || (isScalar(node) && node.value === null);
+}
+
+/** The keys and sections of a level. */
+function keysBelow(prefix: string): string[] {
+  const names = KEY_NAMES.filter((key) => key.startsWith(prefix) && keySpec(key).notInFile === undefined);
+  return [...new Set(names.map((key) => key.slice(prefix.length)).map(sectionOf))];
+}
+
+/** The key that was probably meant: written in another style, at another level, or mistyped. */
+function keyHint(prefix: string, typed: string): string {
+  const camel = typed.replace(/[-_]+([a-z])/gi, (_, letter: string) => letter.toUpperCase());
+  const level = keysBelow(prefix);
+  const here = level.includes(camel) ? camel : nearest(camel, level);
+  if (here !== undefined) return `did you mean ${prefix}${here}?`;
+  if (isKey(camel))
+    return `write ${sectionOf(camel)}: and below it, indented, ${camel.slice(sectionOf(camel).length + 1)}:`;
+  const elsewhere = KEY_NAMES.filter((key) => key.split('.').at(-1) === camel);
+  if (elsewhere.length > 0) return `did you mean ${elsewhere.join(' or ')}?`;
+  return `the keys ${prefix === '' ? '' : `of ${prefix.slice(0, -1)} `}are: ${level.join(', ')}`;
+}
