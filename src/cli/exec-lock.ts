@@ -53,8 +53,10 @@ export async function runLocked(
     if (!(await attempt(path, () => lock.tryTake()))) {
       if (ifLocked === 'fail') throw heldError(name, lock, '');
       if (ifLocked === 'skip') return await skip(heldError(name, lock, ''), call);
-      if (call.verbose) say(`lock ${name}: waiting, it is held by ${holderOf(lock)}`);
-      const ended = await attempt(path, () => wait(lock, timeoutMs));
+      const begun = (): void => {
+        if (call.verbose) say(`lock ${name}: waiting, it is held by ${holderOf(lock)}`);
+      };
+      const ended = await attempt(path, () => wait(lock, timeoutMs, begun));
       if (ended === 'too late') throw heldError(name, lock, ` for longer than ${words.timeout}`);
       if (ended !== 'taken') return await canceled(ended, name, call);
     }
@@ -132,8 +134,16 @@ const ENDING: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQU
 /** For the command, which is not there yet. USR1 would make Node listen for a debugger. */
 const PASSED_ON: readonly NodeJS.Signals[] = ['SIGUSR1', 'SIGUSR2'];
 
-/** Waits until the lock is ours, time has run out, or a signal has come. */
-async function wait(lock: FileLock, timeoutMs: number | undefined): Promise<'taken' | 'too late' | NodeJS.Signals> {
+/**
+ * Waits until the lock is ours, time has run out, or a signal has come.
+ *
+ * @param begun is called when signals end the wait, and no longer the process.
+ */
+async function wait(
+  lock: FileLock,
+  timeoutMs: number | undefined,
+  begun: () => void,
+): Promise<'taken' | 'too late' | NodeJS.Signals> {
   const abort = new AbortController();
   let ended: 'too late' | NodeJS.Signals = 'too late';
   const end = (signal: NodeJS.Signals): void => {
@@ -143,6 +153,7 @@ async function wait(lock: FileLock, timeoutMs: number | undefined): Promise<'tak
   const ignore = (): void => {};
   for (const signal of ENDING) process.on(signal, end);
   for (const signal of PASSED_ON) process.on(signal, ignore);
+  begun();
   const timer = timeoutMs === undefined ? undefined : setTimeout(() => abort.abort(), timeoutMs);
   try {
     const taken = await lock.take(abort.signal);

@@ -115,15 +115,24 @@ function openLockFile(path: string): number {
   return openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
 }
 
+/**
+ * One that waits must end with us: it would wait on, and take the lock for a moment. The shell looks whether we had
+ * ended before the kernel was told so.
+ */
+function endingWithUs(words: readonly string[]): string[] {
+  const setpriv = findExecutable('setpriv');
+  if (setpriv === undefined) throw new Error('setpriv (of util-linux) is not installed');
+  const script = '[ "$PPID" = "$0" ] && exec "$@"';
+  return [setpriv, '--pdeathsig', 'KILL', '/bin/sh', '-c', script, String(process.pid), ...words];
+}
+
 /** Whether the lock was got; with `abort` it is waited for. */
 async function flock(fd: number, options: readonly string[], abort?: AbortSignal): Promise<boolean> {
   if (abort?.aborted === true) return false;
   const program = findExecutable('flock');
   if (program === undefined) throw new Error('flock (of util-linux) is not installed');
   const words = [program, '--exclusive', ...options, '3'];
-  // One that waits must end with us: it would wait on, and take the lock for a moment.
-  const setpriv = abort === undefined ? undefined : findExecutable('setpriv');
-  const [file = '', ...args] = setpriv === undefined ? words : [setpriv, '--pdeathsig', 'KILL', ...words];
+  const [file = '', ...args] = abort === undefined ? words : endingWithUs(words);
   // In a session of its own: what a terminal sends to us, it is not to get.
   const child = spawn(file, args, {
     cwd: '/',

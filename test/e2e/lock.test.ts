@@ -67,6 +67,7 @@ describe('exec --lock', () => {
     const said: Buffer[] = [];
     cli.child.stderr?.on('data', (chunk: Buffer) => said.push(chunk));
     await waitFor(() => Buffer.concat(said).toString().includes(`lock ${lock}: waiting`), { what: 'a run to wait' });
+    await waitFor(() => waitersOf(cli.pid).length === 1, { what: 'flock to wait' });
     return cli;
   }
 
@@ -199,7 +200,7 @@ describe('exec --lock', () => {
   it('is free once the tree has ended when the CLI was killed, and not before', async () => {
     const first = await holder([], 'trap "" TERM HUP; setsid sleep 1065 & echo started; sleep 1065');
     const second = await waiter('sh', '-c', 'ps | grep "[s]leep 1065" || echo alone');
-    const [watchdog = 0] = childrenOf(first.pid, 'proxmox-lxcri-watchdog');
+    const [watchdog = 0] = childrenOf(first.pid).filter((pid) => processInfo(pid)?.args.includes('-watchdog'));
     // Stopped, so that the test sees what is the case meanwhile.
     process.kill(watchdog, 'SIGSTOP');
     try {
@@ -239,14 +240,12 @@ describe('exec --lock', () => {
     return (await processesMatching(container, seconds)).filter(({ args }) => args === `sleep ${seconds}`);
   }
 
-  /** The flock(1) processes that a run waits with. */
+  /** The flock(1) processes that a run waits with; the one that only tries has a further option. */
   function waitersOf(pid: number): number[] {
-    return childrenOf(pid, 'flock');
+    return childrenOf(pid).filter((child) => /^\S*flock --exclusive 3$/.test(processInfo(child)?.args ?? ''));
   }
 
-  /** A process's children whose command line holds the word. */
-  function childrenOf(pid: number, word: string): number[] {
-    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
-    return children.filter((child) => processInfo(child)?.args.includes(word));
+  function childrenOf(pid: number): number[] {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
   }
 });

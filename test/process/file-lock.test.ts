@@ -1,10 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
+  existsSync,
   lstatSync,
   mkdirSync,
   readFileSync,
   readdirSync,
+  readlinkSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -14,6 +16,7 @@ import { join } from 'node:path';
 
 import { expect } from 'chai';
 
+import { findExecutable } from '../../src/process/executable.ts';
 import { FileLock } from '../../src/process/file-lock.ts';
 import { startModule } from '../cli/module.ts';
 import { isRunning } from '../support/proc.ts';
@@ -54,9 +57,22 @@ describe('a lock on a file', () => {
 
   /** The flock(1) processes that work on the file. */
   function flockPids(): number[] {
+    return pidsThatHold(path).filter((pid) => commandOf(pid) === 'flock');
+  }
+
+  /** The processes that have the file as their descriptor 3. */
+  function pidsThatHold(file: string): number[] {
     return readdirSync('/proc')
       .map(Number)
-      .filter((pid) => pid > 0 && isRunning(pid) && commandOf(pid) === 'flock' && holds(pid));
+      .filter((pid) => pid > 0 && isRunning(pid) && thirdOf(pid) === file);
+  }
+
+  function thirdOf(pid: number): string | undefined {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/3`);
+    } catch {
+      return undefined;
+    }
   }
 
   function commandOf(pid: number): string {
@@ -65,10 +81,6 @@ describe('a lock on a file', () => {
     } catch {
       return '';
     }
-  }
-
-  function holds(pid: number): boolean {
-    return spawnSync('readlink', [`/proc/${pid}/fd/3`], { encoding: 'utf8' }).stdout.trim() === path;
   }
 
   it('is had by one at a time, and free for the next when it is given back', async () => {
@@ -114,6 +126,26 @@ describe('a lock on a file', () => {
       child.kill('SIGKILL');
     }
     await waitFor(() => flockPids().length === 0, { what: 'flock to be gone' });
+  });
+
+  it('leaves nothing that waits when the one who waited is killed before the kernel knows of it', async () => {
+    await open().tryTake();
+    const ours = pidsThatHold(path);
+    const slow = scratchDirectory();
+    const begun = join(slow, 'begun');
+    const setpriv = findExecutable('setpriv') ?? '';
+    const script = `#!/bin/sh\n: >${begun}\nwhile kill -0 $PPID 2>/dev/null; do sleep 0.02; done\nexec ${setpriv} "$@"\n`;
+    writeFileSync(join(slow, 'setpriv'), script, { mode: 0o755 });
+    const code = `
+      const lock = new module.FileLock(${JSON.stringify(path)});
+      await lock.take(new AbortController().signal);`;
+    const env = { ...process.env, PATH: `${slow}:${process.env['PATH'] ?? ''}` };
+    const child = startModule('process/file-lock.ts', code, { env });
+    await waitFor(() => existsSync(begun), { what: 'setpriv to begin' });
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    const left = (): number[] => pidsThatHold(path).filter((pid) => !ours.includes(pid));
+    await waitFor(() => left().length === 0, { what: 'all that waits to be gone' });
   });
 
   it('is free when its holder was killed, and was not inherited by what it had started', async () => {
