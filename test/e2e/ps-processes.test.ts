@@ -8,7 +8,7 @@ import type { ErrorInfo } from '../../src/model/errors.ts';
 import { CLI, runCli } from '../methods/contract/cli.ts';
 import type { CliOptions } from '../methods/contract/cli.ts';
 import { expectErrorLine } from '../methods/contract/result.ts';
-import { documentErrors } from '../model/documents.ts';
+import { documentErrors } from '../model/schema.ts';
 import { newChildren } from '../process/children.ts';
 import { createContainer, startContainer, waitFor } from '../support/lxc.ts';
 import type { Container, Kind } from '../support/lxc.ts';

@@ -5,7 +5,7 @@ import type { ErrorCode, ErrorInfo } from '../../src/model/errors.ts';
 import { runCli } from '../methods/contract/cli.ts';
 import type { CliOptions, CliResult } from '../methods/contract/cli.ts';
 import { expectErrorLine } from '../methods/contract/result.ts';
-import { documentErrors } from '../model/documents.ts';
+import { documentErrors } from '../model/schema.ts';
 
 export type Form = 'text' | 'json';
 export const FORMS: readonly Form[] = ['text', 'json'];

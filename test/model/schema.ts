@@ -1,29 +1,39 @@
-/** The JSON Schema of the structured result, as the package ships it. */
+/** The JSON Schemas of our documents, as the package ships them. */
 import { readFileSync } from 'node:fs';
 
 import { Ajv } from 'ajv';
+import type { ValidateFunction } from 'ajv';
 
-const SCHEMA = JSON.parse(
-  readFileSync(new URL('../../schemas/exec-result.schema.json', import.meta.url), 'utf8'),
-) as object;
+function read(name: string): object {
+  return JSON.parse(readFileSync(new URL(`../../schemas/${name}.schema.json`, import.meta.url), 'utf8')) as object;
+}
 
-const validate = new Ajv({ strict: true, allErrors: true, allowUnionTypes: true }).compile(SCHEMA);
+const SCHEMA = read('exec-result');
 
-/** What the schema objects to, one line each. */
-export function schemaErrors(document: unknown): string[] {
+const validators = new Map<string, ValidateFunction>();
+
+function validatorOf(name: string): ValidateFunction {
+  const known = validators.get(name);
+  if (known !== undefined) return known;
+  // A branch of a schema may require what is described beside it.
+  const ajv = new Ajv({ strict: true, strictRequired: false, allErrors: true, allowUnionTypes: true });
+  // Other documents refer to parts of the result of exec, by its id.
+  if (name !== 'exec-result') ajv.addSchema(SCHEMA);
+  const made = ajv.compile(read(name));
+  validators.set(name, made);
+  return made;
+}
+
+/** What the schema of this name objects to in a document, one line each. */
+export function documentErrors(name: string, document: unknown): string[] {
+  const validate = validatorOf(name);
   validate(document);
   return (validate.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message ?? ''}`);
 }
 
-/** What the schema of this name objects to in a document; schemas refer to each other by their ids. */
-export function documentErrors(name: string, document: unknown): string[] {
-  const read = (file: string): object =>
-    JSON.parse(readFileSync(new URL(`../../schemas/${file}.schema.json`, import.meta.url), 'utf8')) as object;
-  const ajv = new Ajv({ strict: true, allErrors: true, allowUnionTypes: true });
-  if (name !== 'exec-result') ajv.addSchema(SCHEMA);
-  const check = ajv.compile(read(name));
-  check(document);
-  return (check.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message ?? ''}`);
+/** What the schema of the structured result objects to, one line each. */
+export function schemaErrors(document: unknown): string[] {
+  return documentErrors('exec-result', document);
 }
 
 /** The values of every enumeration that a property of this name allows, anywhere in the schema. */
