@@ -1,7 +1,7 @@
 /** Makes dist/, as described in the table below, and oclif.manifest.json. */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, rmSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
 
 import { build } from 'esbuild';
 import type { BuildOptions, Plugin } from 'esbuild';
@@ -72,10 +72,34 @@ function run(file: string, ...args: string[]): void {
   if (status !== 0) throw new Error(`${file} ${args.join(' ')} failed: ${error?.message ?? stdout + stderr}`);
 }
 
+const RELATIVE_IMPORT = /(?<=\bfrom ')(\.[^']*)\.ts(?=')/g;
+
+/**
+ * The declarations of the library, in two copies: TypeScript takes them to be of the module format that the package.json
+ * above them says. Of all that the compiler wrote (it follows every import of the sources), only what the library's own
+ * declarations lead to.
+ */
+function writeTypes(): void {
+  const written = join(DIST, 'types.all');
+  run(join(ROOT, 'node_modules/.bin/tsc'), '-p', 'tsconfig.types.json');
+  const files = new Set(['index.d.ts']);
+  for (const file of files) {
+    const text = readFileSync(join(written, file), 'utf8');
+    for (const [, path = ''] of text.matchAll(RELATIVE_IMPORT)) files.add(`${join(dirname(file), path)}.d.ts`);
+    for (const directory of ['types/esm', 'types/cjs']) {
+      const target = join(DIST, directory, file);
+      mkdirSync(dirname(target), { recursive: true });
+      writeFileSync(target, text.replaceAll(RELATIVE_IMPORT, '$1.js'));
+    }
+  }
+  writeFileSync(join(DIST, 'types/cjs/package.json'), '{ "type": "commonjs" }\n');
+  rmSync(written, { recursive: true });
+}
+
 rmSync(DIST, { recursive: true, force: true });
 await writeBundles();
 copyFileSync(join(ROOT, 'scripts/build/start.cjs'), join(DIST, 'start.cjs'));
-run(join(ROOT, 'node_modules/.bin/tsc'), '-p', 'tsconfig.types.json');
+writeTypes();
 run(join(ROOT, 'node_modules/.bin/oclif'), 'manifest');
 // One after the other: the last one to load a bundle writes its cache.
 for (const words of TYPICAL_CALLS) run(process.execPath, join(ROOT, 'scripts/build/code-cache.cjs'), DIST, ...words);

@@ -1,9 +1,7 @@
 import { LxcriError } from '../../model/errors.ts';
+import { MAX_TIMER_MS } from '../../model/rules.ts';
 
 const UNIT_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-/** The longest delay a timer takes: 2^31-1 ms, a little under 25 days. */
-const MAX_MS = 2_147_483_647;
 
 /**
  * Parses a duration such as `30s`, `5m`, `1h30m` or `1.5s`.
@@ -19,7 +17,7 @@ export function parseDuration(text: string, flag: string): number {
     0,
   );
   const ms = Math.round(total);
-  if (!(ms > 0 && ms <= MAX_MS)) {
+  if (!(ms > 0 && ms <= MAX_TIMER_MS)) {
     throw new LxcriError(
       'UsageError',
       `${flag}: ${JSON.stringify(text)} is not a duration`,
