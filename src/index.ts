@@ -4,7 +4,14 @@
  * @packageDocumentation
  */
 export { createRuntime } from './runtime/runtime.ts';
-export type { Runtime, RuntimeOptions, StartOptions, StopOptions, TargetOptions } from './runtime/runtime.ts';
+export type {
+  ProcessesOptions,
+  Runtime,
+  RuntimeOptions,
+  StartOptions,
+  StopOptions,
+  TargetOptions,
+} from './runtime/runtime.ts';
 export type { ExecOptions, InputMode, OutputMode, TerminalOptions } from './runtime/exec-options.ts';
 export type { ExecSession, ExecStart, PipeOf, SessionSignal } from './runtime/exec-session.ts';
 export { ERROR_EXIT_CODES, LxcriError, isLxcriError } from './model/errors.ts';
@@ -12,6 +19,7 @@ export type { ErrorCode, ErrorInfo } from './model/errors.ts';
 export type { ContainerIdentity, Platform } from './model/container.ts';
 export { METHOD_NAMES } from './model/request.ts';
 export type { MethodName, UserSpec, Word } from './model/request.ts';
+export type { ContainerProcess, ContainerProcesses } from './model/process.ts';
 export { SCHEMA_VERSION } from './model/result.ts';
 export type { Attempt, ExecResult } from './model/result.ts';
 export type { ForwardedSignal } from './model/session.ts';

@@ -2,6 +2,7 @@ import { constants } from 'node:os';
 
 import { lxcpaths } from '../lxc/lxcpath.ts';
 import type { MethodName, Word } from '../model/request.ts';
+import type { ContainerProcesses } from '../model/process.ts';
 import type { ContainerSummary } from '../model/status.ts';
 import { killContainer } from '../oci/lifecycle/kill.ts';
 import type { Change } from '../oci/lifecycle/lifecycle.ts';
@@ -12,6 +13,7 @@ import { listContainers } from '../oci/list.ts';
 import { hostInventory } from '../oci/locate.ts';
 import type { HostInventory } from '../oci/locate.ts';
 import { refuseUnlessRoot } from '../oci/privileges.ts';
+import { listProcesses } from '../oci/processes.ts';
 import { ociState } from '../oci/state.ts';
 import type { OciState } from '../oci/state.ts';
 import { containerStatus } from '../oci/status.ts';
@@ -39,6 +41,12 @@ export interface RuntimeOptions {
 export interface TargetOptions {
   /** The Proxmox node of the container, where it is not found by itself. */
   readonly node?: string | undefined;
+}
+
+/** How to list the processes inside a container; everything is optional. */
+export interface ProcessesOptions extends TargetOptions {
+  /** Leave out the names of users, for which a command is run in the container. */
+  readonly numeric?: boolean | undefined;
 }
 
 /** How to start a container; everything is optional. */
@@ -94,6 +102,13 @@ export interface Runtime {
    * @throws LxcriError `PlatformUnreachable` when they cannot be listed, `PermissionDenied`.
    */
   ps(): Promise<ContainerSummary[]>;
+
+  /**
+   * Lists the processes inside a container, running or frozen.
+   *
+   * @throws LxcriError `ContainerNotRunning`, `OperationFailed`, `PermissionDenied`, `UsageError`, and those of finding it.
+   */
+  processes(target: string, options?: ProcessesOptions): Promise<ContainerProcesses>;
 
   /**
    * Starts a container and waits until it runs. One that runs already is left alone.
@@ -152,6 +167,10 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
       refuseUnlessRoot();
       return listContainers(inventory);
     },
+    processes: async (target, given = {}) => {
+      checkCall(target, given, ['node', 'numeric']);
+      return listProcesses(inventory, target, given);
+    },
     start: async (target, given = {}) => {
       checkCall(target, given, ['node', 'wait', 'timeoutMs', 'signal']);
       const { signal, ...rest } = given;
@@ -191,13 +210,14 @@ function inventoryOf({ lxcpath, pveDirectory }: RuntimeOptions): HostInventory {
   };
 }
 
-type CallOptions = StartOptions & StopOptions;
+type CallOptions = ProcessesOptions & StartOptions & StopOptions;
 
 function checkCall(target: unknown, options: CallOptions, names: readonly (keyof CallOptions)[]): void {
   checkTarget(target);
   checkNames(options, names);
   const isFlag = (value: unknown): boolean => typeof value === 'boolean';
   checkOption('node', options.node, (value) => typeof value === 'string', 'the name of a Proxmox node');
+  checkOption('numeric', options.numeric, isFlag, 'true or false');
   checkOption('wait', options.wait, isFlag, 'true or false');
   checkOption('force', options.force, isFlag, 'true or false');
   checkOption('timeoutMs', options.timeoutMs, isDelay, DELAY_EXPECTED);
