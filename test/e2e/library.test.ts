@@ -165,10 +165,14 @@ describe('the packed library', () => {
     const child = spawn(process.execPath, ['cancelled.mts', container.name, '50'], { cwd: bare });
     let shown = '';
     child.stdout.on('data', (chunk: Buffer) => (shown += chunk.toString()));
-    await waitFor(() => shown.includes('pid '), { what: 'the command' });
-    const ended = new Promise((done) => child.on('close', done));
-    child.kill('SIGINT');
-    expect([await ended, shown.includes('canceled, all of it has ended')]).to.deep.equal([143, true]);
+    try {
+      await waitFor(() => shown.includes('pid '), { what: 'the command' });
+      child.kill('SIGINT');
+      await waitFor(() => child.exitCode !== null && child.stdout.readableEnded, { what: 'the program to end' });
+    } finally {
+      child.kill('SIGKILL');
+    }
+    expect([child.exitCode, shown.includes('canceled, all of it has ended')]).to.deep.equal([143, true]);
     expect(await processesMatching(container, '1000')).to.deep.equal([]);
   });
 

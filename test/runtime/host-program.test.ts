@@ -1,5 +1,6 @@
 /** What using the library does to the program that uses it: nothing. Each test is a program of its own. */
 import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -169,6 +170,7 @@ describe('a program that uses the library', () => {
     const terminal = await openPseudoTerminal();
     const { fd } = terminal;
     const shown = (): string => terminal.output();
+    let child: ChildProcess | undefined;
     try {
       const body = `
         import { readFileSync } from 'node:fs';
@@ -178,13 +180,14 @@ describe('a program that uses the library', () => {
         for (let i = 0; i < 12; i++) await runtime.exec(name, ['sh', '-c', 'test -t 1 || echo pipe' + i], { ...inherit, stderr: 'inherit' });
         await runtime.exec(name, ['sh', '-c', 'test -t 0 && test -t 1 && echo terminal'], { ...inherit, terminal: {} });
         console.log(JSON.stringify(counts()) === before && !process.stdin.isRaw ? 'as it was' : 'changed');`;
-      const child = spawn('setsid', ['--ctty', '--wait', process.execPath, program(body)], { stdio: [fd, fd, fd] });
-      const code = await new Promise((resolve) => child.on('exit', resolve));
-      await waitFor(() => /as it was|changed|Error/.test(shown()), { what: 'the program' });
-      expect(code, shown()).to.equal(0);
+      child = spawn('setsid', ['--ctty', '--wait', process.execPath, program(body)], { stdio: [fd, fd, fd] });
+      await waitFor(() => /as it was|changed|Error/.test(shown()), { what: 'the program', timeoutMs: 30_000 });
+      await waitFor(() => child?.exitCode !== null, { what: 'the program to end by itself' });
+      expect(child.exitCode, shown()).to.equal(0);
       expect(shown()).to.match(/pipe0\r\n.*pipe11\r\n.*terminal\r+\n.*as it was\r\n/s);
       expect(shown()).not.to.include('Warning');
     } finally {
+      child?.kill('SIGKILL');
       terminal.close();
     }
   });
@@ -194,10 +197,16 @@ describe('a program that uses the library', () => {
     const child = spawn(process.execPath, [program(`await runtime.exec(name, ['sleep', '6543']);`)], {
       stdio: 'ignore',
     });
-    await waitFor(async () => (await processesMatching(container, '6543')).some(({ args }) => args === 'sleep 6543'), {
-      what: 'the command',
-    });
-    child.kill('SIGKILL');
+    try {
+      await waitFor(
+        async () => (await processesMatching(container, '6543')).some(({ args }) => args === 'sleep 6543'),
+        {
+          what: 'the command',
+        },
+      );
+    } finally {
+      child.kill('SIGKILL');
+    }
     await assertNothingNew(container, before, 5000);
   });
 
