@@ -1,7 +1,7 @@
 /** What using the library does to the program that uses it: nothing. Each test is a program of its own. */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
@@ -154,6 +154,25 @@ describe('a program that uses the library', () => {
     expect(lines).to.include('own /etc /root');
   });
 
+  it('hands none of its descriptors, nor its mask, to a container that it starts', async () => {
+    const body = `
+      await runtime.stop(name, { force: true });
+      process.umask(0o077);
+      const { pid } = await runtime.start(name);
+      console.log(pid);`;
+    const { stdout, stderr } = await run([
+      'bash',
+      '-c',
+      'exec 20</etc 200</root; exec "$0" "$1"',
+      process.execPath,
+      program(body),
+    ]);
+    expect(stderr).to.equal('');
+    const open = readdirSync(`/proc/${stdout.trim()}/fd`).map((fd) => readlinkSync(`/proc/${stdout.trim()}/fd/${fd}`));
+    expect(open).not.to.have.any.members(['/etc', '/root']);
+    expect(readFileSync(`/proc/${stdout.trim()}/status`, 'utf8')).to.match(/^Umask:\t0022$/m);
+  });
+
   it('may hand its own streams over, where no byte passes through it', async () => {
     const printed = await output(
       `
@@ -214,9 +233,12 @@ describe('a program that uses the library', () => {
     const printed = await output(`
       import { isMainThread, Worker } from 'node:worker_threads';
       if (isMainThread) {
-        const worker = new Worker(new URL(import.meta.url));
+        const worker = new Worker(new URL(import.meta.url), { trackUnmanagedFds: false });
         await new Promise((resolve, reject) => worker.on('exit', resolve).on('error', reject));
-      } else console.log((await runtime.exec(name, ['echo', 'from a worker'])).stdout.trim());`);
-    expect(printed).to.equal('from a worker\n');
+      } else {
+        console.log((await runtime.exec(name, ['echo', 'from a worker'])).stdout.trim());
+        console.log((await runtime.stop(name, { force: true })).status, (await runtime.start(name, { wait: true })).status);
+      }`);
+    expect(printed).to.equal('from a worker\nstopped running\n');
   });
 });
