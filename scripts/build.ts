@@ -1,8 +1,8 @@
 /** Makes dist/, as described in the table below, and oclif.manifest.json. */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 
 import { build } from 'esbuild';
 import type { BuildOptions, Plugin } from 'esbuild';
@@ -95,9 +95,33 @@ function makeCodeCaches(): void {
   }
 }
 
+const RELATIVE_IMPORT = /(?<=\bfrom ')(\.[^']*)\.ts(?=')/g;
+
+/**
+ * The declarations of the library, in two copies: TypeScript takes them to be of the module format that the package.json
+ * above them says. Of all that the compiler wrote (it follows every import of the sources), only what the library's own
+ * declarations lead to.
+ */
+function writeTypes(): void {
+  const written = join(DIST, 'types.all');
+  run(join(ROOT, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.types.json']);
+  const files = new Set(['index.d.ts']);
+  for (const file of files) {
+    const text = readFileSync(join(written, file), 'utf8');
+    for (const [, path = ''] of text.matchAll(RELATIVE_IMPORT)) files.add(`${join(dirname(file), path)}.d.ts`);
+    for (const directory of ['types/esm', 'types/cjs']) {
+      const target = join(DIST, directory, file);
+      mkdirSync(dirname(target), { recursive: true });
+      writeFileSync(target, text.replaceAll(RELATIVE_IMPORT, '$1.js'));
+    }
+  }
+  writeFileSync(join(DIST, 'types/cjs/package.json'), '{ "type": "commonjs" }\n');
+  rmSync(written, { recursive: true });
+}
+
 rmSync(DIST, { recursive: true, force: true });
 await writeBundles();
 copyFileSync(join(ROOT, 'scripts/build/start.cjs'), join(DIST, 'start.cjs'));
-run(join(ROOT, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.types.json']);
+writeTypes();
 run(join(ROOT, 'node_modules/.bin/oclif'), ['manifest']);
 makeCodeCaches();

@@ -1,10 +1,30 @@
-export { ERROR_EXIT_CODES, LxcriError } from './model/errors.ts';
+/**
+ * Runs commands inside LXC containers, on a Proxmox VE node or any host with LXC, and tells exactly what happened.
+ *
+ * @packageDocumentation
+ */
+export { createRuntime } from './runtime/runtime.ts';
+export type {
+  ProcessesOptions,
+  Runtime,
+  RuntimeOptions,
+  StartOptions,
+  StopOptions,
+  TargetOptions,
+} from './runtime/runtime.ts';
+export type { ExecOptions, InputMode, OutputMode, TerminalOptions } from './runtime/exec-options.ts';
+export type { ExecSession, ExecStart, PipeOf, SessionSignal } from './runtime/exec-session.ts';
+export { ERROR_EXIT_CODES, LxcriError, isLxcriError } from './model/errors.ts';
 export type { ErrorCode, ErrorInfo } from './model/errors.ts';
 export type { ContainerIdentity, Platform } from './model/container.ts';
-export type { MethodName, TerminalSpec, UserSpec, Word } from './model/request.ts';
+export { METHOD_NAMES } from './model/request.ts';
+export type { MethodName, UserSpec, Word } from './model/request.ts';
+export type { ContainerProcess, ContainerProcesses } from './model/process.ts';
+export { SCHEMA_VERSION } from './model/result.ts';
 export type { Attempt, ExecResult } from './model/result.ts';
 export type { ForwardedSignal } from './model/session.ts';
-export { startExecution } from './oci/execution.ts';
-export type { ExecOptions, Execution, Input, Output } from './oci/execution.ts';
-export { hostInventory } from './oci/locate.ts';
-export type { HostInventory, InventorySettings } from './oci/locate.ts';
+export { STATUSES } from './model/status.ts';
+export type { ContainerSummary, Status } from './model/status.ts';
+export type { Change } from './oci/lifecycle/lifecycle.ts';
+export type { Stopped } from './oci/lifecycle/stop.ts';
+export type { OciState } from './oci/state.ts';

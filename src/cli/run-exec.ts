@@ -8,6 +8,7 @@ import { AVAILABLE_METHODS } from '../methods/registry.ts';
 import { LxcriError, isLxcriError } from '../model/errors.ts';
 import type { TerminalSpec, Word } from '../model/request.ts';
 import type { ExecResult } from '../model/result.ts';
+import { isTerminalType } from '../model/rules.ts';
 import { DEFAULT_MAX_OUTPUT_BYTES, startExecution } from '../oci/execution.ts';
 import type { ExecOptions, Input, Output } from '../oci/execution.ts';
 import { hostInventory } from '../oci/locate.ts';
@@ -243,7 +244,7 @@ function wantedTerminal(command: readonly Word[], always: boolean, outputIsOurs:
   if (!always && (!atTerminal || outputIsOurs || !isInteractive(words))) return undefined;
   const type = process.env['TERM'] ?? '';
   const [columns, rows] = isatty(1) ? process.stdout.getWindowSize() : [80, 24];
-  return { columns, rows, type: /^[A-Za-z0-9][A-Za-z0-9+._-]{0,63}$/.test(type) && type !== 'dumb' ? type : 'xterm' };
+  return { columns, rows, type: isTerminalType(type) && type !== 'dumb' ? type : 'xterm' };
 }
 
 /** Our standard input, where there is one to read: a terminal, a pipe, a socket or a file. */

@@ -28,6 +28,7 @@ export interface ContainerIdentity {
   id: string;
   name: string;
   platform: Platform;
+  /** The Proxmox node, where there is one. */
   node?: string;
 }
 

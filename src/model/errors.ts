@@ -31,11 +31,13 @@ export const ERROR_EXIT_CODES = {
   ConnectionLost: 255,
 } as const;
 
+/** What went wrong, for programs to match on. */
 export type ErrorCode = keyof typeof ERROR_EXIT_CODES;
 
 /** An error in the form it has in a structured result. */
 export interface ErrorInfo {
   code: ErrorCode;
+  /** One line that says what is wrong. */
   message: string;
   /** What to do next. */
   hint?: string;
@@ -48,6 +50,7 @@ export interface ErrorInfo {
 export class LxcriError extends Error {
   override readonly name = 'LxcriError';
   readonly code: ErrorCode;
+  /** What to do next. */
   readonly hint: string | undefined;
 
   constructor(code: ErrorCode, message: string, hint?: string, options?: ErrorOptions) {

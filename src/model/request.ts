@@ -14,6 +14,8 @@ export const METHOD_NAMES = [
   'console',
   'guest-agent',
 ] as const;
+
+/** The name of a method. */
 export type MethodName = (typeof METHOD_NAMES)[number];
 
 /** A terminal to be given to the command. */

@@ -16,6 +16,7 @@ export interface Attempt {
 /** What happened, in full: what `--json` prints and the library returns. */
 export interface ExecResult {
   schemaVersion: typeof SCHEMA_VERSION;
+  /** Unique; the processes of the command carry it in their environment, as `PROXMOX_LXCRI_EXEC_ID`. */
   id: string;
   /** `null` when no container was found. */
   container: ContainerIdentity | null;
@@ -27,23 +28,35 @@ export interface ExecResult {
   exitCode: number;
   /** The signal that ended the command, only where the channel reports it. */
   signal: string | null;
+  /** What was captured of the command's output; empty where it went elsewhere. */
   stdout: string;
   stderr: string;
+  /** How to read `stdout`: base64 where it is not valid UTF-8. */
   stdoutEncoding: 'utf8' | 'base64';
+  /** How to read `stderr`. */
   stderrEncoding: 'utf8' | 'base64';
   /** Output beyond the capture limit was dropped. */
   truncated: boolean;
-  /** A process that outlived the command still held an output pipe when we stopped reading. */
+  /**
+   * A process that outlived the command still held an output pipe when we stopped reading, or nobody read a piped stream.
+   */
   outputIncomplete: boolean;
+  /** It did not end in its time, and was ended. */
   timedOut: boolean;
+  /** It was asked to end from here, by a signal. */
   canceled: boolean;
+  /** The exit status was lost after the start: what the command has done is unknown. */
   connectionLost: boolean;
+  /** Whether the command ran at all. */
   started: boolean;
   /** Whether a timeout or cancellation ends every process the command started. */
   treeKill: boolean;
   /** ISO 8601, UTC, with milliseconds. */
   startedAt: string;
+  /** From the call to its end, in milliseconds. */
   durationMs: number;
+  /** What became of each method of the chain, in order. */
   attempts: Attempt[];
+  /** Why we failed, or the command never ran; `null` when it ran and ended, whatever its exit code. */
   error: ErrorInfo | null;
 }

@@ -14,6 +14,8 @@ export const STATUSES = [
   'freezing',
   'unreachable',
 ] as const;
+
+/** What a container is doing. */
 export type Status = (typeof STATUSES)[number];
 
 /** A container, and what it is doing now. */

@@ -17,17 +17,27 @@ import { newExecutionId, newResult } from './new-result.ts';
 import { monotonicMs } from './monotonic.ts';
 import { pump } from './pump.ts';
 import type { Pump, Sink } from './pump.ts';
+import { refuseUnlessRoot } from './privileges.ts';
 import { parseReference } from './reference.ts';
 import { validateRunning } from './validate.ts';
 
-/** Where the command's standard input comes from. A descriptor is handed over where the method can, else its stream is read. */
-export type Input = 'none' | { fd: number; stream: () => Readable };
+/**
+ * Where the command's standard input comes from. A descriptor is handed over where the method can, else its stream is
+ * read. With `feed` the command gets a pipe: it is called with our end of it, and returns what stops it.
+ */
+export type Input = 'none' | { fd: number; stream: () => Readable } | { feed: (target: Writable) => () => void };
 
 /**
  * Where an output stream of the command goes. A descriptor is handed over where the method can, unless it is `held`:
  * then the command writes to a pipe of ours, and what it leaves running cannot keep the descriptor open.
+ * With `pump`, it is moved by what that makes of our end of its pipe.
  */
-export type Output = 'capture' | 'ignore' | { fd: number; stream: () => Writable; held?: boolean } | { sink: Sink };
+export type Output =
+  | 'capture'
+  | 'ignore'
+  | { fd: number; stream: () => Writable; held?: boolean }
+  | { sink: Sink }
+  | { pump: (source: Readable) => Pump };
 
 /** The moment from which the command runs. */
 export interface StartNotice {
@@ -66,6 +76,8 @@ export interface ExecOptions {
   readonly guard?: number | undefined;
   /** Called once, when the command has started. In a container without a shell it can still turn out that it never ran. */
   readonly onStarted?: (notice: StartNotice) => void;
+  /** Called once, when a command that was started has ended; its output may still be on its way. */
+  readonly onExited?: () => void;
 }
 
 /** A command on its way: it can be signalled, resized, and waited for. */
@@ -163,6 +175,7 @@ class RunningExecution implements Execution {
       }, timeoutMs);
     }
     try {
+      refuseUnlessRoot();
       const container = locate(parseReference(target), inventory, this.#options.node);
       this.#container = container;
       const started = await this.#start(await validateRunning(container, this.#options.ignoreLock));
@@ -220,6 +233,7 @@ class RunningExecution implements Execution {
     ].filter((made) => made !== undefined);
     const stopInput = feed(session.stdin, stdin);
     const exit = await session.exit;
+    this.#options.onExited?.();
     clearTimeout(this.#timeoutTimer);
     clearTimeout(this.#killTimer);
     stopInput();
@@ -252,7 +266,7 @@ class RunningExecution implements Execution {
       user,
       privileged: privileged ?? false,
       terminal,
-      stdin: stdin === 'none' ? { kind: 'null' } : { kind: 'descriptor', fd: stdin.fd },
+      stdin: sourceOf(stdin),
       stdout: targetOf(stdout),
       stderr: targetOf(stderr),
       needsTreeKill: timeoutMs !== undefined,
@@ -341,10 +355,16 @@ interface Outcome {
   error?: LxcriError;
 }
 
+function sourceOf(input: Input): StdioTarget {
+  if (input === 'none') return { kind: 'null' };
+  return 'fd' in input ? { kind: 'descriptor', fd: input.fd } : { kind: 'pipe' };
+}
+
 function targetOf(output: Output): StdioTarget {
   if (output === 'ignore') return { kind: 'null' };
-  if (output === 'capture' || 'sink' in output || output.held === true) return { kind: 'pipe' };
-  return { kind: 'descriptor', fd: output.fd };
+  return output !== 'capture' && 'fd' in output && output.held !== true
+    ? { kind: 'descriptor', fd: output.fd }
+    : { kind: 'pipe' };
 }
 
 function outputPump(source: Readable | null, output: Output, capture: Sink): Pump | undefined {
@@ -352,6 +372,7 @@ function outputPump(source: Readable | null, output: Output, capture: Sink): Pum
   if (output === 'capture') return pump(source, capture);
   if (output === 'ignore') return pump(source, () => {});
   if ('sink' in output) return pump(source, output.sink);
+  if ('pump' in output) return output.pump(source);
   const target = output.stream();
   let failed: Error | undefined;
   target.on('error', (error) => (failed = error));
@@ -369,6 +390,13 @@ function feed(target: Writable | null, input: Input): () => void {
   if (input === 'none') {
     target.end();
     return () => {};
+  }
+  if ('feed' in input) {
+    const stop = input.feed(target);
+    return () => {
+      stop();
+      target.destroy();
+    };
   }
   const source = input.stream();
   source.on('error', () => target.end());

@@ -20,7 +20,7 @@ export interface ProcessesOptions {
   /** The Proxmox node of the container. */
   readonly node?: string | undefined;
   /** Leaves out the names of users, for which a command is run in the container. */
-  readonly numeric?: boolean;
+  readonly numeric?: boolean | undefined;
 }
 
 /**

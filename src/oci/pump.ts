@@ -11,7 +11,8 @@ export interface Pump {
   readonly done: Promise<void>;
   /**
    * Gives up once nothing has come for this long while we were ready to read: a process that outlived the command holds
-   * the pipe. Resolves to whether the stream had not ended by then.
+   * the pipe. Gives up at once on a sink that nobody takes anything from. Resolves to whether the stream had not ended by
+   * then.
    */
   settle(quietMs: number): Promise<boolean>;
 }
@@ -21,8 +22,10 @@ const SETTLE_POLL_MS = 20;
 /**
  * Moves a stream into a sink, with backpressure. A sink that fails (a closed pipe) closes the stream, so that the
  * command gets SIGPIPE as it would locally.
+ *
+ * @param isAbandoned whether a sink that is full has nobody who would empty it.
  */
-export function pump(source: Readable, sink: Sink): Pump {
+export function pump(source: Readable, sink: Sink, isAbandoned: () => boolean = () => false): Pump {
   // What the sink has not taken yet; while there is something, we are not ready to read.
   let inFlight: Promise<void> | undefined;
   let lastActivity = monotonicMs();
@@ -59,7 +62,8 @@ export function pump(source: Readable, sink: Sink): Pump {
       while (!end.reached) {
         const poll = new Promise((resolve) => setTimeout(resolve, SETTLE_POLL_MS));
         await Promise.race([done, poll]);
-        if (end.reached || (inFlight === undefined && monotonicMs() - lastActivity >= quietMs)) break;
+        if (end.reached) break;
+        if (inFlight === undefined ? monotonicMs() - lastActivity >= quietMs : isAbandoned()) break;
       }
       const unfinished = !end.reached;
       if (unfinished) source.destroy();

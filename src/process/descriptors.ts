@@ -7,13 +7,18 @@ const O_CLOEXEC = 0o2_000_000;
 const HIGHEST_HANDLED = 15;
 
 /**
- * Closes the descriptors that we inherited beyond the standard streams and that a program we start would inherit in turn:
- * a lock of a cron job, or a folder of this host, does not belong into a container.
+ * The descriptors that we inherited beyond the standard streams and that a program we start would inherit in turn: a lock
+ * of a cron job, or a folder of this host, does not belong into a container.
  */
+export function inheritableDescriptors(): number[] {
+  return readdirSync('/proc/self/fd')
+    .map(Number)
+    .filter((fd) => fd > HIGHEST_HANDLED && isInheritable(fd));
+}
+
+/** Closes them, in a process that is ours. */
 export function closeInheritedDescriptors(): void {
-  for (const fd of readdirSync('/proc/self/fd').map(Number)) {
-    if (fd > HIGHEST_HANDLED && isInheritable(fd)) closeSync(fd);
-  }
+  for (const fd of inheritableDescriptors()) closeSync(fd);
 }
 
 function isInheritable(fd: number): boolean {

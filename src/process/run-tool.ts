@@ -1,12 +1,16 @@
 import { spawn } from 'node:child_process';
-import type { ChildProcessByStdio } from 'node:child_process';
-import type { Readable } from 'node:stream';
 
 import { LxcriError } from '../model/errors.ts';
 import { findExecutable, helperEnvironment } from './executable.ts';
 
 /** What a tool says is shown in an error at most; the rest is dropped. */
 const MAX_OUTPUT_BYTES = 65_536;
+
+/**
+ * The mask of whoever called us would become that of a container that is started, for good. It is not ours to change in
+ * this process: other work of a host program goes on beside us, and in a worker thread Node does not allow it.
+ */
+const WITH_MASK = 'umask 0022; exec "$0" "$@"';
 
 /**
  * Runs an administrator's tool of this host to its end, with nothing of our environment and no standard input. It ends
@@ -26,19 +30,12 @@ export function runTool(name: string, args: readonly string[], abort?: AbortSign
     );
   }
   return new Promise((resolve, reject) => {
-    // The mask of whoever called us would become that of a container that is started, for good.
-    const mask = process.umask(0o022);
-    let child: ChildProcessByStdio<null, Readable, Readable>;
-    try {
-      child = spawn(file, args, {
-        cwd: '/',
-        env: helperEnvironment(),
-        stdio: ['ignore', 'pipe', 'pipe'],
-        ...(abort === undefined ? {} : { signal: abort }),
-      });
-    } finally {
-      process.umask(mask);
-    }
+    const child = spawn('/bin/sh', ['-c', WITH_MASK, file, ...args], {
+      cwd: '/',
+      env: helperEnvironment(),
+      stdio: ['ignore', 'pipe', 'pipe'],
+      ...(abort === undefined ? {} : { signal: abort }),
+    });
     const chunks: Buffer[] = [];
     let bytes = 0;
     const keep = (chunk: Buffer): void => {

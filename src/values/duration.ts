@@ -1,3 +1,4 @@
+import { MAX_TIMER_MS } from '../model/rules.ts';
 import { InvalidValue } from './invalid-value.ts';
 import { quoted } from './quoted.ts';
 
@@ -8,16 +9,13 @@ export const DURATION_PATTERN = '^(?:\\d+(?:\\.\\d+)?(?:ms|s|m|h|d))+$';
 
 const FORM = new RegExp(DURATION_PATTERN);
 
-/** The longest delay a timer takes: 2^31-1 ms, a little under 25 days. */
-const LONGEST_TIMER_MS = 2_147_483_647;
-
 /**
  * The milliseconds of a duration such as `30s`, `5m`, `1h30m` or `1.5s`.
  *
  * @param maxMs the longest that is accepted. Default: what a timer can wait.
  * @throws InvalidValue also for one that is not longer than nothing.
  */
-export function durationMs(text: string, maxMs: number = LONGEST_TIMER_MS): number {
+export function durationMs(text: string, maxMs: number = MAX_TIMER_MS): number {
   const parts = FORM.test(text) ? (text.match(/[\d.]+[a-z]+/g) ?? []) : [];
   const total = parts.reduce(
     (sum, part) => sum + Number.parseFloat(part) * (UNIT_MS[part.replace(/[\d.]+/, '')] ?? Number.NaN),

@@ -1,3 +1,4 @@
+import { MAX_OUTPUT_BYTES } from '../model/rules.ts';
 import { InvalidValue } from './invalid-value.ts';
 import { quoted } from './quoted.ts';
 
@@ -8,9 +9,6 @@ export const SIZE_PATTERN = '^\\d+[kKmMgG]?(?:[iI]?[bB])?$';
 
 const FORM = new RegExp(SIZE_PATTERN);
 
-/** Above this a result would not fit into the strings and memory of one process. */
-const MAX_BYTES = 256 * 1024 ** 2;
-
 /**
  * The bytes of a size such as `64KiB`, `8M` or `1000` (bytes); K, M and G are powers of 1024.
  *
@@ -19,6 +17,6 @@ const MAX_BYTES = 256 * 1024 ** 2;
 export function sizeBytes(text: string): number {
   const [, number, unit] = (FORM.test(text) ? /^(\d+)([kmg]?)/i.exec(text) : null) ?? [];
   const bytes = Number(number) * (UNITS[unit?.toLowerCase() ?? ''] ?? Number.NaN);
-  if (bytes >= 0 && bytes <= MAX_BYTES) return bytes;
+  if (bytes >= 0 && bytes <= MAX_OUTPUT_BYTES) return bytes;
   throw new InvalidValue(`${quoted(text)} is not a size`, 'write 64KiB, 8MiB or a number of bytes; at most 256MiB');
 }

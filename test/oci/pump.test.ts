@@ -130,4 +130,21 @@ describe('a pump', () => {
     expect(await settled).to.equal(false);
     expect(text).to.equal('first last');
   });
+
+  it('does not wait for a sink that is full and has nobody who would empty it', async () => {
+    const source = new PassThrough();
+    const sink = { abandoned: false };
+    const moving = pump(
+      source,
+      () => new Promise<void>(() => {}),
+      () => sink.abandoned,
+    );
+    source.write('kept for ever');
+    const settling = moving.settle(0);
+    await waitFor(() => source.isPaused(), { what: 'the sink to be full' });
+    expect(await isPending(settling)).to.equal(true);
+    sink.abandoned = true;
+    expect(await settling).to.equal(true);
+    expect(source.destroyed).to.equal(true);
+  });
 });

@@ -92,9 +92,9 @@ describe('the bundles', () => {
 
   it('are a library for require() and for import', async () => {
     const root = shipped();
-    const asked = 'typeof startExecution';
-    const required = `const {startExecution} = require('proxmox-lxcri'); console.log(${asked})`;
-    const imported = `import {startExecution} from 'proxmox-lxcri'; console.log(${asked})`;
+    const asked = 'typeof createRuntime';
+    const required = `const {createRuntime} = require('proxmox-lxcri'); console.log(${asked})`;
+    const imported = `import {createRuntime} from 'proxmox-lxcri'; console.log(${asked})`;
     // A package may import itself by its name.
     expect((await run([process.execPath, '-e', required], { cwd: root })).stdout).to.equal('function\n');
     expect((await run([process.execPath, '--input-type=module', '-e', imported], { cwd: root })).stdout).to.equal(

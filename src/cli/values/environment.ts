@@ -2,12 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 
 import { LxcriError } from '../../model/errors.ts';
-
-/** Names of POSIX (Base Definitions 8.1): a shell in the container must be able to hold them. */
-const KEY = /^[A-Za-z_][A-Za-z0-9_]*$/;
-
-/** Variables of ours in the container. */
-const RESERVED = /^PROXMOX_LXCRI_/;
+import { isVariableName } from '../../model/rules.ts';
 
 /**
  * Reads `--env-file` files, then `--env` values; later ones win. No value ever appears in an error.
@@ -35,7 +30,7 @@ export function parseEnvironment(
 function set(env: Map<string, string>, entry: string, caller: NodeJS.ProcessEnv, where: string): void {
   const equals = entry.indexOf('=');
   const key = equals === -1 ? entry : entry.slice(0, equals);
-  if (!KEY.test(key) || RESERVED.test(key)) {
+  if (!isVariableName(key)) {
     // What stands here may be a value whose "KEY=" was forgotten, so it is not shown unless it looks like a name.
     const shown = /^[\w.-]{1,40}$/.test(key) && equals !== -1 ? ` ${JSON.stringify(key)}` : '';
     throw new LxcriError(

@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { isatty } from 'node:tty';
 
 import { LxcriError } from '../../model/errors.ts';
 import type { ExecRequest, Word } from '../../model/request.ts';
 import type { SessionExit } from '../../model/session.ts';
+import { inheritableDescriptors } from '../../process/descriptors.ts';
 import { helperEnvironment } from '../../process/executable.ts';
 import { withTimerSlack } from '../../process/timer-slack.ts';
 import { ProcessTree } from '../../process/tree.ts';
@@ -115,11 +117,16 @@ async function spawnHelper(
   withChannel: boolean,
   detached: boolean,
 ): Promise<{ helper: Helper; channel: Readable | undefined }> {
+  const hidden = inheritableDescriptors();
+  const devNull = hidden.length === 0 ? undefined : openSync('/dev/null', 'r+');
   try {
     // lxc-attach changes to the caller's directory if the container has one of that name, so it is started in /.
     // On a terminal it stays in our session and process group, else the terminal would stop it.
-    const channelFd = withChannel ? ['pipe' as const] : [];
-    const options = { cwd: '/', env, detached, stdio: [...stdio.fds, ...channelFd] };
+    const wanted: (number | 'ignore' | 'pipe')[] = [...stdio.fds, withChannel ? 'pipe' : 'ignore'];
+    // In a program that is not ours, its descriptors are not ours to close: the child has /dev/null in their places.
+    for (let fd = wanted.length; fd <= Math.max(...hidden); fd++)
+      wanted.push(devNull !== undefined && hidden.includes(fd) ? devNull : 'ignore');
+    const options = { cwd: '/', env, detached, stdio: wanted };
     const child = withTimerSlack(execId, () => spawn(file, args, options));
     if (child.pid === undefined) throw await new Promise<Error>((resolve) => child.on('error', resolve));
     const channel = (child.stdio[3] as Readable | null | undefined) ?? undefined;
@@ -129,6 +136,7 @@ async function spawnHelper(
     throw spawnFailure(error as NodeJS.ErrnoException, file);
   } finally {
     stdio.closeChildEnds();
+    if (devNull !== undefined) closeSync(devNull);
   }
 }
 

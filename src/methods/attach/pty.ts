@@ -3,6 +3,8 @@ import { Readable, Writable } from 'node:stream';
 
 import { LxcriError } from '../../model/errors.ts';
 import type { TerminalSpec } from '../../model/request.ts';
+import { inheritableDescriptors } from '../../process/descriptors.ts';
+import { findExecutable } from '../../process/executable.ts';
 import { makePipes } from '../../process/fifo.ts';
 import { withTimerSlack } from '../../process/timer-slack.ts';
 import { NewlineUndo } from './newline-undo.ts';
@@ -27,8 +29,26 @@ export interface PtyProcess {
   readonly resize: (columns: number, rows: number) => void;
 }
 
-/** node-pty passes no further descriptors on, so a shell opens the channel by its path. */
-const LAUNCHER = 'exec 3>"$0"; exec "$@"';
+/**
+ * node-pty has no way to say which descriptors the program gets: a shell opens the channel by its path, and closes those
+ * that this process inherited, which are not ours to close here. Debian's /bin/sh has only descriptors of one digit.
+ *
+ * @throws LxcriError `NoMethodAvailable` where no shell can close them.
+ */
+function launcher(): [file: string, script: string] {
+  const inherited = inheritableDescriptors();
+  const open = 'exec 3>"$0"; exec "$@"';
+  if (inherited.length === 0) return ['/bin/sh', open];
+  const bash = findExecutable('bash');
+  if (bash === undefined) {
+    throw new LxcriError(
+      'NoMethodAvailable',
+      `descriptors that this program inherited would reach the container (${inherited.join(', ')})`,
+      'close them, start the program without them, or install bash, which can keep them from it',
+    );
+  }
+  return [bash, `exec ${inherited.map((fd) => `${fd}<&-`).join(' ')}; ${open}`];
+}
 
 /** What a terminal's line discipline reads as end of input (Ctrl-D). */
 const END_OF_TRANSMISSION = '\x04';
@@ -41,12 +61,13 @@ const END_OF_TRANSMISSION = '\x04';
  */
 export async function spawnInPty(execId: string, launch: PtyLaunch): Promise<PtyProcess> {
   const nodePty = await loadNodePty();
+  const [shell, script] = launcher();
   const pipe = launch.channel ? (await makePipes({ stdin: false, stdout: true, stderr: false })).stdout : undefined;
   const channelPath = pipe === undefined ? '/dev/null' : `/proc/${process.pid}/fd/${pipe.childFd}`;
   const { columns: cols, rows, type } = launch.terminal;
-  const args = ['-c', LAUNCHER, channelPath, launch.file, ...launch.args];
+  const args = ['-c', script, channelPath, launch.file, ...launch.args];
   const options = { name: type, cols, rows, cwd: '/', env: launch.env, encoding: null };
-  const pty = withTimerSlack(execId, () => nodePty.spawn('/bin/sh', args, options));
+  const pty = withTimerSlack(execId, () => nodePty.spawn(shell, args, options));
   const newlines = new NewlineUndo();
   const stdout = new Readable({ read: () => pty.resume(), destroy: (_error, done) => (pty.resume(), done(null)) });
   // With encoding null node-pty gives Buffers, whatever its types say.

@@ -1,0 +1,12 @@
+import { LxcriError } from '../model/errors.ts';
+
+/**
+ * Refuses callers that are not root: LXC's sockets, cgroups and /proc belong to root.
+ *
+ * @param hint says how to do it as root.
+ * @throws LxcriError `PermissionDenied`
+ */
+export function refuseUnlessRoot(hint: () => string = () => 'run this program as root'): void {
+  if (process.geteuid?.() === 0) return;
+  throw new LxcriError('PermissionDenied', 'commands in containers are run as root', hint());
+}
