@@ -1,18 +1,24 @@
 import { dirname, join } from 'node:path';
 
-import { Args } from '@oclif/core';
+import { Args, Flags } from '@oclif/core';
 
 import { diagnosisText } from '../cli/diagnosis-text.ts';
 import { interruptible } from '../cli/interruption.ts';
+import { shownOrigin } from '../cli/origin.ts';
+import { requireRoot } from '../cli/privileges.ts';
 import { Verb } from '../cli/verb.ts';
 import type { Outcome } from '../cli/verb.ts';
 import { nodeFlag } from '../cli/verb-flags.ts';
-import { loadSettings } from '../config/settings.ts';
+import { configFiles, loadConfiguration } from '../config/settings.ts';
+import type { Configuration, Origin } from '../config/settings.ts';
+import { writeSetting } from '../config/write.ts';
+import type { Diagnosis } from '../model/diagnosis.ts';
 import { LxcriError } from '../model/errors.ts';
 import type { MethodName } from '../model/request.ts';
 import { diagnose } from '../oci/doctor/diagnose.ts';
 import { callerOf } from '../oci/doctor/trial.ts';
 import { hostInventory } from '../oci/locate.ts';
+import { sanitize } from '../terminal/sanitize.ts';
 import { tableOptions } from '../terminal/table.ts';
 
 /** `doctor`: what this host has and lacks, which methods work, and what each costs. */
@@ -23,7 +29,14 @@ export default class Doctor extends Verb {
     `It runs a few commands in one container: the one that is named, else the first that runs and that no task of Proxmox
 holds. They change nothing in it. The exit code is 0 when commands can run in at least one way, else 125.`;
 
-  static override examples = ['<%= config.bin %> doctor', '<%= config.bin %> doctor --json 101'];
+  static override examples = [
+    '<%= config.bin %> doctor',
+    '<%= config.bin %> doctor --json 101',
+    {
+      description: 'Have the fastest method tried first from now on',
+      command: '<%= config.bin %> doctor --write-config',
+    },
+  ];
 
   static override args = {
     container: Args.string({
@@ -33,37 +46,88 @@ holds. They change nothing in it. The exit code is 0 when commands can run in at
     }),
   };
 
-  static override flags = { node: nodeFlag };
+  static override flags = {
+    'write-config': Flags.boolean({
+      summary: "write the fastest order of methods into the system's configuration file",
+    }),
+    node: nodeFlag,
+  };
 
   protected override async perform(): Promise<Outcome> {
     const { args, flags } = await this.parse(Doctor);
-    const settings = await loadSettings(process.env);
+    const { env } = process;
+    if (flags['write-config']) requireRoot(['doctor', ...this.argv]);
+    const { settings, given } = await loadConfiguration(env);
     const diagnosis = await interruptible((abort) =>
       diagnose(hostInventory(settings), {
         target: args.container,
         node: flags.node,
         stateDirectory: settings.stateDirectory,
         // Beside the script that was started, both in dist/ and in src/.
-        caller: callerOf(join(dirname(process.argv[1] ?? ''), '../bin/proxmox-lxcri'), process.env),
+        caller: callerOf(join(dirname(process.argv[1] ?? ''), '../bin/proxmox-lxcri'), env),
         abort,
       }),
     );
-    const order = { now: settings.methods, fastest: diagnosis.fastest };
-    const { fastest: _, ...rest } = diagnosis;
+    const { fastest, ...rest } = diagnosis;
+    const order: Order = { now: settings.methods, origin: originOf(given), fastest };
+    const written = flags['write-config'] && fastest.length > 0 ? await writeOrder(fastest, env) : null;
     return {
-      document: { ...rest, order },
-      text: () => `${diagnosisText(diagnosis, tableOptions(process.stdout))}\n${orderText(order)}`,
-      error: diagnosis.canExec ? undefined : cannotExec(),
+      document: { ...rest, order, written },
+      text: () => `${diagnosisText(diagnosis, tableOptions(process.stdout))}\n${orderText(order, written)}`,
+      error: problemOf(diagnosis, flags['write-config'] && written === null),
     };
   }
 }
 
-function orderText({ now, fastest }: { now: readonly MethodName[]; fastest: readonly MethodName[] }): string {
-  const lines = [`Order now: ${now.join(', ')}`];
-  if (fastest.length > 0) lines.push(`Fastest:   ${fastest.join(', ')}`);
-  return `${lines.join('\n')}\n`;
+interface Order {
+  readonly now: readonly MethodName[];
+  readonly origin: Origin;
+  readonly fastest: readonly MethodName[];
 }
 
-function cannotExec(): LxcriError {
-  return new LxcriError('NoMethodAvailable', 'no command can run here in any way', 'mend what is a problem above');
+/** What was written, and what makes it have no effect for this caller. */
+interface Written {
+  readonly file: string;
+  readonly methods: readonly MethodName[];
+  readonly overriddenBy: Origin | null;
+}
+
+function originOf(given: Configuration['given']): Origin {
+  return given.get('methods')?.origin ?? { kind: 'default' };
+}
+
+async function writeOrder(methods: readonly MethodName[], env: NodeJS.ProcessEnv): Promise<Written> {
+  const [file] = configFiles(env);
+  if (file === undefined) {
+    throw new LxcriError(
+      'ConfigError',
+      'PROXMOX_LXCRI_CONFIG says that no configuration file is read',
+      'unset the variable, or have it name a file',
+    );
+  }
+  await writeSetting(file, 'methods', methods);
+  const origin = originOf((await loadConfiguration(env)).given);
+  return { file, methods, overriddenBy: origin.kind === 'file' && origin.file === file ? null : origin };
+}
+
+function orderText({ now, origin, fastest }: Order, written: Written | null): string {
+  const lines = [`Order now: ${now.join(', ')} (${shownOrigin(origin)})`];
+  if (fastest.length > 0) lines.push(`Fastest:   ${fastest.join(', ')}`);
+  if (written !== null) {
+    const { file, methods, overriddenBy } = written;
+    lines.push(`Written to ${file}: methods: [${methods.join(', ')}]`);
+    if (overriddenBy !== null) lines.push(`It has no effect here: ${shownOrigin(overriddenBy)} sets another order`);
+  }
+  return lines.map((line) => `${sanitize(line)}\n`).join('');
+}
+
+function problemOf({ canExec, notTried }: Diagnosis, nothingWritten: boolean): LxcriError | undefined {
+  if (!canExec)
+    return new LxcriError('NoMethodAvailable', 'no command can run here in any way', 'mend what is a problem above');
+  if (!nothingWritten) return undefined;
+  return new LxcriError(
+    'OperationFailed',
+    `nothing was written: no method was measured (${notTried ?? 'none works'})`,
+    'start a container, or name another one',
+  );
 }

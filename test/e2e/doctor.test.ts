@@ -1,10 +1,11 @@
 /** `doctor`, by the built command: with plain LXC, on the files of a Proxmox node, and on hosts that lack something. */
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
 import { expect } from 'chai';
 
+import type { Origin } from '../../src/config/settings.ts';
 import type { Check, Diagnosis, MethodDiagnosis } from '../../src/model/diagnosis.ts';
 import { CLI, runCli, startCli } from '../methods/contract/cli.ts';
 import {
@@ -23,7 +24,10 @@ import { createPctDouble } from '../support/pve/pct-double.ts';
 import { createPveTree } from '../support/pve/tree.ts';
 import { callJson, callText, documentOf, expectFailure } from './verb-call.ts';
 
-type Found = Diagnosis & { order: { now: string[]; fastest: string[] } };
+type Found = Diagnosis & {
+  order: { now: string[]; origin: Origin; fastest: string[] };
+  written: { file: string; methods: string[]; overriddenBy: Origin | null } | null;
+};
 
 const VMID = 500_000_000 + (process.pid % 100_000_000);
 
@@ -70,8 +74,10 @@ describe('doctor', () => {
     expect(method(found, 'proxmox-api')).to.include({ result: 'unavailable', reason: 'no Proxmox API configured' });
     expect(found.order).to.deep.equal({
       now: ['proxmox-api', 'pct', 'lxc-attach'],
+      origin: { kind: 'default' },
       fastest: ['lxc-attach', 'proxmox-api', 'pct'],
     });
+    expect(found.written).to.equal(null);
     expect(found.platforms.map(({ platform, present }) => [platform, present])).to.deep.equal([
       ['proxmox', false],
       ['lxc', true],
@@ -91,7 +97,9 @@ describe('doctor', () => {
     expect(stdout).to.match(/^HOST +RESULT +DETAIL\nroot +ok +yes$/m);
     expect(stdout).to.match(new RegExp(`^Methods, tried in ${container.name}\\nMETHOD +RESULT +COST +DETAIL$`, 'm'));
     expect(stdout).to.match(/^lxc-attach +works +\d+\.\d ms {3}from call to end of "true", median of 5$/m);
-    expect(stdout).to.match(/^Order now: proxmox-api, pct, lxc-attach\nFastest: {3}lxc-attach, proxmox-api, pct\n$/m);
+    expect(stdout).to.match(
+      /^Order now: proxmox-api, pct, lxc-attach \(default\)\nFastest: {3}lxc-attach, proxmox-api, pct\n$/m,
+    );
     // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
     expect(stdout).not.to.match(/\u001b/);
   });
@@ -260,6 +268,84 @@ describe('doctor', () => {
       expect((await cli.ended).exitCode).to.equal(130);
       await waitFor(() => processInfo(pid) === undefined, { what: 'pct to be ended' });
       await assertNothingNew(guest, before);
+    });
+  });
+
+  describe('--write-config', () => {
+    const METHODS = 'methods: [lxc-attach, proxmox-api, pct]';
+    const cache = { PROXMOX_LXCRI_CACHE_DIR: scratchDirectory() };
+
+    it('writes the fastest order into the file, and leaves the rest of it alone', async () => {
+      const file = join(scratchDirectory(), 'config.yaml');
+      writeFileSync(file, '# ours\nmethods: [pct, lxc-attach] # slow\nstop:\n  timeout: 5m\n', { mode: 0o640 });
+      const env = { ...cache, PROXMOX_LXCRI_CONFIG: file };
+      const found = await diagnosed(['--write-config', container.name], env);
+      expect(found.order).to.deep.include({ now: ['pct', 'lxc-attach'], origin: { kind: 'file', file, line: 2 } });
+      expect(found.written).to.deep.equal({ file, methods: found.order.fastest, overriddenBy: null });
+      const text = readFileSync(file, 'utf8');
+      expect(text)
+        .to.match(/^# ours$/m)
+        .and.to.match(/^ {2}timeout: 5m$/m);
+      const { order } = await diagnosed([container.name], env);
+      expect(order).to.deep.include({
+        now: ['lxc-attach', 'proxmox-api', 'pct'],
+        origin: { kind: 'file', file, line: 2 },
+      });
+    });
+
+    it("makes the system's file where there is none, readable by all", async () => {
+      const [upper, work] = [scratchDirectory(), scratchDirectory()];
+      const script = `mount -t overlay overlay -o lowerdir=/etc,upperdir=${upper},workdir=${work} /etc || exit 99
+        "$0" doctor --write-config "$1" && "$0" config show --origin`;
+      const env = { ...cache, PATH: process.env['PATH'] };
+      const { exitCode, stdout, stderr } = await run(['unshare', '-m', 'sh', '-c', script, CLI, container.name], {
+        env,
+      });
+      expect([exitCode, stderr]).to.deep.equal([0, '']);
+      const file = '/etc/proxmox-lxcri/config.yaml';
+      expect(stdout).to.include(`\nWritten to ${file}: ${METHODS}\n`);
+      expect(stdout).to.match(new RegExp(`^methods +\\[lxc-attach, proxmox-api, pct\\] +${file}:1$`, 'm'));
+      const made = join(upper, 'proxmox-lxcri/config.yaml');
+      expect(statSync(made).mode & 0o777).to.equal(0o644);
+      expect(readFileSync(made, 'utf8')).to.equal(`${METHODS}\n`);
+    });
+
+    it('says what makes it have no effect', async () => {
+      const file = join(scratchDirectory(), 'config.yaml');
+      writeFileSync(file, '', { mode: 0o644 });
+      const env = { ...cache, PROXMOX_LXCRI_CONFIG: file, PROXMOX_LXCRI_METHODS: 'pct' };
+      const { stdout, exitCode } = await callText(['doctor', '--write-config', container.name], { env });
+      expect(exitCode).to.equal(0);
+      expect(stdout).to.match(/^Order now: pct \(PROXMOX_LXCRI_METHODS\)$/m);
+      expect(stdout).to.match(/^It has no effect here: PROXMOX_LXCRI_METHODS sets another order$/m);
+    });
+
+    it('writes nothing where nothing was measured, where no file is read, and for nobody but root', async () => {
+      const file = join(scratchDirectory(), 'config.yaml');
+      const text = 'methods: [pct, lxc-attach]\n';
+      writeFileSync(file, text, { mode: 0o644 });
+      const env = { ...cache, PROXMOX_LXCRI_CONFIG: file };
+      const stopped = await createContainer({ kind: 'busybox' });
+      try {
+        const words = ['doctor', '--write-config', stopped.name];
+        const { document, exitCode } = await callJson(words, { env });
+        expect(exitCode).to.equal(125);
+        expect(document).to.include({ canExec: true, written: null });
+        expect(document.error?.code).to.equal('OperationFailed');
+        expect(document.error?.message).to.match(/nothing was written: no method was measured \(.* is not running/);
+      } finally {
+        await stopped.destroy();
+      }
+      const nowhere = { env: { ...cache, PROXMOX_LXCRI_CONFIG: '/dev/null' } };
+      const says = /no configuration file is read; unset the variable/;
+      await expectFailure('json', ['doctor', '--write-config', container.name], { code: 'ConfigError', says }, nowhere);
+      const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+      const reading = ['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search'];
+      const [first, ...rest] = [...nobody, ...reading, CLI, 'doctor', '--write-config'];
+      const refused = await run([first, ...rest], { env: { ...process.env, ...env } });
+      expect(refused.exitCode).to.equal(125);
+      expect(refused.stderr).to.match(/PermissionDenied: .*; run: sudo proxmox-lxcri doctor --write-config\n$/);
+      expect(readFileSync(file, 'utf8')).to.equal(text);
     });
   });
 

@@ -1,5 +1,6 @@
 import { Flags } from '@oclif/core';
 
+import { shownOrigin } from '../../cli/origin.ts';
 import { Verb } from '../../cli/verb.ts';
 import type { Outcome } from '../../cli/verb.ts';
 import type { Written } from '../../config/kinds.ts';
@@ -57,9 +58,4 @@ PROXMOX_LXCRI_CONFIG names one file instead of the two.`;
         }),
     };
   }
-}
-
-function shownOrigin(origin: Origin): string {
-  if (origin.kind === 'file') return `${origin.file}:${origin.line}`;
-  return origin.kind === 'variable' ? origin.variable : 'default';
 }
