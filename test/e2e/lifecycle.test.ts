@@ -50,11 +50,11 @@ describe('start and stop', () => {
     return container;
   }
 
-  /** A hook of this host that waits until it is released. */
+  /** A hook of this host that waits until it is released, or the test is over. */
   function gate(): { script: string; release: () => void } {
     const directory = scratchDirectory();
     const script = join(directory, 'hook');
-    writeFileSync(script, `#!/bin/sh\nuntil [ -e ${directory}/go ]; do sleep 0.02; done\n`);
+    writeFileSync(script, `#!/bin/sh\nwhile [ -d ${directory} ] && [ ! -e ${directory}/go ]; do sleep 0.02; done\n`);
     chmodSync(script, 0o755);
     return { script, release: () => writeFileSync(join(directory, 'go'), '') };
   }
