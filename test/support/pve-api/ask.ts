@@ -83,3 +83,28 @@ function parsed(text: string): Answered | undefined {
     return undefined;
   }
 }
+
+/** Of an answer that is no error. */
+export function dataOf({ status, reason, json }: ApiAnswer): unknown {
+  if (status !== 200 || json === undefined) throw new Error(`${status} ${reason}`);
+  return json.data;
+}
+
+export interface Login {
+  ticket: string;
+  csrf: string;
+  /** All that a request with the ticket needs. */
+  headers: Record<string, string>;
+}
+
+/** Gets a ticket by a password, for a user without a second factor. */
+export async function login(host: Host, username: string, password: string): Promise<Login> {
+  const body = new URLSearchParams({ username, password }).toString();
+  const answer = await ask(host, '/access/ticket', { method: 'POST', body });
+  const { ticket, CSRFPreventionToken: csrf } = dataOf(answer) as { ticket: string; CSRFPreventionToken: string };
+  return { ticket, csrf, headers: ticketHeaders(ticket, csrf) };
+}
+
+export function ticketHeaders(ticket: string, csrf: string): Record<string, string> {
+  return { Cookie: `PVEAuthCookie=${encodeURIComponent(ticket)}`, CSRFPreventionToken: csrf };
+}

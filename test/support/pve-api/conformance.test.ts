@@ -1,11 +1,13 @@
+import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import type { Cluster } from '../pve/api/cluster.ts';
 import { totpCode } from '../pve/api/access/second-factor.ts';
 import { waitFor } from '../wait-for.ts';
+import { login } from './ask.ts';
 import { createLab, PASSWORD, TOTP_SECRET } from './lab.ts';
 import { exchange, type RawAnswer } from './raw-exchange.ts';
 import { shapeOf } from './shape.ts';
-import { type Recorded, recordedExchange, transcriptNames } from './transcripts.ts';
+import { type Recorded, recordedConsole, recordedExchange, transcriptNames } from './transcripts.ts';
 
 /** What the double does not serve as recorded, and why. */
 const NOT_SERVED: Record<string, string> = {
@@ -13,6 +15,11 @@ const NOT_SERVED: Record<string, string> = {
     'the recording is an error of that machine, which had no address; the double answers as a cluster',
 };
 
+/** Served, but not by two requests and their answers: its answer is none. */
+const NO_ANSWER = 'ws-09-late-connect';
+
+const CONSOLE_TESTS = new URL('consoles.test.ts', import.meta.url);
+const VARYING = /^(Date|Expires|Content-Length|Sec-WebSocket-Accept)$/;
 const REFUSAL_MS = 300;
 const RECORDED_UPID = /UPID:vm:00002F04:0004D4B5:6B010144:vzstart:102:root@pam!full:/;
 
@@ -32,13 +39,6 @@ describe('the double of the Proxmox API answers as recorded', function () {
     await Promise.all([alone, pair].map((cluster) => cluster?.close()));
   });
 
-  async function login(cluster: Cluster, user: string): Promise<{ ticket: string; csrf: string }> {
-    const body = new URLSearchParams({ username: user, password: PASSWORD }).toString();
-    const answer = await exchange(cluster.host('vm'), ['POST /api2/json/access/ticket HTTP/1.1', 'Host: x'], body);
-    const { data } = JSON.parse(answer.body) as { data: { ticket: string; CSRFPreventionToken: string } };
-    return { ticket: data.ticket, csrf: data.CSRFPreventionToken };
-  }
-
   /** Puts what is valid here in the place of the recorded tickets, codes and task. */
   async function adapt(cluster: Cluster, text: string): Promise<string> {
     let adapted = text.replace(RECORDED_UPID, upid).replace('totp:123456', `totp:${totpCode(TOTP_SECRET)}`);
@@ -46,7 +46,8 @@ describe('the double of the Proxmox API answers as recorded', function () {
       const plain = recorded.includes('%3A') && !recorded.startsWith('PVE:') ? decodeURIComponent(recorded) : recorded;
       const user = plain.startsWith('PVE:!tfa!') ? 'tfa@pve' : (plain.split(':')[1] ?? '');
       const half = halfTickets.at(-1);
-      const { ticket } = user === 'tfa@pve' && half !== undefined ? { ticket: half } : await login(cluster, user);
+      const { ticket } =
+        user === 'tfa@pve' && half !== undefined ? { ticket: half } : await login(cluster.host('vm'), user, PASSWORD);
       adapted = adapted.replace(recorded, recorded === plain ? ticket : encodeURIComponent(ticket));
     }
     const csrf = /^CSRFPreventionToken: .*$/.test(adapted) ? await csrfFor(cluster, text) : undefined;
@@ -55,7 +56,7 @@ describe('the double of the Proxmox API answers as recorded', function () {
 
   /** Two users changed something with a ticket: at these times. */
   async function csrfFor(cluster: Cluster, line: string): Promise<string> {
-    return (await login(cluster, line.includes('6B01010A') ? 'root@pam' : 'ops@pve')).csrf;
+    return (await login(cluster.host('vm'), line.includes('6B01010A') ? 'root@pam' : 'ops@pve', PASSWORD)).csrf;
   }
 
   async function replay(cluster: Cluster, recorded: Recorded): Promise<RawAnswer> {
@@ -70,10 +71,10 @@ describe('the double of the Proxmox API answers as recorded', function () {
     return exchange(cluster.host('vm'), head, pairs.join('&'));
   }
 
-  function compare(recorded: Recorded, answer: RawAnswer): void {
+  function compare(recorded: Pick<Recorded, 'statusLine' | 'headers' | 'body'>, answer: RawAnswer): void {
     expect(answer.statusLine).to.equal(recorded.statusLine);
     const comparable = (headers: [string, string][]): string[] =>
-      headers.map(([name, value]) => (/^(Date|Expires|Content-Length)$/.test(name) ? name : `${name}: ${value}`));
+      headers.map(([name, value]) => (VARYING.test(name) ? name : `${name}: ${value}`));
     expect(comparable(answer.headers)).to.deep.equal(comparable(recorded.headers));
     const failed = !recorded.statusLine.startsWith('HTTP/1.1 200');
     if (!recorded.body.startsWith('{')) {
@@ -83,7 +84,7 @@ describe('the double of the Proxmox API answers as recorded', function () {
     const [mine, theirs] = [answer.body, recorded.body].map((body) => JSON.parse(body) as unknown);
     if (failed) expect(mine).to.deep.equal(theirs);
     else expect(shapeOf(mine)).to.deep.equal(shapeOf(theirs));
-    if (recorded.seconds >= 3) expect(answer.milliseconds).to.be.at.least(REFUSAL_MS - 5);
+    if (answer.statusLine.startsWith('HTTP/1.1 401')) expect(answer.milliseconds).to.be.at.least(REFUSAL_MS - 5);
   }
 
   /** What the recorded machine was like at the time. */
@@ -122,4 +123,41 @@ describe('the double of the Proxmox API answers as recorded', function () {
       REMEMBER[name]?.(answer);
     });
   }
+
+  for (const name of transcriptNames().filter((each) => each.startsWith('ws-'))) {
+    it(`${name}, around the console`, async () => {
+      let issued: [recorded: string, here: string][] = [];
+      for (const recorded of recordedConsole(name)) {
+        if (name === NO_ANSWER && recorded.statusLine === '') return;
+        const own = (line: string): string => issued.reduce((text, [theirs, ours]) => text.replace(theirs, ours), line);
+        const lines = recorded.request.filter((line) => !line.startsWith('Content-Length:'));
+        const head = await Promise.all(lines.map(async (line) => adaptConsole(own(line))));
+        const answer = await exchange(alone.host('vm'), head, recorded.requestBody);
+        compare(recorded, answer);
+        if (issued.length === 0 && answer.body.startsWith('{"data":{')) issued = tickets(recorded.body, answer.body);
+      }
+    });
+  }
+
+  /** The console's own ticket is put in by now; what is left is that of a user. */
+  async function adaptConsole(line: string): Promise<string> {
+    return /^(Cookie|CSRFPreventionToken):/.test(line) ? adapt(alone, line) : line;
+  }
+
+  function tickets(recorded: string, here: string): [string, string][] {
+    const [theirs, ours] = [recorded, here].map(
+      (body) => (JSON.parse(body) as { data: { ticket: string; port: string } }).data,
+    );
+    if (theirs === undefined || ours === undefined) return [];
+    return [
+      [encodeURIComponent(theirs.ticket), encodeURIComponent(ours.ticket)],
+      [`port=${theirs.port}`, `port=${ours.port}`],
+    ];
+  }
+
+  it('and for what went through each console there is a test of its own', () => {
+    const tests = readFileSync(CONSOLE_TESTS, 'utf8');
+    const numbers = transcriptNames().flatMap((name) => /^ws-\d+/.exec(name)?.[0] ?? []);
+    expect(numbers.filter((number) => !tests.includes(number))).to.deep.equal([]);
+  });
 });

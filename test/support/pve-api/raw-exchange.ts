@@ -53,7 +53,7 @@ export async function exchangeOn(socket: TLSSocket, head: readonly string[], bod
     socket.once('close', resolve);
     socket.once('end', resolve);
   });
-  const [top = '', ...rest] = received.toString().split('\r\n\r\n');
+  const [top = '', ...rest] = received.toString('latin1').split('\r\n\r\n');
   const [statusLine = '', ...headers] = top.split('\r\n');
   return {
     statusLine,

@@ -53,3 +53,41 @@ function curlForm(title: string): Recorded['form'] {
     return option === undefined ? [] : [{ pair, encode: option !== '-d' }];
   });
 }
+
+export interface ConsoleExchange {
+  request: string[];
+  requestBody: string;
+  statusLine: string;
+  headers: [string, string][];
+  body: string;
+}
+
+/** The requests and answers around a recorded console, without what went through it. */
+export function recordedConsole(name: string): ConsoleExchange[] {
+  const exchanges: { sent: string[]; received: string[]; body: string }[] = [];
+  for (const line of readTranscript(name).split('\n')) {
+    const begins = line.startsWith('[');
+    const [, direction, text = ''] = /^(?:\[ *[\d.]+\]| {9}) ([<>]) (.*)$/.exec(line) ?? [];
+    if (direction === '>' && begins) exchanges.push({ sent: [], received: [], body: '' });
+    const last = exchanges.at(-1);
+    if (direction === undefined || last === undefined) continue;
+    // In one form the body is quoted as Python quotes bytes.
+    if (text.startsWith('body '))
+      last.body = text
+        .slice(5)
+        .replace(/^b'(.*)'$/, '$1')
+        .replaceAll('\\\\n', '\\n');
+    else (direction === '>' ? last.sent : last.received).push(text);
+  }
+  return exchanges.map(({ sent, received, body }) => {
+    const end = sent.indexOf('');
+    const [statusLine = '', ...headers] = received;
+    return {
+      request: sent.slice(0, end),
+      requestBody: sent.slice(end + 1).join(''),
+      statusLine,
+      headers: headers.map((line) => line.split(/: (.*)/, 2) as [string, string]),
+      body,
+    };
+  });
+}

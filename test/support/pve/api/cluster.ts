@@ -58,6 +58,8 @@ export interface Cluster {
   setNodeOffline(name: string): Promise<void>;
   /** Lets time pass for tickets. */
   advanceClock(seconds: number): void;
+  /** In seconds since 1970, by the cluster's clock. */
+  now(): number;
   close(): Promise<void>;
 }
 
@@ -131,18 +133,21 @@ async function assemble(
     });
   }
   cleanup.push(() => timers.forEach((timer) => clearTimeout(timer)));
-  await Promise.all(
-    placed.map(async (spec) => {
-      const container = await realContainer(spec, nodeNamed(state, spec.node)?.lxcpath);
-      if (container !== undefined) cleanup.unshift(() => container.destroy());
-      const { vmid, node, pool, ha = false } = spec;
-      guests.set(vmid, { vmid, type: 'lxc', node, pool, ha, haState: 'started', container, machineRuns: false });
-    }),
-  );
+  for (const spec of placed) {
+    const { vmid, node, pool, ha = false } = spec;
+    const container = await realContainer(spec, nodeNamed(state, node)?.lxcpath);
+    // After the nodes: what they do to it must have ended.
+    if (container !== undefined) cleanup.unshift(() => container.destroy());
+    guests.set(vmid, { vmid, type: 'lxc', node, pool, ha, haState: 'started', container, machineRuns: false });
+  }
   for (const { vmid, node, pool, running = false } of placedMachines) {
     const machine = { ha: false, haState: 'started', container: undefined, machineRuns: running } as const;
     guests.set(vmid, { vmid, type: 'qemu', node, pool, ...machine });
   }
+  const wanted = placed.flatMap(({ vmid, running = false }) => (running ? (guests.get(vmid)?.container ?? []) : []));
+  const started = await Promise.allSettled(wanted.map((container) => container.start()));
+  const failed = started.find((each) => each.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
   const hosts = nodes.map(({ name, wire, certificate }) => ({
     node: name,
     url: `https://127.0.0.1:${wire.port}`,
@@ -171,6 +176,7 @@ async function assemble(
     setNode,
     setNodeOffline: (name) => setNode(name, 'refusing'),
     advanceClock: (seconds) => void (offset += seconds),
+    now,
     close,
   };
 }
@@ -185,12 +191,10 @@ async function reachNode(node: NodeState, reach: NodeReach, stranger: NodeState[
 }
 
 async function realContainer(spec: ContainerSpec, lxcpath: string | undefined): Promise<Container | undefined> {
-  const { vmid, kind, files = {}, lxcConfig: config = [], unprivileged = false, running = false } = spec;
+  const { vmid, kind, files = {}, lxcConfig: config = [], unprivileged = false } = spec;
   if (kind === undefined) return undefined;
   if (lxcpath === undefined) throw new Error(`container ${vmid} cannot be real on a node that is not there`);
-  const container = await createContainer({ kind, name: String(vmid), lxcpath, files, config, unprivileged });
-  if (running) await container.start();
-  return container;
+  return createContainer({ kind, name: String(vmid), lxcpath, files, config, unprivileged });
 }
 
 function found<T>(value: T | undefined, what: string): T {
