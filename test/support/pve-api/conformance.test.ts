@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import type { Cluster } from '../pve/api/cluster.ts';
+import { needsApiDouble } from '../pve/api/needs.ts';
 import { totpCode } from '../pve/api/access/second-factor.ts';
 import { waitFor } from '../wait-for.ts';
 import { login } from './ask.ts';
@@ -23,14 +24,15 @@ const VARYING = /^(Date|Expires|Content-Length|Sec-WebSocket-Accept)$/;
 const REFUSAL_MS = 300;
 const RECORDED_UPID = /UPID:vm:00002F04:0004D4B5:6B010144:vzstart:102:root@pam!full:/;
 
-describe('the double of the Proxmox API answers as recorded', function () {
+describe('the double of the Proxmox API answers as recorded', () => {
   let alone: Cluster;
   let pair: Cluster;
   let upid = '';
   /** What each recorded ticket is here. */
   const halfTickets: string[] = [];
 
-  before(async () => {
+  before(async function () {
+    needsApiDouble(this);
     const settings = { refusalMs: REFUSAL_MS };
     [alone, pair] = await Promise.all([createLab('unknown', { settings }), createLab('gone', { settings })]);
   });

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { Cluster, Host } from '../pve/api/cluster.ts';
+import { needsApiDouble } from '../pve/api/needs.ts';
 import { endTerminalsIn } from '../pve/api/leftover-terminals.ts';
 import { processesIn } from '../lxc.ts';
 import { waitFor } from '../wait-for.ts';
@@ -20,7 +21,8 @@ describe('the consoles of the double of the Proxmox API', () => {
   let ops: Record<string, string>;
   const open: ConsoleClient[] = [];
 
-  before(async () => {
+  before(async function () {
+    needsApiDouble(this);
     lab = await createLab('gone', {
       settings: { refusalMs: 100, consoleWaitMs: WAIT_MS, unansweredMs: 200, deafMs: 300 },
     });

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { totpCode } from '../pve/api/access/second-factor.ts';
 import { type Cluster, createCluster, type Host } from '../pve/api/cluster.ts';
+import { needsApiDouble } from '../pve/api/needs.ts';
 import { type ApiAnswer, ask, dataOf, login, ticketHeaders } from './ask.ts';
 
 const SECRET = 'JBSWY3DPEHPK3PXP';
@@ -10,7 +11,8 @@ describe('logging in at the double of the Proxmox API', () => {
   let cluster: Cluster;
   let host: Host;
 
-  before(async () => {
+  before(async function () {
+    needsApiDouble(this);
     cluster = await createCluster({
       nodes: ['pve1', 'pve2'],
       settings: { refusalMs: 50 },

@@ -2,6 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { type Cluster, createCluster, type Host } from '../pve/api/cluster.ts';
+import { needsApiDouble } from '../pve/api/needs.ts';
+import { must } from '../run.ts';
 import { ask, dataOf } from './ask.ts';
 
 describe('the nodes of the double of the Proxmox API', () => {
@@ -9,9 +11,11 @@ describe('the nodes of the double of the Proxmox API', () => {
   let hosts: [Host, Host, Host];
   let headers: Record<string, string>;
 
-  before(async () => {
+  before(async function () {
+    needsApiDouble(this);
     cluster = await createCluster({
       settings: { refusalMs: 50, forwardMs: 300 },
+      addresses: { pve3: '127.0.0.77' },
       users: { 'root@pam': { tokens: { t: {} } } },
       containers: [
         { vmid: 101, tags: 'web;prod' },
@@ -116,6 +120,8 @@ describe('the nodes of the double of the Proxmox API', () => {
     const summary = async (): Promise<unknown> =>
       (dataOf(await ask(hosts[0], '/cluster/status', { headers })) as object[])[0];
     expect(await summary()).to.include({ type: 'cluster', name: 'test', nodes: 3, quorate: 1 });
+    const members = dataOf(await ask(hosts[0], '/cluster/status', { headers })) as { name: string; ip?: string }[];
+    expect(members.find(({ name }) => name === 'pve3')?.ip).to.equal('127.0.0.77');
     await cluster.setNodeOffline('pve3');
     expect(await summary()).to.include({ quorate: 0 });
   });
@@ -148,6 +154,21 @@ describe('the nodes of the double of the Proxmox API', () => {
     expect(current.json?.data).to.deep.include({ qmpstatus: 'running', ha: { managed: 0 } });
     const wrong = await ask(hosts[0], '/nodes/pve2/lxc/200/status/current', { headers });
     expect(wrong.reason).to.equal("Configuration file 'nodes/pve2/lxc/200.conf' does not exist");
+  });
+
+  it('are each a host of their own to what runs there', async () => {
+    const look = 'hostname; lxc-config lxc.lxcpath; pct list; cat /etc/pve/.members';
+    const { world, lxcpath } = cluster.node('pve2');
+    const { stdout } = await must([...(await world.prefix()), 'sh', '-c', look]);
+    const [name, path, ...rest] = stdout.split('\n');
+    expect([name, path]).to.deep.equal(['pve2', lxcpath]);
+    expect(rest.join('\n'))
+      .to.match(/^102 +stopped +ct102 +$/m)
+      .and.to.include('"nodename": "pve2"');
+    expect(rest.join('\n')).to.include('"pve3": { "id": 3, "online": 1, "ip": "127.0.0.77"}');
+    // Nothing of it is seen outside.
+    expect((await must(['lxc-config', 'lxc.lxcpath'])).stdout).not.to.include(lxcpath);
+    expect((await must(['hostname'])).stdout).not.to.equal('pve2\n');
   });
 
   it('are gone when the cluster is closed, and so is what they had', async () => {

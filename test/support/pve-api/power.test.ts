@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { type Cluster, createCluster, type Host } from '../pve/api/cluster.ts';
+import { needsApiDouble } from '../pve/api/needs.ts';
 import { waitFor } from '../wait-for.ts';
 import { type ApiAnswer, ask, dataOf } from './ask.ts';
 
@@ -15,7 +16,8 @@ describe('starting and stopping at the double of the Proxmox API', () => {
   let root: Record<string, string>;
   let other: Record<string, string>;
 
-  before(async () => {
+  before(async function () {
+    needsApiDouble(this);
     cluster = await createCluster({
       nodes: ['pve1'],
       settings: { haMs: 300 },

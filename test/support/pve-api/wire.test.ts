@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { expect } from 'chai';
 import { type Cluster, createCluster, type Host } from '../pve/api/cluster.ts';
+import { needsApiDouble } from '../pve/api/needs.ts';
 import { type Argv, must } from '../run.ts';
 import { waitFor } from '../wait-for.ts';
 import { ask } from './ask.ts';
@@ -14,7 +15,8 @@ describe('the double of the Proxmox API, on the wire', () => {
   let host: Host;
   let authorization: string;
 
-  before(async () => {
+  before(async function () {
+    needsApiDouble(this);
     const containers = Array.from({ length: 10 }, (_, index) => ({ vmid: 101 + index }));
     cluster = await createCluster({
       nodes: ['pve1'],

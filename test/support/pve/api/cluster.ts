@@ -26,6 +26,8 @@ export interface ClusterOptions {
   machines?: readonly VirtualMachineSpec[];
   /** `root@pam` is always there. */
   users?: Readonly<Record<string, UserOptions>>;
+  /** What the cluster says of its nodes' addresses, for who goes there by ssh; the API is on 127.0.0.1. */
+  addresses?: Readonly<Record<string, string>>;
   settings?: Partial<Settings>;
 }
 
@@ -82,11 +84,18 @@ async function assemble(
   cleanup: (() => unknown)[],
   close: () => Promise<void>,
 ): Promise<Cluster> {
-  const { nodes: names = ['pve1', 'pve2', 'pve3'], containers = [], machines = [], users = {} } = options;
+  const {
+    nodes: names = ['pve1', 'pve2', 'pve3'],
+    containers = [],
+    machines = [],
+    users = {},
+    addresses = {},
+  } = options;
   const [home = 'pve1'] = names;
   const placed = containers.map((spec) => ({ ...spec, node: spec.node ?? home }));
   const placedMachines = machines.map((spec) => ({ ...spec, node: spec.node ?? home }));
   const settings: Settings = { ...REAL_SETTINGS, ...options.settings };
+  const addressOf = (name: string): string => addresses[name] ?? '127.0.0.1';
   const timers = new Set<NodeJS.Timeout>();
   let offset = 0;
   const now = (): number => Date.now() / 1000 + offset;
@@ -113,7 +122,7 @@ async function assemble(
   const stranger = await authority.issue('stranger');
   for (const [index, name] of names.entries()) {
     const lxcpath = scratchDirectory();
-    const members = names.map((each) => ({ name: each }));
+    const members = names.map((each) => ({ name: each, ip: addressOf(each) }));
     const tree = createPveTree({ node: name, containers: placed, qemu: placedMachines, members });
     const certificate = await authority.issue(name);
     const tasks = new Tasks(name, now);
@@ -123,7 +132,7 @@ async function assemble(
       idleMs: () => settings.keepAliveMs,
     });
     const own = { lxcpath, tree, certificate, tasks, world, wire, consoles: new Consoles() };
-    const node: NodeState = { name, id: index + 1, reach: 'online', ...own };
+    const node: NodeState = { name, id: index + 1, address: addressOf(name), reach: 'online', ...own };
     nodes.push(node);
     cleanup.push(async () => {
       if (node.reach !== 'refusing') await wire.close();
@@ -157,7 +166,11 @@ async function assemble(
   }));
   const setNode = async (name: string, reach: NodeReach): Promise<void> => {
     await reachNode(found(nodeNamed(state, name), `node ${name}`), reach, stranger);
-    const members: PveMember[] = nodes.map((node) => ({ name: node.name, online: isOnline(node) }));
+    const members: PveMember[] = nodes.map((node) => ({
+      name: node.name,
+      ip: node.address,
+      online: isOnline(node),
+    }));
     for (const { tree } of nodes) tree.putMembers(members);
   };
   return {

@@ -15,6 +15,8 @@ export type NodeReach = 'online' | 'refusing' | 'silent' | 'mistrusted';
 export interface NodeState {
   readonly name: string;
   readonly id: number;
+  /** Where the cluster says it is. */
+  readonly address: string;
   readonly lxcpath: string;
   readonly tree: PveTree;
   readonly certificate: Certificate;

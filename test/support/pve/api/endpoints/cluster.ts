@@ -27,7 +27,7 @@ const clusterStatus: Endpoint = {
       id: `node/${each.name}`,
       name: each.name,
       nodeid: each.id,
-      ip: '127.0.0.1',
+      ip: each.address,
       local: each === node ? 1 : 0,
       online: isOnline(each) ? 1 : 0,
       level: '',
