@@ -99,7 +99,16 @@ describe('the double of the Proxmox API answers as recorded', () => {
       await waitFor(() => tasks.find(upid)?.exitStatus, { what: 'the start of 102' });
     },
     '62-cluster-resources-after-statd': () =>
-      waitFor(async () => !(await alone.container(102).running()), { what: 'the stop of 102' }),
+      waitFor(
+        () =>
+          alone
+            .node('vm')
+            .tasks.all()
+            .find(({ type }) => type === 'vzstop')?.exitStatus,
+        {
+          what: 'the stop of 102',
+        },
+      ),
   };
   const REMEMBER: Record<string, (answer: RawAnswer) => unknown> = {
     '23-ticket-2fa': ({ body }) => halfTickets.push((JSON.parse(body) as { data: { ticket: string } }).data.ticket),

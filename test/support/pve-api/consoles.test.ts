@@ -188,7 +188,8 @@ describe('the consoles of the double of the Proxmox API', () => {
       whole[0] = 0x02;
       return whole;
     };
-    const unmasked = (): Buffer => Buffer.from([0x82, 6, ...Buffer.from('0:2:a\n')]);
+    // Who took it for a masked one, by a mask of zeros, would go on to hear what follows.
+    const unmasked = (): Buffer => Buffer.from([0x82, 6, 0, 0, 0, 0, ...Buffer.from('0:2:a\n')]);
     for (const [what, bad] of [
       ['at a part of a message (ws-12)', part],
       ['at an unmasked frame (ws-13)', unmasked],

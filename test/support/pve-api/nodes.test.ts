@@ -136,6 +136,13 @@ describe('the nodes of the double of the Proxmox API', () => {
     cluster.putContainer({ vmid: 101, tags: 'web;prod' });
   });
 
+  it('see at once what was configured later', async () => {
+    cluster.putContainer({ vmid: 150, node: 'pve3', hostname: 'late' });
+    expect((await resources())[150]).to.include({ name: 'late', node: 'pve3', status: 'stopped' });
+    const { json } = await ask(hosts[0], '/nodes/pve3/lxc/150/status/current', { headers });
+    expect(json?.data).to.include({ name: 'late' });
+  });
+
   it('show the values of a configuration, with what waits for the next start unless it is not wanted', async () => {
     const path = '/nodes/pve1/lxc/101/config';
     const pending = await ask(hosts[0], path, { headers });

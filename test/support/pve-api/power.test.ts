@@ -89,7 +89,7 @@ describe('starting and stopping at the double of the Proxmox API', () => {
 
   it('leave a container alone that does not want to stop, unless told otherwise', async () => {
     const refused = await endOf(await act(106, 'shutdown', 'timeout=1'));
-    expect(refused.exitstatus).to.equal("command 'lxc-stop -n 106 --timeout 1 --nokill' failed: exit code 1");
+    expect(refused.exitstatus).to.equal("command 'lxc-stop -n 106 --nokill --timeout 1' failed: exit code 1");
     expect(refused.log.at(-1)).to.equal(`TASK ERROR: ${refused.exitstatus}`);
     expect(await cluster.container(106).running()).to.equal(true);
     await endOf(await act(106, 'shutdown', 'timeout=1&forceStop=1'));

@@ -86,6 +86,7 @@ describe('the double of the Proxmox API, on the wire', () => {
       [post(path, 'Transfer-Encoding: gzip'), '', "501 Unknown transfer encoding 'gzip'"],
       [post(path, `Content-Length: ${512 * 1024 + 1}`), '', '501 for data too large'],
       [post(path, 'Content-Type: text/plain'), 'x=1', "506 upload 'Content-Type 'text/plain' not implemented"],
+      [post(path, 'Content-Type: application/json'), '{', '501 malformed JSON string'],
       [[`PATCH ${path} HTTP/1.1`, 'Host: pve1', authorization], '', "501 method 'PATCH' not available"],
       [['GET /api2/xml/version HTTP/1.1', 'Host: pve1', authorization], '', '501 no formatter for uri /version, xml'],
       [['GET /nothing HTTP/1.1', 'Host: pve1'], '', "501 no such file '/nothing'"],

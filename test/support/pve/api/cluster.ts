@@ -2,21 +2,17 @@
  * A double of the Proxmox VE API: a cluster of nodes, each with HTTPS on a loopback port of its own, over real LXC
  * containers. It answers as the real one was recorded, in what it says and in what it does not.
  */
-import { type Container, createContainer, scratchDirectory } from '../../lxc.ts';
-import { createPveTree, type PveMember } from '../tree.ts';
-import { Accounts, type UserOptions } from './access/accounts.ts';
-import { Tickets } from './access/tickets.ts';
-import { createAuthority } from './certificates.ts';
-import { Consoles } from './console/consoles.ts';
-import { answer } from './front.ts';
+import type { Container } from '../../lxc.ts';
+import { createPveTree, type PveContainer } from '../tree.ts';
+import type { UserOptions } from './access/accounts.ts';
+import { type Authority, createAuthority } from './certificates.ts';
 import type { ContainerSpec, VirtualMachineSpec } from './guest.ts';
-import { endTerminalsIn } from './leftover-terminals.ts';
+import { makeContainers, makeMachine, type Placed, startAll } from './make-guests.ts';
+import { makeNode, reachNode, unmakeNode } from './make-node.ts';
+import { type GrowingState, makeState } from './make-state.ts';
 import { isOnline, type NodeReach, type NodeState } from './node-state.ts';
-import { NodeWorld } from './node-world.ts';
-import { REAL_SETTINGS, type Settings } from './settings.ts';
-import { type ClusterState, type Guest, nodeNamed, type RecordedRequest } from './state.ts';
-import { Tasks } from './tasks.ts';
-import { openWire } from './wire.ts';
+import type { Settings } from './settings.ts';
+import { nodeNamed, type RecordedRequest } from './state.ts';
 
 export interface ClusterOptions {
   /** Default: pve1, pve2 and pve3. */
@@ -54,8 +50,8 @@ export interface Cluster {
   container(vmid: number): Container;
   /** A node's part of the host: its files, its containers, and how to run something there. */
   node(name: string): Pick<NodeState, 'tree' | 'lxcpath' | 'world' | 'tasks'>;
-  /** Writes a container's configuration anew, on all nodes. */
-  putContainer(spec: ContainerSpec): void;
+  /** Writes a container's configuration, again or for the first time, for all nodes to see. */
+  putContainer(container: PveContainer): void;
   setNode(name: string, reach: NodeReach): Promise<void>;
   setNodeOffline(name: string): Promise<void>;
   /** Lets time pass for tickets. */
@@ -69,7 +65,14 @@ export interface Cluster {
 export async function createCluster(options: ClusterOptions = {}): Promise<Cluster> {
   const cleanup: (() => unknown)[] = [];
   const close = async (): Promise<void> => {
-    for (const step of cleanup.splice(0).toReversed()) await step();
+    const errors: unknown[] = [];
+    for (const step of cleanup.splice(0).toReversed()) {
+      // One that fails must not keep the others.
+      await Promise.resolve()
+        .then(step)
+        .catch((error: unknown) => errors.push(error));
+    }
+    if (errors.length > 0) throw new AggregateError(errors, `the cluster is not closed: ${String(errors[0])}`);
   };
   try {
     return await assemble(options, cleanup, close);
@@ -84,130 +87,89 @@ async function assemble(
   cleanup: (() => unknown)[],
   close: () => Promise<void>,
 ): Promise<Cluster> {
-  const {
-    nodes: names = ['pve1', 'pve2', 'pve3'],
-    containers = [],
-    machines = [],
-    users = {},
-    addresses = {},
-  } = options;
+  const { nodes: names = ['pve1', 'pve2', 'pve3'], users = {}, settings = {}, addresses = {} } = options;
   const [home = 'pve1'] = names;
-  const placed = containers.map((spec) => ({ ...spec, node: spec.node ?? home }));
-  const placedMachines = machines.map((spec) => ({ ...spec, node: spec.node ?? home }));
-  const settings: Settings = { ...REAL_SETTINGS, ...options.settings };
-  const addressOf = (name: string): string => addresses[name] ?? '127.0.0.1';
-  const timers = new Set<NodeJS.Timeout>();
-  let offset = 0;
-  const now = (): number => Date.now() / 1000 + offset;
-  const nodes: NodeState[] = [];
-  const guests = new Map<number, Guest>();
-  const pooled = [...placed, ...placedMachines].flatMap(({ vmid, pool }) =>
+  const containers = placed(options.containers ?? [], home);
+  const machines = placed(options.machines ?? [], home);
+  const pooled = [...containers, ...machines].flatMap(({ vmid, pool }) =>
     pool === undefined ? [] : [[vmid, pool] as const],
   );
-  const state: ClusterState = {
-    name: 'test',
-    settings,
-    accounts: new Accounts(users, new Map(pooled)),
-    tickets: new Tickets(now, () => settings.ticketLifetimeSeconds),
-    nodes,
-    guests,
-    requests: [],
-    now,
-    later(milliseconds, action) {
-      const timer = setTimeout(() => (timers.delete(timer), action()), milliseconds);
-      timers.add(timer);
-    },
-  };
+  const state = makeState({ users, settings, pools: new Map(pooled) });
   const authority = await createAuthority();
   const stranger = await authority.issue('stranger');
-  for (const [index, name] of names.entries()) {
-    const lxcpath = scratchDirectory();
-    const members = names.map((each) => ({ name: each, ip: addressOf(each) }));
-    const tree = createPveTree({ node: name, containers: placed, qemu: placedMachines, members });
+  const addressed = names.map((name) => ({ name, ip: addresses[name] ?? '127.0.0.1' }));
+  for (const [index, { name, ip: address }] of addressed.entries()) {
+    const tree = createPveTree({ node: name, containers, qemu: machines, members: addressed });
     const certificate = await authority.issue(name);
-    const tasks = new Tasks(name, now);
-    const world = new NodeWorld(name, tree, lxcpath);
-    const wire = await openWire(certificate, {
-      handle: (head, readBody) => answer(state, node, head, readBody),
-      idleMs: () => settings.keepAliveMs,
-    });
-    const own = { lxcpath, tree, certificate, tasks, world, wire, consoles: new Consoles() };
-    const node: NodeState = { name, id: index + 1, address: addressOf(name), reach: 'online', ...own };
-    nodes.push(node);
-    cleanup.push(async () => {
-      if (node.reach !== 'refusing') await wire.close();
-      await tasks.close();
-      endTerminalsIn(lxcpath);
-      await world.close();
-    });
+    const node = await makeNode(state, { name, id: index + 1, address, certificate, tree });
+    state.nodes.push(node);
+    cleanup.push(() => unmakeNode(node));
   }
-  cleanup.push(() => timers.forEach((timer) => clearTimeout(timer)));
-  for (const spec of placed) {
-    const { vmid, node, pool, ha = false } = spec;
-    const container = await realContainer(spec, nodeNamed(state, node)?.lxcpath);
-    // After the nodes: what they do to it must have ended.
-    if (container !== undefined) cleanup.unshift(() => container.destroy());
-    guests.set(vmid, { vmid, type: 'lxc', node, pool, ha, haState: 'started', container, machineRuns: false });
-  }
-  for (const { vmid, node, pool, running = false } of placedMachines) {
-    const machine = { ha: false, haState: 'started', container: undefined, machineRuns: running } as const;
-    guests.set(vmid, { vmid, type: 'qemu', node, pool, ...machine });
-  }
-  const wanted = placed.flatMap(({ vmid, running = false }) => (running ? (guests.get(vmid)?.container ?? []) : []));
-  const started = await Promise.allSettled(wanted.map((container) => container.start()));
-  const failed = started.find((each) => each.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
-  const hosts = nodes.map(({ name, wire, certificate }) => ({
+  cleanup.push(() => state.forgetTimers());
+  // Removed after the nodes: what these do to them must have ended.
+  const made = await makeContainers(state, containers, (each) => cleanup.unshift(() => each.destroy()));
+  for (const guest of [...made, ...machines.map(makeMachine)]) state.guests.set(guest.vmid, guest);
+  const wanted = new Set(containers.filter(({ running }) => running === true).map(({ vmid }) => vmid));
+  await startAll(made.flatMap(({ vmid, container }) => (wanted.has(vmid) && container ? [container] : [])));
+  return handle(state, authority, {
+    close,
+    setNode: (name, reach) => setNode(state, found(nodeNamed(state, name), `node ${name}`), reach, stranger),
+    putContainer: (container) => putContainer(state, container, home),
+  });
+}
+
+/** What a test has in its hands. */
+function handle(
+  state: GrowingState,
+  { caFile }: Authority,
+  actions: Pick<Cluster, 'close' | 'setNode' | 'putContainer'>,
+): Cluster {
+  const hosts = state.nodes.map(({ name, wire, certificate }) => ({
     node: name,
     url: `https://127.0.0.1:${wire.port}`,
     port: wire.port,
     fingerprint: certificate.fingerprint,
-    caFile: authority.caFile,
+    caFile,
   }));
-  const setNode = async (name: string, reach: NodeReach): Promise<void> => {
-    await reachNode(found(nodeNamed(state, name), `node ${name}`), reach, stranger);
-    const members: PveMember[] = nodes.map((node) => ({
-      name: node.name,
-      ip: node.address,
-      online: isOnline(node),
-    }));
-    for (const { tree } of nodes) tree.putMembers(members);
-  };
+  const hostOf = (name: string): Host | undefined => hosts.find(({ node }) => node === name);
   return {
     hosts,
-    settings,
+    settings: state.settings,
     requests: state.requests,
-    host: (name) =>
-      found(
-        hosts.find((host) => host.node === name),
-        `node ${name}`,
-      ),
+    host: (name) => found(hostOf(name), `node ${name}`),
     tokenHeader: (user, token) => state.accounts.tokenHeader(user, token),
-    container: (vmid) => found(guests.get(vmid)?.container, `real container ${vmid}`),
+    container: (vmid) => found(state.guests.get(vmid)?.container, `real container ${vmid}`),
     node: (name) => found(nodeNamed(state, name), `node ${name}`),
-    putContainer: (spec) => nodes.forEach(({ tree }) => tree.putContainer({ node: home, ...spec })),
-    setNode,
-    setNodeOffline: (name) => setNode(name, 'refusing'),
-    advanceClock: (seconds) => void (offset += seconds),
-    now,
-    close,
+    setNodeOffline: (name) => actions.setNode(name, 'refusing'),
+    advanceClock: (seconds) => state.advanceClock(seconds),
+    now: () => state.now(),
+    ...actions,
   };
 }
 
-async function reachNode(node: NodeState, reach: NodeReach, stranger: NodeState['certificate']): Promise<void> {
-  if (node.reach === reach) return;
-  if (node.reach === 'refusing') await node.wire.listen();
-  if (reach === 'refusing') await node.wire.close();
-  node.wire.setSilent(reach === 'silent');
-  node.wire.use(reach === 'mistrusted' ? stranger : node.certificate);
-  node.reach = reach;
+async function setNode(
+  { nodes }: GrowingState,
+  node: NodeState,
+  reach: NodeReach,
+  stranger: NodeState['certificate'],
+): Promise<void> {
+  await reachNode(node, reach, stranger);
+  const members = nodes.map((each) => ({ name: each.name, ip: each.address, online: isOnline(each) }));
+  for (const { tree } of nodes) tree.putMembers(members);
 }
 
-async function realContainer(spec: ContainerSpec, lxcpath: string | undefined): Promise<Container | undefined> {
-  const { vmid, kind, files = {}, lxcConfig: config = [], unprivileged = false } = spec;
-  if (kind === undefined) return undefined;
-  if (lxcpath === undefined) throw new Error(`container ${vmid} cannot be real on a node that is not there`);
-  return createContainer({ kind, name: String(vmid), lxcpath, files, config, unprivileged });
+function putContainer({ nodes, guests }: GrowingState, container: PveContainer, home: string): void {
+  const { vmid } = container;
+  const known = guests.get(vmid);
+  const node = container.node ?? known?.node ?? home;
+  for (const { tree } of nodes) tree.putContainer({ ...container, node });
+  if (known !== undefined) return;
+  const unreal = { container: undefined, machineRuns: false, pool: undefined, ha: false, haState: 'started' } as const;
+  guests.set(vmid, { vmid, type: 'lxc', node, ...unreal });
+}
+
+function placed<Spec extends { node?: string }>(specs: readonly Spec[], home: string): Placed<Spec>[] {
+  return specs.map((spec) => ({ ...spec, node: spec.node ?? home }));
 }
 
 function found<T>(value: T | undefined, what: string): T {

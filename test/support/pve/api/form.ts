@@ -40,8 +40,13 @@ export function contentType(head: Head): string | undefined {
 }
 
 function unescape(text: string): string {
-  const bytes = text
-    .replaceAll('+', ' ')
-    .replaceAll(/%([0-9a-fA-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  return percentDecode(text.replaceAll('+', ' '));
+}
+
+/** What is no escape is left as it is. */
+export function percentDecode(text: string): string {
+  const bytes = text.replaceAll(/%([0-9a-fA-F]{2})/g, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
   return Buffer.from(bytes, 'latin1').toString();
 }

@@ -5,7 +5,7 @@ import { authenticate, type Credentials } from './access/authenticate.ts';
 import { type Access, type Endpoint, findRoute, Listing, type Method, type Route } from './endpoint.ts';
 import { ENDPOINTS } from './endpoints/all.ts';
 import { ApiFailure, denied, died, Unauthorized } from './failure.ts';
-import { contentType, parametersOf, type RawParameters } from './form.ts';
+import { contentType, parametersOf, percentDecode, type RawParameters } from './form.ts';
 import { forward } from './forward.ts';
 import type { NodeState } from './node-state.ts';
 import { checkParameters } from './parameters.ts';
@@ -60,7 +60,7 @@ async function answerNow(
   const encoding = head.headers.get('transfer-encoding');
   if (encoding?.toLowerCase() === 'chunked') return bare(501, 'chunked transfer encoding not supported');
   if (encoding !== undefined) return bare(501, `Unknown transfer encoding '${encoding}'`);
-  const full = decodeURIComponent(head.target.split('?')[0] ?? '');
+  const full = percentDecode(head.target.split('?')[0] ?? '');
   const [, format = '', path = '/'] = /^\/api2\/+([a-z][a-z0-9]+)(\/.*)?$/.exec(full) ?? [];
   if (format === '') return bare(501, full.startsWith('/api2') ? 'no such uri' : `no such file '${full}'`);
   const request: Request = { cluster, node, head, path, format };
@@ -73,6 +73,7 @@ async function answerNow(
     return await call(request, credentials, parameters);
   } catch (error) {
     if (error instanceof Unauthorized) return bare(401, error.message, '');
+    if (error instanceof SyntaxError) return bare(501, 'malformed JSON string');
     return failureReply(request, error);
   }
 }

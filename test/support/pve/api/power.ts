@@ -1,5 +1,7 @@
 /** What the tasks do to real containers, by the programs that Proxmox uses. */
 import { execFile } from 'node:child_process';
+import { waitFor } from '../../wait-for.ts';
+import { isRunningContainer } from './running.ts';
 
 type Log = (line: string) => void;
 
@@ -15,8 +17,9 @@ export async function start(lxcpath: string, vmid: number, log: Log): Promise<vo
   }
 }
 
-export function stopNow(lxcpath: string, vmid: number, log: Log, signal: AbortSignal): Promise<void> {
-  return command(['lxc-stop', '-n', `${vmid}`, '-P', lxcpath, '--kill'], log, signal);
+export async function stopNow(lxcpath: string, vmid: number, log: Log, signal: AbortSignal): Promise<void> {
+  await command(['lxc-stop', '-n', `${vmid}`, '-P', lxcpath, '--kill'], log, signal);
+  await monitorGone(lxcpath, vmid);
 }
 
 export interface ShutDownOptions {
@@ -25,15 +28,16 @@ export interface ShutDownOptions {
   force: boolean;
 }
 
-export function shutDown(
+export async function shutDown(
   lxcpath: string,
   vmid: number,
   { timeoutSeconds, force }: ShutDownOptions,
   log: Log,
   signal: AbortSignal,
 ): Promise<void> {
-  const timeout = ['--timeout', `${timeoutSeconds}`, ...(force ? [] : ['--nokill'])];
-  return command(['lxc-stop', '-n', `${vmid}`, '-P', lxcpath, ...timeout], log, signal);
+  const timeout = [...(force ? [] : ['--nokill']), '--timeout', `${timeoutSeconds}`];
+  await command(['lxc-stop', '-n', `${vmid}`, '-P', lxcpath, ...timeout], log, signal);
+  await monitorGone(lxcpath, vmid);
 }
 
 export async function restart(
@@ -55,6 +59,11 @@ export function suspend(lxcpath: string, vmid: number, log: Log, signal: AbortSi
 export function resume(lxcpath: string, vmid: number, log: Log, signal: AbortSignal): Promise<void> {
   const where = ['-n', `${vmid}`, '-P', lxcpath];
   return command(['lxc-checkpoint', ...where, '-r', '--foreground', '-D', '/var/lib/vz/dump'], log, signal);
+}
+
+/** It stays a moment longer than the container; until then the container counts as running. */
+async function monitorGone(lxcpath: string, vmid: number): Promise<void> {
+  await waitFor(() => !isRunningContainer(lxcpath, vmid), { what: `the monitor of ${vmid} to end` });
 }
 
 /** Fails as Proxmox words it, without the path that no node would need. */

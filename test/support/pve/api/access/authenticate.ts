@@ -1,5 +1,6 @@
 /** Who sends a request, by its headers. */
 import { Unauthorized } from '../failure.ts';
+import { percentDecode } from '../form.ts';
 import type { Head } from '../wire.ts';
 import type { Accounts, Caller } from './accounts.ts';
 import type { Tickets } from './tickets.ts';
@@ -39,10 +40,5 @@ function byTicket(head: Head, ticket: string, accounts: Accounts, tickets: Ticke
 /** `NAME=value` or `NAME value` anywhere in a header; the value may be percent-encoded. */
 function authValue(header: string, name: string): string | undefined {
   const value = new RegExp(`(?:^|[;,]\\s*|\\s)${name}[= ]([^;,]+)`).exec(header)?.[1]?.trim();
-  if (value === undefined) return undefined;
-  try {
-    return decodeURIComponent(value);
-  } catch {
-    return value;
-  }
+  return value === undefined ? undefined : percentDecode(value);
 }

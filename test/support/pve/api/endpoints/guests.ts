@@ -11,7 +11,7 @@ const AUDIT = { path: '/vms/{vmid}', privilege: 'VM.Audit' } as const;
 const CHILDREN =
   'config pending status vncproxy termproxy vncwebsocket spiceproxy migrate clone rrd rrddata firewall snapshot resize interfaces';
 
-/** The guest that a call is about. A configuration that no test has described is one as any other. */
+/** The guest that a call is about; its configuration has been looked for before. */
 export function guestOf({ cluster, parameters }: Call): Guest {
   const guest = cluster.guests.get(Number(parameters['vmid']));
   if (guest === undefined) throw died(`no guest ${parameters['vmid']}`);
