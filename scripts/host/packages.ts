@@ -10,6 +10,9 @@ const PACKAGES = [
   'debian-archive-keyring',
   // What the double of pct is written in, with its Encode.
   'perl',
+  // The double of the Proxmox API: its certificates and its shared terminals.
+  'openssl',
+  'dtach',
   // Programs the tests run or compare with.
   'dash',
   'bash',

@@ -12,6 +12,10 @@ export interface PveContainer {
   /** Whether the HA manager starts and stops it. */
   ha?: boolean;
   unprivileged?: boolean;
+  /** What a console of it shows; default: none is configured, which means `tty`. */
+  cmode?: 'tty' | 'console' | 'shell';
+  /** Joined by ";". */
+  tags?: string;
   /** Default: the local node. */
   node?: string;
 }
@@ -19,6 +23,8 @@ export interface PveContainer {
 export interface PveVirtualMachine {
   vmid: number;
   name?: string;
+  tags?: string;
+  template?: boolean;
   node?: string;
 }
 
@@ -43,6 +49,8 @@ export interface PveTree {
   readonly node: string;
   /** Writes a container's configuration, again or for the first time, as pmxcfs does: .vmlist follows. */
   putContainer(container: PveContainer): void;
+  /** Says anew who is in the cluster, and who of them is there. */
+  putMembers(members: readonly PveMember[]): void;
   configPath(vmid: number): string;
 }
 
@@ -106,12 +114,15 @@ export function createPveTree(options: PveTreeOptions): PveTree {
       config: virtualMachineConfig(machine),
     });
   }
-  write(join(dir, '.members'), membersText(options.node, [...guests.values()], options.members ?? []), 0o440);
+  const putMembers = (members: readonly PveMember[]): void =>
+    write(join(dir, '.members'), membersText(options.node, [...guests.values()], members), 0o440);
+  putMembers(options.members ?? []);
 
   return {
     dir,
     node: options.node,
     putContainer,
+    putMembers,
     configPath(vmid) {
       const guest = guests.get(vmid);
       if (guest === undefined) {
@@ -130,9 +141,10 @@ function makeNode(dir: string, node: string): void {
 
 /** The snapshot and the pending changes name other values, and the description looks like keys: traps for readers. */
 function containerConfig(container: PveContainer): string {
-  const { vmid, hostname = `ct${vmid}`, lock, template = false, unprivileged = false } = container;
+  const { vmid, hostname = `ct${vmid}`, lock, template = false, unprivileged = false, cmode, tags } = container;
   const body = [
     'arch: amd64',
+    ...(cmode === undefined ? [] : [`cmode: ${cmode}`]),
     'cores: 2',
     'features: nesting=1',
     `hostname: ${hostname}`,
@@ -143,6 +155,7 @@ function containerConfig(container: PveContainer): string {
     'parent: before',
     `rootfs: local-lvm:vm-${vmid}-disk-0,size=4G`,
     'swap: 512',
+    ...(tags === undefined ? [] : [`tags: ${tags}`]),
     ...(template ? ['template: 1'] : []),
     ...(unprivileged ? ['unprivileged: 1'] : []),
   ];
@@ -163,8 +176,18 @@ function containerConfig(container: PveContainer): string {
   ].join('\n');
 }
 
-function virtualMachineConfig({ vmid, name = `vm${vmid}` }: PveVirtualMachine): string {
-  return ['agent: 1', 'boot: order=scsi0', 'cores: 2', 'memory: 2048', `name: ${name}`, 'ostype: l26', ''].join('\n');
+function virtualMachineConfig({ vmid, name = `vm${vmid}`, tags, template = false }: PveVirtualMachine): string {
+  return [
+    'agent: 1',
+    'boot: order=scsi0',
+    'cores: 2',
+    'memory: 2048',
+    `name: ${name}`,
+    'ostype: l26',
+    ...(tags === undefined ? [] : [`tags: ${tags}`]),
+    ...(template ? ['template: 1'] : []),
+    '',
+  ].join('\n');
 }
 
 function vmlistText(version: number, guests: readonly Guest[]): string {

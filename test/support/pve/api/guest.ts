@@ -1,0 +1,23 @@
+/** A guest as a test describes it, and what the cluster knows of it beside its configuration file. */
+import type { ContainerFiles, Kind } from '../../lxc.ts';
+import type { PveContainer, PveVirtualMachine } from '../tree.ts';
+
+export interface ContainerSpec extends PveContainer {
+  /** With it there is a real container behind the configuration. */
+  kind?: Kind;
+  /** Started before the cluster is handed out. */
+  running?: boolean;
+  files?: ContainerFiles;
+  /** Further lines of LXC configuration. */
+  lxcConfig?: readonly string[];
+  pool?: string;
+  /** Managed by the HA manager. */
+  ha?: boolean;
+}
+
+export interface VirtualMachineSpec extends PveVirtualMachine {
+  running?: boolean;
+  pool?: string;
+  tags?: string;
+  template?: boolean;
+}
