@@ -1,5 +1,5 @@
 /** What is configured in files and variables, as the verbs obey it. */
-import { chmodSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 
 import { expect } from 'chai';
 
@@ -274,13 +274,26 @@ describe('config show', () => {
     expect(stdout).to.match(/^stateDirectory +\/nonexistent\/\.local\/state\/proxmox-lxcri$/m);
   });
 
-  it('comes after the user’s file and the system’s, where both are there', async () => {
-    const home = scratchDirectory();
-    mkdirSync(`${home}/proxmox-lxcri`);
-    writeFileSync(`${home}/proxmox-lxcri/config.yaml`, 'stop: {timeout: 3m}\n', { mode: 0o644 });
-    const env = { PROXMOX_LXCRI_CONFIG: '', XDG_CONFIG_HOME: home, PROXMOX_LXCRI_CACHE_DIR: `${home}/cache` };
-    const { stdout } = await runCli(['config', 'show', '--origin'], { env });
-    expect(stdout.toString()).to.match(new RegExp(`^stop\\.timeout +3m +${home}/proxmox-lxcri/config\\.yaml:1$`, 'm'));
+  it('shows that the user’s file overrides the system’s, and a variable both', async () => {
+    const place = scratchDirectory();
+    // In a mount namespace of its own, over this host's /etc.
+    const script = `set -e
+      umask 022
+      cd "$1"
+      mkdir upper work home home/proxmox-lxcri
+      mount -t overlay overlay -o lowerdir=/etc,upperdir=upper,workdir=work /etc
+      mkdir -p /etc/proxmox-lxcri
+      printf 'exec: {timeout: 1m, killAfter: 1s}\\nstop: {timeout: 1m}\\n' >/etc/proxmox-lxcri/config.yaml
+      printf 'exec:\\n  timeout: 2m\\nstop:\\n  timeout: 2m\\n' >home/proxmox-lxcri/config.yaml
+      exec env -i PATH="$PATH" XDG_CONFIG_HOME="$1/home" PROXMOX_LXCRI_CACHE_DIR="$1/cache" \
+        PROXMOX_LXCRI_STOP_TIMEOUT=3m "$0" config show --origin`;
+    const { stdout, stderr } = await run(['unshare', '-m', 'sh', '-c', script, CLI, place]);
+    const lines = stdout.split('\n').map((line) => line.split(/ {2,}/));
+    expect(lines, stderr).to.deep.include.members([
+      ['exec.killAfter', '1s', '/etc/proxmox-lxcri/config.yaml:1'],
+      ['exec.timeout', '2m', `${place}/home/proxmox-lxcri/config.yaml:2`],
+      ['stop.timeout', '3m', 'PROXMOX_LXCRI_STOP_TIMEOUT'],
+    ]);
   });
 
   it('is suggested where it was mistyped; its group alone shows help', async () => {
