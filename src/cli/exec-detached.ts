@@ -43,6 +43,8 @@ export async function execDetached(call: ExecCall, flags: ExecWords['flags']): P
   }
   const { container, method, startedAt } = answer;
   if (verbose) say(`execution ${request.id} in ${container.platform}:${container.id} was started by ${method}`);
+  // Where the id cannot be printed, the message is all that is left of it.
+  const whose = `execution ${request.id} was started, and the`;
   const shown = newResult(request.id, command, new Date(startedAt));
   return json
     ? printDocument(
@@ -56,9 +58,9 @@ export async function execDetached(call: ExecCall, flags: ExecWords['flags']): P
           error: null,
         },
         0,
-        'the',
+        whose,
       )
-    : printText(`${request.id}\n`, 0, 'the');
+    : printText(`${request.id}\n`, 0, whose);
 }
 
 /** What a command that nobody waits for, without a terminal and without standard input, cannot be given. */

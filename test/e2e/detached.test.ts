@@ -193,10 +193,19 @@ describe('detached executions', () => {
         ['bash', '-c', '"$0" exec -d "$1" -- sh -c "echo out; exit 3" <&- >&- 2>&-', CLI, container.name],
         { env: { ...process.env, ...environment } },
       );
-      expect(exitCode).to.equal(0);
+      // Its id could not be told to anybody.
+      expect(exitCode).to.equal(255);
       const [id = ''] = stored().filter((name) => !before.has(name));
       const done = await ended(id);
       expect([done.exitCode, done.stdout.toString()]).to.deep.equal([3, 'out\n']);
+    });
+
+    it('says the id on standard error where standard output is closed', async () => {
+      const { exitCode, stderr } = await run(['bash', '-c', '"$0" exec -d "$1" -- true >&-', CLI, container.name], {
+        env: { ...process.env, ...environment },
+      });
+      const id = /execution (\S+) was started/.exec(stderr.toString())?.[1] ?? '';
+      expect([exitCode, (await ended(id)).exitCode]).to.deep.equal([255, 0]);
     });
 
     it('is canceled by Ctrl-C for as long as the command has not started', async () => {
