@@ -1,0 +1,39 @@
+/** A value that is fetched only when it is needed, and never kept longer than that: from a file, a variable or a command. */
+export type Secret = () => Promise<string>;
+
+/** An API token: no ticket, no second factor; the form for programs. */
+export interface TokenCredentials {
+  readonly kind: 'token';
+  /** `user@realm!name`. */
+  readonly id: string;
+  readonly secret: Secret;
+}
+
+/** A user with a password, and a second factor where the user has one. */
+export interface PasswordCredentials {
+  readonly kind: 'password';
+  /** `user@realm`. */
+  readonly user: string;
+  /** Absent where only the cached ticket can be used. */
+  readonly password?: Secret;
+  /** Asked for an answer to a challenge, such as `totp:123456` or `recovery:CODE`. */
+  readonly secondFactor?: (kinds: readonly string[]) => Promise<string>;
+}
+
+export type Credentials = TokenCredentials | PasswordCredentials;
+
+/** What a login gives; valid for two hours (PVE/AccessControl.pm). */
+export interface Ticket {
+  readonly user: string;
+  readonly ticket: string;
+  readonly csrfToken: string;
+  /** Milliseconds since the epoch, by our clock. */
+  readonly issuedAt: number;
+}
+
+/** Keeps tickets between calls. */
+export interface TicketStore {
+  load(user: string): Ticket | undefined;
+  save(ticket: Ticket): void;
+  remove(user: string): void;
+}
