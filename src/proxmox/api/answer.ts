@@ -22,22 +22,32 @@ interface Envelope {
  * @param what the request, such as `POST /nodes/pve1/lxc/101/status/start`.
  * @throws LxcriError
  */
-export function dataOf({ status, reason, body }: Answer, what: string): unknown {
+export function dataOf(answer: Answer, what: string): unknown {
+  const { status, body } = answer;
+  if (status < 200 || status >= 300) throw errorOf(status, saidBy(answer), what, parse(body) !== undefined);
   const envelope = parse(body);
-  if (status >= 200 && status < 300) {
-    if (envelope === undefined) throw new LxcriError('PlatformUnreachable', `${what}: the answer is not JSON`, NOT_PVE);
-    return envelope.data;
-  }
-  const said = typeof envelope?.message === 'string' ? envelope.message.trim() : reason;
+  if (envelope !== undefined) return envelope.data;
+  throw new LxcriError('PlatformUnreachable', `${what}: the answer is not JSON`, NOT_PVE);
+}
+
+/** The server's own words about what it refused, on one line. */
+export function saidBy({ status, reason, body }: Answer): string {
+  const envelope = parse(body);
+  const said = typeof envelope?.message === 'string' ? envelope.message : reason;
   const details = Object.entries((envelope?.errors ?? {}) as Record<string, unknown>).map(
     ([key, text]) => `${key}: ${String(text)}`,
   );
-  throw errorOf(status, [said, ...details].join('; '), what);
+  return (
+    [said, ...details]
+      .map((text) => text.trim().replaceAll(/\s*\n\s*/g, '; '))
+      .filter(Boolean)
+      .join('; ') || `status ${status}`
+  );
 }
 
 const NOT_PVE = 'check that the address is that of a Proxmox VE server (port 8006)';
 
-function errorOf(status: number, said: string, what: string): LxcriError {
+function errorOf(status: number, said: string, what: string, isJson: boolean): LxcriError {
   if (status === 401)
     return new LxcriError('AuthenticationFailed', `${what}: ${said}`, 'log in again: proxmox-lxcri login');
   if (status === 403) return permissionDenied(said, what);
@@ -48,11 +58,25 @@ function errorOf(status: number, said: string, what: string): LxcriError {
       'check that the node is up; pvecm status tells on another one',
     );
   }
+  // Proxmox VE has no redirects there and no 404; 502 to 504 are what a proxy before it says.
+  if (!isJson && ((status >= 300 && status < 400) || status === 404 || (status >= 502 && status <= 504)))
+    return new LxcriError('PlatformUnreachable', `${what}: ${status} ${said}`, NOT_PVE);
+  return knownFailure(said) ?? new LxcriError('OperationFailed', `${what}: ${said}`);
+}
+
+/** Proxmox VE has one status for all that went wrong in a call; which it was is in the words only. */
+function knownFailure(said: string): LxcriError | undefined {
   if (/^Configuration file '.*' does not exist$/.test(said))
     return new LxcriError('ContainerNotFound', said, 'list the containers with: proxmox-lxcri ps');
-  if (status === 301 || status === 308)
-    return new LxcriError('PlatformUnreachable', `${what}: ${status} ${said}`, NOT_PVE);
-  return new LxcriError('OperationFailed', `${what}: ${said === '' ? `status ${status}` : said}`);
+  // By a node of a cluster, and by one that is alone.
+  const node = /^(?:no such cluster node|hostname lookup) '([^']+)'/.exec(said)?.[1];
+  if (node !== undefined) {
+    const message = `there is no node ${JSON.stringify(node)} in the cluster (${said})`;
+    return new LxcriError('PlatformUnreachable', message, 'check its name: pvecm nodes lists them');
+  }
+  const lock = /^(?:CT|VM) is locked \(([^)]+)\)$/.exec(said)?.[1];
+  if (lock !== undefined) return new LxcriError('ContainerLocked', said, `wait until its ${lock} has ended`);
+  return undefined;
 }
 
 /** `Permission check failed (/vms/101, VM.PowerMgmt)`: the path, and what is missing there. */

@@ -1,24 +1,23 @@
 import { Agent, request as httpsRequest } from 'node:https';
-import type { RequestOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
 
 import { LxcriError, isLxcriError } from '../../model/errors.ts';
-import { dataOf } from './answer.ts';
+import { dataOf, saidBy } from './answer.ts';
 import type { Answer } from './answer.ts';
 import type { Credentials, TicketStore } from './credentials.ts';
 import { TicketAuthentication } from './ticket.ts';
-import { connectTrusted, unreachable } from './trust.ts';
-import type { Address, Endpoint } from './trust.ts';
+import { connectTrusted, shownAddress, unreachable, whyOf } from './trust.ts';
+import type { Endpoint } from './trust.ts';
 
 /** How to reach a cluster. */
 export interface ApiOptions {
   /** Any nodes of the cluster; a read goes to the next one when one cannot be reached. */
-  readonly hosts: readonly Endpoint[];
+  readonly hosts: readonly [Endpoint, ...Endpoint[]];
   readonly credentials: Credentials;
   readonly tickets?: TicketStore;
   /** For a connection. Default 10 s. */
   readonly connectTimeoutMs?: number;
-  /** For an answer. Default 40 s: the server gives up on another node after 30 s. */
+  /** From a request to the end of its answer. Default 40 s: the server gives up on another node after 30 s. */
   readonly answerTimeoutMs?: number;
 }
 
@@ -26,6 +25,16 @@ export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
 /** Parameters of a call; what is undefined is left out. */
 export type Parameters = Record<string, string | number | boolean | undefined>;
+
+/** What is sent, to whichever host. */
+interface Sendable {
+  readonly method: HttpMethod;
+  readonly path: string;
+  readonly parameters: Parameters;
+  readonly headers: Record<string, string>;
+  /** Whether it may be sent again when it is not known what became of it: reads, and logins, which change nothing. */
+  readonly isRepeatable: boolean;
+}
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 const DEFAULT_ANSWER_TIMEOUT_MS = 40_000;
@@ -48,8 +57,8 @@ export class ApiClient {
     this.#options = options;
     const { credentials, tickets } = options;
     if (credentials.kind === 'password')
-      this.#tickets = new TicketAuthentication(credentials, tickets, (path, parameters) =>
-        this.#anonymous(path, parameters),
+      this.#tickets = new TicketAuthentication(credentials, tickets, (parameters, isRepeatable) =>
+        this.#postTicket(parameters, isRepeatable),
       );
   }
 
@@ -61,12 +70,23 @@ export class ApiClient {
    * @throws LxcriError
    */
   async call<Data>(method: HttpMethod, path: string, parameters: Parameters = {}): Promise<Data> {
-    const what = `${method} ${path}`;
-    let answer = await this.#send(method, path, parameters, await this.#authorization(method));
+    const request = { method, path, parameters, isRepeatable: method === 'GET' };
+    const { headers, ticket } = await this.#authorization(method);
+    let answer = await this.#send({ ...request, headers });
     // A refusal to authenticate comes before anything is done, so the call may be made again.
-    if (answer.status === 401 && (await this.#tickets?.renewAfterRefusal()) === true)
-      answer = await this.#send(method, path, parameters, await this.#authorization(method));
-    return dataOf(answer, what) as Data;
+    if (answer.status === 401 && ticket !== undefined && this.#tickets?.mayRenew(ticket) === true)
+      answer = await this.#send({ ...request, headers: (await this.#authorization(method)).headers });
+    if (answer.status === 401) throw this.#refused(answer);
+    return dataOf(answer, `${method} ${path}`) as Data;
+  }
+
+  /**
+   * Gets a new ticket with the password, whatever is kept.
+   *
+   * @throws LxcriError AuthenticationFailed, and those of a call.
+   */
+  async logIn(): Promise<void> {
+    await this.#tickets?.logIn();
   }
 
   /** Closes idle connections; a call after this opens a new one. */
@@ -75,97 +95,138 @@ export class ApiClient {
     this.#agents.clear();
   }
 
-  async #anonymous(path: string, parameters: Parameters): Promise<unknown> {
-    return dataOf(await this.#send('POST', path, parameters, {}), `POST ${path}`);
+  async #postTicket(parameters: Record<string, string>, isRepeatable: boolean): Promise<unknown> {
+    const path = '/access/ticket';
+    return dataOf(await this.#send({ method: 'POST', path, parameters, headers: {}, isRepeatable }), `POST ${path}`);
   }
 
-  async #authorization(method: HttpMethod): Promise<Record<string, string>> {
+  async #authorization(method: HttpMethod): Promise<{ headers: Record<string, string>; ticket?: string }> {
     const { credentials } = this.#options;
-    if (credentials.kind === 'token')
-      return { authorization: `PVEAPIToken=${credentials.id}=${await credentials.secret()}` };
-    return (await this.#tickets?.headers(method)) ?? {};
+    if (this.#tickets !== undefined) return this.#tickets.authorization(method);
+    if (credentials.kind !== 'token') return { headers: {} };
+    const secret = await credentials.secret();
+    if (!/^[\w-]+$/.test(secret)) {
+      throw new LxcriError(
+        'AuthenticationFailed',
+        `what is given as the secret of the token ${credentials.id} is none: it has characters that no secret has`,
+        'a secret looks like 12345678-9abc-def0-1234-56789abcdef0, and is shown once, when the token is made',
+      );
+    }
+    return { headers: { authorization: `PVEAPIToken=${credentials.id}=${secret}` } };
+  }
+
+  #refused(answer: Answer): LxcriError {
+    const { credentials } = this.#options;
+    const said = saidBy(answer);
+    if (credentials.kind === 'password') {
+      const message = `the server does not accept the ticket of ${credentials.user} (any more): ${said}`;
+      return new LxcriError('AuthenticationFailed', message, 'log in again: proxmox-lxcri login');
+    }
+    return new LxcriError(
+      'AuthenticationFailed',
+      `the server does not accept the token ${credentials.id}: ${said}`,
+      'it may be removed, expired, or its secret wrong: look with pveum user token list; then proxmox-lxcri login',
+    );
   }
 
   /** Sends to the first host that can be reached. */
-  async #send(
-    method: HttpMethod,
-    path: string,
-    parameters: Parameters,
-    headers: Record<string, string>,
-  ): Promise<Answer> {
+  async #send(request: Sendable): Promise<Answer> {
     const { hosts } = this.#options;
     const order =
       this.#current === undefined ? hosts : [this.#current, ...hosts.filter((host) => host !== this.#current)];
-    let failure: unknown;
+    const failures: LxcriError[] = [];
     for (const host of order) {
       try {
         // oxlint-disable-next-line no-await-in-loop -- one host after the other
-        const answer = await this.#exchange(host, method, path, parameters, headers);
+        const answer = await this.#sendTo(host, request);
         this.#current = host;
         return answer;
       } catch (error) {
-        failure ??= error;
-        // Once it was sent, only a read may be sent again.
+        // What may have been acted on is not sent again: that is another code.
         if (!isLxcriError(error) || error.code !== 'PlatformUnreachable') throw error;
+        failures.push(error);
       }
     }
-    throw failure;
+    throw noneReached(failures);
   }
 
-  #exchange(
-    host: Endpoint,
-    method: HttpMethod,
-    path: string,
-    parameters: Parameters,
-    headers: Record<string, string>,
-  ): Promise<Answer> {
+  async #sendTo(host: Endpoint, request: Sendable): Promise<Answer> {
+    // The server closes idle connections after 5 s; what is sent on one that it is closing may or may not be done.
+    if (!request.isRepeatable) return this.#exchange(host, request, newAgent(host, this.#connectTimeoutMs, false));
+    try {
+      return await this.#exchange(host, request, this.#agentFor(host));
+    } catch (error) {
+      if (!(error instanceof StaleConnection)) throw error;
+      return this.#exchange(host, request, newAgent(host, this.#connectTimeoutMs, false));
+    }
+  }
+
+  #exchange(host: Endpoint, { method, path, parameters, headers, isRepeatable }: Sendable, agent: Agent) {
     const encoded = encode(parameters);
     // Proxmox VE takes parameters of GET and DELETE in the query only, and refuses chunked bodies.
     const inQuery = method === 'GET' || method === 'DELETE';
     const body = inQuery ? undefined : encoded;
-    const options: RequestOptions = {
-      host: host.host,
-      port: host.port,
-      method,
-      path: `/api2/json${path}${inQuery && encoded !== '' ? `?${encoded}` : ''}`,
-      // The server closes idle connections after 5 s; what is sent on one that it is closing may or may not be done.
-      agent: method === 'GET' ? this.#agentFor(host) : newAgent(host, this.#connectTimeoutMs, false),
-      timeout: this.#options.answerTimeoutMs ?? DEFAULT_ANSWER_TIMEOUT_MS,
-      headers: {
-        accept: 'application/json',
-        ...headers,
-        ...(body === undefined
-          ? {}
-          : { 'content-type': 'application/x-www-form-urlencoded', 'content-length': String(Buffer.byteLength(body)) }),
-      },
-    };
-    return new Promise((resolve, reject) => {
+    return new Promise<Answer>((resolve, reject) => {
       let isSent = false;
-      const request = httpsRequest(options, (response) => {
-        const chunks: Buffer[] = [];
-        let bytes = 0;
-        response.on('data', (chunk: Buffer) => {
-          bytes += chunk.length;
-          if (bytes > MAX_BODY_BYTES) request.destroy(new Error('the answer is too large'));
-          else chunks.push(chunk);
-        });
-        response.on('end', () =>
-          resolve({
-            status: response.statusCode ?? 0,
-            // Node decodes headers as latin1; the server sends UTF-8.
-            reason: Buffer.from(response.statusMessage ?? '', 'latin1').toString(),
-            body: Buffer.concat(chunks).toString(),
-          }),
-        );
-        response.on('error', (error) => reject(lost(host, method, path, error.message)));
-      });
-      request.on('socket', () => (isSent = true));
-      request.on('timeout', () => request.destroy(new Error('no answer in time')));
-      request.on('error', (error) => {
+      let timer: NodeJS.Timeout | undefined;
+      let given: string | undefined;
+      const fail = (error: Error): void => {
+        clearTimeout(timer);
+        const why = given ?? whyOf(error);
         if (isLxcriError(error)) reject(error);
-        else if (isSent) reject(lost(host, method, path, error.message));
-        else reject(unreachable(host, error.message));
+        else if (!isSent) reject(unreachable(host, why));
+        else if (!isRepeatable) reject(lost(host, `${method} ${path}`, why));
+        else if (given === undefined && request.reusedSocket) reject(new StaleConnection(why));
+        else reject(unreachable(host, why));
+      };
+      const giveUp = (why: string): void => {
+        given ??= why;
+        request.destroy(new Error(why));
+      };
+      const request = httpsRequest(
+        {
+          host: host.host,
+          port: host.port,
+          method,
+          path: `/api2/json${path}${inQuery && encoded !== '' ? `?${encoded}` : ''}`,
+          agent,
+          headers: {
+            accept: 'application/json',
+            ...headers,
+            ...(body === undefined
+              ? {}
+              : {
+                  'content-type': 'application/x-www-form-urlencoded',
+                  'content-length': String(Buffer.byteLength(body)),
+                }),
+          },
+        },
+        (response) => {
+          const chunks: Buffer[] = [];
+          let bytes = 0;
+          response.on('data', (chunk: Buffer) => {
+            bytes += chunk.length;
+            if (bytes > MAX_BODY_BYTES) giveUp('the answer is too large');
+            else chunks.push(chunk);
+          });
+          response.on('end', () => {
+            clearTimeout(timer);
+            resolve({
+              status: response.statusCode ?? 0,
+              // Node decodes headers as latin1; the server sends UTF-8.
+              reason: Buffer.from(response.statusMessage ?? '', 'latin1').toString(),
+              body: Buffer.concat(chunks).toString(),
+            });
+          });
+          response.on('error', fail);
+        },
+      );
+      request.on('socket', () => {
+        isSent = true;
+        const timeoutMs = this.#options.answerTimeoutMs ?? DEFAULT_ANSWER_TIMEOUT_MS;
+        timer = setTimeout(() => giveUp(`no answer within ${timeoutMs} ms`), timeoutMs);
       });
+      request.on('error', fail);
       request.end(body);
     });
   }
@@ -180,6 +241,9 @@ export class ApiClient {
     return agent;
   }
 }
+
+/** A kept connection that turned out to be closed by the other side. */
+class StaleConnection extends Error {}
 
 /** Makes connections to one host; they are handed over only when the server has proved who it is. */
 function newAgent(host: Endpoint, connectTimeoutMs: number, keepAlive: boolean): Agent {
@@ -203,12 +267,18 @@ function encode(parameters: Parameters): string {
     .join('&');
 }
 
-/** What was sent may have been acted on, unless it was a read. */
-function lost(host: Address, method: HttpMethod, path: string, why: string): LxcriError {
-  if (method === 'GET') return unreachable(host, why);
+/** What was sent may have been acted on. */
+function lost(host: Endpoint, what: string, why: string): LxcriError {
   return new LxcriError(
     'ConnectionLost',
-    `${method} ${path}: the connection to ${host.host}:${host.port} was lost before the answer (${why})`,
+    `${what}: the connection to ${shownAddress(host)} was lost before the answer (${why})`,
     'it may have been done: look before doing it again',
   );
+}
+
+function noneReached(failures: readonly LxcriError[]): LxcriError {
+  const [first] = failures as [LxcriError];
+  if (failures.length === 1) return first;
+  const all = failures.map(({ message }) => message).join('; ');
+  return new LxcriError('PlatformUnreachable', `no host of the cluster can be used: ${all}`, first.hint);
 }

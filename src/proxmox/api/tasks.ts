@@ -7,6 +7,9 @@ import type { ApiClient } from './client.ts';
 const FIRST_POLL_MS = 100;
 const LAST_POLL_MS = 1000;
 
+/** So many are asked for at once. */
+const LOG_LINES = 500;
+
 interface TaskStatus {
   status: 'running' | 'stopped';
   exitstatus?: string;
@@ -38,25 +41,18 @@ export async function waitForTask(
   { onLine, timeoutMs, abort }: { onLine?: (line: string) => void; timeoutMs: number; abort?: AbortSignal | undefined },
 ): Promise<TaskEnd> {
   const path = taskPath(upid);
-  const end = Date.now() + timeoutMs;
+  const end = performance.now() + timeoutMs;
   let seen = 0;
   let pause = FIRST_POLL_MS;
   for (;;) {
     abort?.throwIfAborted();
     // oxlint-disable-next-line no-await-in-loop -- one look after the other
     const { status, exitstatus } = await client.call<TaskStatus>('GET', `${path}/status`);
-    if (onLine !== undefined) {
-      // oxlint-disable-next-line no-await-in-loop -- the log as it was at this look
-      const lines = await client.call<LogLine[]>('GET', `${path}/log`, { start: seen, limit: 500 });
-      // An empty log is one line that says so.
-      for (const { n, t } of lines) {
-        if (n <= seen || t === 'no content') continue;
-        seen = n;
-        onLine(t);
-      }
-    }
+    // oxlint-disable-next-line no-await-in-loop -- the log as it was after this look
+    if (onLine !== undefined) seen = await readLog(client, path, seen, onLine);
     if (status === 'stopped') return { ok: isSuccess(exitstatus), exitStatus: exitstatus ?? 'unknown' };
-    if (Date.now() >= end) {
+    const left = end - performance.now();
+    if (left <= 0) {
       throw new LxcriError(
         'ExecutionTimeout',
         `the task has not ended after ${timeoutMs} ms: ${upid}`,
@@ -64,8 +60,21 @@ export async function waitForTask(
       );
     }
     // oxlint-disable-next-line no-await-in-loop -- the server does not tell of the end
-    await sleep(pause, undefined, abort === undefined ? {} : { signal: abort });
+    await sleep(Math.min(pause, left), undefined, abort === undefined ? {} : { signal: abort });
     pause = Math.min(LAST_POLL_MS, pause * 1.5);
+  }
+}
+
+/** The lines after the first `seen` ones; returns how many there are now. */
+async function readLog(client: ApiClient, path: string, seen: number, onLine: (line: string) => void): Promise<number> {
+  for (let last = seen; ; ) {
+    // oxlint-disable-next-line no-await-in-loop -- one part after the other
+    const lines = await client.call<LogLine[]>('GET', `${path}/log`, { start: last, limit: LOG_LINES });
+    // An empty log, or its end, is one line that says so.
+    const fresh = lines.filter(({ n, t }) => n > last && !(lines.length === 1 && t === 'no content'));
+    for (const { t } of fresh) onLine(t);
+    last = fresh.at(-1)?.n ?? last;
+    if (fresh.length < LOG_LINES) return last;
   }
 }
 

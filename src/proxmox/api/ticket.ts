@@ -13,7 +13,8 @@ interface TicketData {
   NeedTFA?: 1;
 }
 
-type Post = (path: string, parameters: Record<string, string>) => Promise<unknown>;
+/** Makes `POST /access/ticket`, with no authentication; what is not repeatable is sent once. */
+type Post = (parameters: Record<string, string>, isRepeatable: boolean) => Promise<unknown>;
 
 /** Gets tickets with a password and a second factor, keeps them, and renews them. */
 export class TicketAuthentication {
@@ -23,7 +24,6 @@ export class TicketAuthentication {
   #ticket: Ticket | undefined;
   #pending: Promise<Ticket> | undefined;
 
-  /** @param post makes a call without authentication. */
   constructor(credentials: PasswordCredentials, store: TicketStore | undefined, post: Post) {
     this.#credentials = credentials;
     this.#store = store;
@@ -31,20 +31,24 @@ export class TicketAuthentication {
     this.#ticket = store?.load(credentials.user);
   }
 
-  /** The headers of a call; all but reads carry the token against forged requests. */
-  async headers(method: string): Promise<Record<string, string>> {
+  /** The headers of a call, which for all but reads hold a token against forged requests; and the ticket in them. */
+  async authorization(method: string): Promise<{ headers: Record<string, string>; ticket: string }> {
     const { ticket, csrfToken } = await this.#valid();
-    return {
+    const headers = {
       cookie: `PVEAuthCookie=${encodeURIComponent(ticket)}`,
       ...(method === 'GET' ? {} : { csrfpreventiontoken: csrfToken }),
     };
+    return { headers, ticket };
   }
 
-  /** After a refusal: forgets the ticket; resolves to whether there is another way to get one. */
-  renewAfterRefusal(): Promise<boolean> {
-    this.#ticket = undefined;
-    this.#store?.remove(this.#credentials.user);
-    return Promise.resolve(this.#credentials.password !== undefined);
+  /** After a refusal: forgets that ticket; whether there is another one, or a way to get one. */
+  mayRenew(refused: string): boolean {
+    // Another call may have got a new one meanwhile.
+    if (this.#ticket?.ticket === refused) {
+      this.#ticket = undefined;
+      this.#store?.remove(this.#credentials.user);
+    }
+    return this.#ticket !== undefined || this.#credentials.password !== undefined;
   }
 
   /** Logs in with the password, whatever is cached. */
@@ -57,22 +61,28 @@ export class TicketAuthentication {
         'log in again: proxmox-lxcri login',
       );
     }
-    const first = (await this.#post('/access/ticket', { username: user, password: await password() })) as TicketData;
+    const first = await this.#ask({ username: user, password: await password() }, true, 'check its realm and password');
     if (first.NeedTFA !== 1) return this.#keep(first);
+    const kinds = challengeKinds(first.ticket);
     if (secondFactor === undefined) {
       throw new LxcriError(
         'AuthenticationFailed',
-        `${user} has a second factor (${challengeKinds(first.ticket).join(', ')})`,
-        'log in with it at a terminal (proxmox-lxcri login), or use an API token',
+        `${user} has a second factor${kinds.length === 0 ? '' : ` (${kinds.join(', ')})`}, which nobody was asked for`,
+        'log in at a terminal: proxmox-lxcri login; or use an API token, which needs none',
       );
     }
-    const answer = await secondFactor(challengeKinds(first.ticket));
-    const second = await this.#post('/access/ticket', {
-      username: user,
-      'tfa-challenge': first.ticket,
-      password: answer,
-    });
-    return this.#keep(second as TicketData);
+    const answer = { username: user, 'tfa-challenge': first.ticket, password: await secondFactor(kinds) };
+    // A code or key may be good for one time only.
+    return this.#keep(await this.#ask(answer, false, 'the second factor is wrong, or was used before: try it again'));
+  }
+
+  async #ask(parameters: Record<string, string>, isRepeatable: boolean, hint: string): Promise<TicketData> {
+    try {
+      return (await this.#post(parameters, isRepeatable)) as TicketData;
+    } catch (error) {
+      if (!isLxcriError(error) || error.code !== 'AuthenticationFailed') throw error;
+      throw new LxcriError('AuthenticationFailed', `${this.#credentials.user} cannot log in (${error.message})`, hint);
+    }
   }
 
   async #valid(): Promise<Ticket> {
@@ -90,8 +100,7 @@ export class TicketAuthentication {
   async #next(old: Ticket | undefined): Promise<Ticket> {
     if (old === undefined) return this.logIn();
     try {
-      const { user } = this.#credentials;
-      return this.#keep((await this.#post('/access/ticket', { username: user, password: old.ticket })) as TicketData);
+      return this.#keep(await this.#ask({ username: this.#credentials.user, password: old.ticket }, true, ''));
     } catch (error) {
       if (!isLxcriError(error) || error.code !== 'AuthenticationFailed') throw error;
       return this.logIn();

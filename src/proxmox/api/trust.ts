@@ -1,6 +1,7 @@
+import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { connect } from 'node:tls';
-import type { ConnectionOptions } from 'node:tls';
+import { connect, getCACertificates } from 'node:tls';
+import type { ConnectionOptions, TLSSocket } from 'node:tls';
 
 import { LxcriError } from '../../model/errors.ts';
 
@@ -28,63 +29,73 @@ export interface Endpoint extends Address {
  * @param timeoutMs for all of it.
  * @throws LxcriError PlatformUnreachable, with the fingerprint that was seen where that is what was wrong.
  */
-export function connectTrusted({ host, port, trust }: Endpoint, timeoutMs: number): Promise<Duplex> {
-  const options: ConnectionOptions = {
-    host,
-    port,
-    ...(isAddress(host) ? {} : { servername: host }),
+export async function connectTrusted(endpoint: Endpoint, timeoutMs: number): Promise<Duplex> {
+  const { trust } = endpoint;
+  const deadline = performance.now() + timeoutMs;
+  try {
     // A pinned certificate is compared below; that it is signed by nobody we know does not matter.
-    rejectUnauthorized: trust.kind === 'ca',
-    ...(trust.kind === 'ca' && trust.ca !== undefined ? { ca: trust.ca } : {}),
-    minVersion: 'TLSv1.2',
-  };
-  return new Promise((resolve, reject) => {
-    const socket = connect(options);
-    const fail = (error: LxcriError): void => {
-      clearTimeout(timer);
-      socket.destroy();
-      reject(error);
-    };
-    const timer = setTimeout(() => fail(unreachable({ host, port }, `no answer within ${timeoutMs} ms`)), timeoutMs);
-    socket.once('error', (error: NodeJS.ErrnoException) =>
-      fail(
-        isCertificateError(error)
-          ? untrusted({ host, port }, error.message)
-          : unreachable({ host, port }, error.message),
-      ),
-    );
-    socket.once('secureConnect', () => {
-      const seen = socket.getPeerCertificate().fingerprint256;
-      if (trust.kind === 'fingerprint' && !sameFingerprint(seen, trust.sha256)) {
-        fail(wrongFingerprint({ host, port }, seen));
-        return;
-      }
-      clearTimeout(timer);
-      socket.removeAllListeners('error');
-      resolve(socket);
-    });
-  });
+    if (trust.kind === 'fingerprint') return comparePin(endpoint, trust.sha256, await shakeHands(endpoint, timeoutMs));
+    return await shakeHands(endpoint, timeoutMs, trust.ca === undefined ? {} : { ca: trust.ca });
+  } catch (error) {
+    if (trust.kind === 'fingerprint' || trust.ca !== undefined || !isDistrust(error)) throw error;
+  }
+  // To read the system's authorities takes longer than all else, so those that Node brings along are tried alone first.
+  const ca = [...getCACertificates('default'), ...getCACertificates('system')];
+  return shakeHands(endpoint, Math.max(1, deadline - performance.now()), { ca });
 }
 
 /**
  * The fingerprint of the certificate that a server shows, unverified: for a person to compare.
  *
+ * @param timeoutMs for all of it.
  * @throws LxcriError PlatformUnreachable
  */
-export async function seenFingerprint({ host, port }: Address, timeoutMs: number): Promise<string> {
+export async function seenFingerprint(address: Address, timeoutMs: number): Promise<string> {
+  const socket = await shakeHands(address, timeoutMs);
+  socket.destroy();
+  return socket.getPeerCertificate().fingerprint256;
+}
+
+/**
+ * @param authorities absent: any certificate will do.
+ * @throws LxcriError PlatformUnreachable
+ */
+function shakeHands({ host, port }: Address, timeoutMs: number, authorities?: ConnectionOptions): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host, port, rejectUnauthorized: false, ...(isAddress(host) ? {} : { servername: host }) });
-    const timer = setTimeout(() => socket.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
-    socket.once('error', (error) => {
+    const socket = connect({
+      host,
+      port,
+      ...(isIP(host) === 0 ? { servername: host } : {}),
+      rejectUnauthorized: authorities !== undefined,
+      ...authorities,
+      minVersion: 'TLSv1.2',
+    });
+    const timer = setTimeout(() => {
+      socket.destroy();
+      reject(unreachable({ host, port }, `no answer within ${Math.round(timeoutMs)} ms`));
+    }, timeoutMs);
+    // It stays: the connection may fail before somebody else listens.
+    socket.on('error', (error: NodeJS.ErrnoException) => {
       clearTimeout(timer);
-      reject(unreachable({ host, port }, error.message));
+      const address = { host, port };
+      reject(isCertificateError(error) ? new Distrust(address, error.message) : unreachable(address, whyOf(error)));
     });
     socket.once('secureConnect', () => {
       clearTimeout(timer);
-      resolve(socket.getPeerCertificate().fingerprint256);
-      socket.destroy();
+      resolve(socket);
     });
   });
+}
+
+function comparePin(address: Address, pin: string, socket: TLSSocket): TLSSocket {
+  const seen = socket.getPeerCertificate().fingerprint256;
+  if (sameFingerprint(seen, pin)) return socket;
+  socket.destroy();
+  throw new LxcriError(
+    'PlatformUnreachable',
+    `the certificate of ${shownAddress(address)} is not the pinned one: its fingerprint is ${seen}`,
+    'compare it with what pvenode cert info says on the node; if the certificate was renewed, log in again',
+  );
 }
 
 /** Whether a text is a SHA-256 fingerprint, with or without colons. */
@@ -92,41 +103,56 @@ export function isFingerprint(text: string): boolean {
   return /^(?:[0-9a-f]{2}:?){31}[0-9a-f]{2}$/i.test(text);
 }
 
-function sameFingerprint(one: string, other: string): boolean {
+/** Whether two are the same, however they are written. */
+export function sameFingerprint(one: string, other: string): boolean {
   const bare = (text: string): string => text.replaceAll(':', '').toUpperCase();
   return bare(one) === bare(other);
 }
 
-function isAddress(host: string): boolean {
-  return /^[\d.]+$|:/.test(host);
-}
-
 /** The codes of OpenSSL and Node for certificates that do not prove anything. */
 function isCertificateError({ code = '' }: NodeJS.ErrnoException): boolean {
-  return /CERT|SIGNATURE|SELF_SIGNED|TLS_CERT/.test(code);
+  return /CERT|SIGNATURE|SELF_SIGNED/.test(code);
+}
+
+/** The error of a certificate that no authority vouches for. */
+class Distrust extends LxcriError {
+  constructor(address: Address, why: string) {
+    super(
+      'PlatformUnreachable',
+      `the certificate of ${shownAddress(address)} is not trusted: ${why}`,
+      'name its authority (on a node: /etc/pve/pve-root-ca.pem) or pin the certificate by its fingerprint: proxmox-lxcri login',
+    );
+  }
+}
+
+/** Whether a connection failed because no authority vouches for the certificate. */
+export function isDistrust(error: unknown): boolean {
+  return error instanceof Distrust;
 }
 
 /** The error of a server that does not answer. */
-export function unreachable({ host, port }: Address, why: string): LxcriError {
+export function unreachable(address: Address, why: string): LxcriError {
   return new LxcriError(
     'PlatformUnreachable',
-    `${host}:${port} cannot be reached: ${why}`,
+    `${shownAddress(address)} cannot be reached: ${why}`,
     'check the address, and that pveproxy runs there (systemctl status pveproxy)',
   );
 }
 
-function untrusted({ host, port }: Address, why: string): LxcriError {
-  return new LxcriError(
-    'PlatformUnreachable',
-    `the certificate of ${host}:${port} is not trusted: ${why}`,
-    'name the authority (on a node: /etc/pve/pve-root-ca.pem) with caFile, or pin the certificate with fingerprint',
-  );
+/** As it is written in URLs. */
+export function shownAddress({ host, port }: Address): string {
+  return `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
 }
 
-function wrongFingerprint({ host, port }: Address, seen: string): LxcriError {
-  return new LxcriError(
-    'PlatformUnreachable',
-    `the certificate of ${host}:${port} is not the pinned one: its fingerprint is ${seen}`,
-    'compare it on the node (pvenode cert info); if the certificate was renewed, log in again',
-  );
+/** What an error of a connection says, in few words. */
+export function whyOf(error: NodeJS.ErrnoException): string {
+  // One attempt for each address of a name.
+  if (error instanceof AggregateError) return [...new Set(error.errors.map((each: Error) => each.message))].join('; ');
+  // OpenSSL's own words hold addresses of memory and lines of its source.
+  if (error.code === 'EPROTO' || error.code?.startsWith('ERR_SSL_') === true)
+    return `it does not speak TLS as we do (${error.code
+      .replace(/^ERR_SSL_/, '')
+      .toLowerCase()
+      .replaceAll('_', ' ')})`;
+  return error.message;
 }
