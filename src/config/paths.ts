@@ -14,6 +14,17 @@ const PLACES = {
   cache: { root: `/var/cache/${NAME}`, variable: 'XDG_CACHE_HOME', below: '.cache' },
 } as const;
 
+/** Where the configuration of all users of a host is. */
+export const SYSTEM_CONFIG_DIRECTORY = `/etc/${NAME}`;
+
+/** Where a user's own configuration is; `undefined` where there is no home, as for a job of cron or a hook. */
+export function userConfigDirectory(env: NodeJS.ProcessEnv): string | undefined {
+  const { XDG_CONFIG_HOME: xdg, HOME: home } = env;
+  // The XDG specification has relative paths ignored.
+  const base = xdg?.startsWith('/') ? xdg : home?.startsWith('/') ? `${home}/.config` : undefined;
+  return base === undefined ? undefined : `${base}/${NAME}`;
+}
+
 /** Where what must outlive a restart is kept unless the configuration says otherwise. It is not made here. */
 export function defaultStateDirectory(env: NodeJS.ProcessEnv): string {
   return ownDirectory(PLACES.state, env);

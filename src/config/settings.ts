@@ -6,6 +6,7 @@ import { KEY_NAMES, keySpec } from './keys.ts';
 import type { Key, Settings } from './keys.ts';
 import { KINDS } from './kinds.ts';
 import type { Kind, Written } from './kinds.ts';
+import { SYSTEM_CONFIG_DIRECTORY, userConfigDirectory } from './paths.ts';
 
 /** Where a value was set. */
 export type Origin =
@@ -25,7 +26,7 @@ export interface Configuration {
   readonly given: ReadonlyMap<Key, Setting>;
 }
 
-const SYSTEM_FILE = '/etc/proxmox-lxcri/config.yaml';
+const SYSTEM_FILE = `${SYSTEM_CONFIG_DIRECTORY}/config.yaml`;
 
 /** Names one file instead of the usual ones. */
 const FILE_VARIABLE = 'PROXMOX_LXCRI_CONFIG';
@@ -98,12 +99,9 @@ async function readFiles(env: NodeJS.ProcessEnv): Promise<Layer[]> {
   return layers;
 }
 
-/** `undefined` where there is no home, as for a job of cron or a hook. */
 function userFile(env: NodeJS.ProcessEnv): string | undefined {
-  const { XDG_CONFIG_HOME: xdg, HOME: home } = env;
-  // The XDG specification has relative paths ignored.
-  const base = xdg?.startsWith('/') ? xdg : home?.startsWith('/') ? `${home}/.config` : undefined;
-  return base === undefined ? undefined : `${base}/proxmox-lxcri/config.yaml`;
+  const directory = userConfigDirectory(env);
+  return directory === undefined ? undefined : `${directory}/config.yaml`;
 }
 
 function cacheDirectory(env: NodeJS.ProcessEnv): string {

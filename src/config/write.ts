@@ -21,23 +21,38 @@ import { makeDirectories } from './paths.ts';
 const FILE_MODE = 0o644;
 
 /**
- * Sets one key in a configuration file, which is made where there is none. Its comments and other keys stay. A reader sees
- * the old file or the new one, also when the power fails in between.
+ * Sets one key in a configuration file, which is made where there is none. Its comments and other keys stay.
  *
  * @param path absolute.
  * @throws LxcriError `ConfigError` when the file is wrong as it is, which then stays as it is, or cannot be written.
  */
 export async function writeSetting(path: string, key: Key, written: Written): Promise<void> {
-  const found = lookAt(path);
   const { withSetting } = await import('./yaml.ts');
-  const text = withSetting(path, found === undefined ? Buffer.alloc(0) : readChecked(path).bytes, key, written);
+  changeFile(path, FILE_MODE, (bytes) => withSetting(path, bytes, key, written));
+}
+
+/**
+ * Changes a configuration file, which is made where there is none. A reader sees the old file or the new one, also when
+ * the power fails in between.
+ *
+ * @param path absolute.
+ * @param mode of a new file.
+ * @param change gives the new text for the bytes that are there; for a new file, for none.
+ * @throws LxcriError `ConfigError` when it cannot be read or written.
+ */
+export function changeFile(path: string, mode: number, change: (bytes: Uint8Array) => string): void {
+  const found = lookAt(path);
+  const old = found === undefined ? Buffer.alloc(0) : readChecked(path).bytes;
+  const text = change(old);
+  if (old.equals(Buffer.from(text))) return;
   try {
     if (found === undefined) {
       makeDirectories(dirname(path), 0o755);
-      replace(path, text, FILE_MODE);
+      replaceFile(path, text, mode);
     } else {
       // Behind a symlink, as tools that manage configurations make them.
-      replace(realpathSync(path), text, Number(found.mode) & 0o777, { uid: Number(found.uid), gid: Number(found.gid) });
+      const owner = { uid: Number(found.uid), gid: Number(found.gid) };
+      replaceFile(realpathSync(path), text, Number(found.mode) & 0o777, owner);
     }
   } catch (error) {
     if (isLxcriError(error)) throw error;
@@ -50,7 +65,7 @@ export async function writeSetting(path: string, key: Key, written: Written): Pr
 }
 
 /** Puts a new file where the old one is, at once. */
-function replace(path: string, text: string, mode: number, owner?: { uid: number; gid: number }): void {
+export function replaceFile(path: string, text: string, mode: number, owner?: { uid: number; gid: number }): void {
   const directory = dirname(path);
   const made = `${directory}/.${basename(path)}.${process.pid}`;
   // What a process with our id left behind when it was killed.

@@ -1,8 +1,7 @@
 /** Configuration files as YAML. A bundle of its own: it is needed only when a file has changed. */
-import { LineCounter, YAMLMap, isAlias, isMap, isScalar, isSeq, parseDocument } from 'yaml';
-import type { Document, Node, Pair } from 'yaml';
+import { YAMLMap, isSeq } from 'yaml';
+import type { Node } from 'yaml';
 
-import { LxcriError } from '../model/errors.ts';
 import { InvalidValue } from '../values/invalid-value.ts';
 import { nearest } from '../values/nearest.ts';
 import { quoted } from '../values/quoted.ts';
@@ -11,6 +10,7 @@ import { KEY_NAMES, isKey, keySpec } from './keys.ts';
 import type { Key } from './keys.ts';
 import { KINDS } from './kinds.ts';
 import type { Written } from './kinds.ts';
+import { YamlText, isEmpty } from './yaml-text.ts';
 
 /** Keys that hold other keys. */
 const SECTIONS: ReadonlySet<string> = new Set(KEY_NAMES.filter((key) => key.includes('.')).map(sectionOf));
@@ -26,7 +26,7 @@ function sectionOf(key: string): string {
  * @throws LxcriError `ConfigError` for the first mistake, with its line and column.
  */
 export function parseEntries(path: string, bytes: Uint8Array): Entries {
-  return new ConfigText(path, bytes).entries();
+  return new ConfigText(path, bytes).settings();
 }
 
 /**
@@ -38,37 +38,17 @@ export function parseEntries(path: string, bytes: Uint8Array): Entries {
  */
 export function withSetting(path: string, bytes: Uint8Array, key: Key, written: Written): string {
   const config = new ConfigText(path, bytes);
-  config.entries();
+  config.settings();
   const text = config.textWith(key, written);
   parseEntries(path, Buffer.from(text));
   return text;
 }
 
-/** A YAML file, and what stands where in it. */
-class ConfigText {
-  readonly document: Document;
-  readonly #path: string;
-  readonly #lines = new LineCounter();
+/** A configuration file. */
+class ConfigText extends YamlText {
   readonly #entries = new Map<Key, Entry>();
 
-  constructor(path: string, bytes: Uint8Array) {
-    this.#path = path;
-    const text = this.#decode(bytes);
-    // Names that stand twice are found by us, who know the whole name.
-    this.document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, uniqueKeys: false });
-    const [mistake] = [...this.document.errors, ...this.document.warnings];
-    if (mistake !== undefined) {
-      const what =
-        mistake.code === 'RESOURCE_EXHAUSTION' ? 'it is nested too deeply' : (mistake.message.split('\n')[0] ?? '');
-      throw this.#wrong(
-        mistake.pos[0],
-        `it is not valid YAML: ${what}`,
-        'check the indentation, brackets and quotes there',
-      );
-    }
-  }
-
-  entries(): Entries {
+  settings(): Entries {
     const { contents } = this.document;
     if (!isEmpty(contents)) this.#section('', this.#mapping(contents, 'the file', 0));
     return this.#entries;
@@ -95,31 +75,21 @@ class ConfigText {
   }
 
   #section(prefix: string, map: YAMLMap): void {
-    const seen = new Set<string>();
-    for (const pair of map.items as Pair<Node, Node | null>[]) {
-      const { key: node, value } = pair;
-      const at = node.range?.[0];
-      if (!isScalar(node) || typeof node.value !== 'string')
-        throw this.#wrong(at, 'a key must be a plain word', `use: ${keysBelow(prefix).join(', ')}`);
-      const name = `${prefix}${node.value}`;
-      if (seen.has(name)) throw this.#wrong(at, `${name} is set twice`, 'remove one of the two');
-      seen.add(name);
+    const hint = (): string => `use: ${keysBelow(prefix).join(', ')}`;
+    for (const { name: typed, value, at } of this.entries(map, prefix, hint)) {
+      const name = `${prefix}${typed}`;
       if (SECTIONS.has(name)) {
         if (!isEmpty(value)) this.#section(`${name}.`, this.#mapping(value, name, at));
-      } else if (isKey(name) && !node.value.includes('.')) {
-        this.#entries.set(name, { written: this.#value(name, value, at), line: this.#lines.linePos(at ?? 0).line });
+      } else if (isKey(name) && !typed.includes('.')) {
+        this.#entries.set(name, { written: this.#value(name, value, at), line: this.line(at) });
       } else {
-        throw this.#wrong(at, `unknown key ${quoted(name)}`, keyHint(prefix, node.value));
+        throw this.wrong(at, `unknown key ${quoted(name)}`, keyHint(prefix, typed));
       }
     }
   }
 
   #mapping(node: Node | null, what: string, at: number | undefined): YAMLMap {
-    if (isMap(node)) return node;
-    this.#refuseAlias(node, what);
-    throw this.#wrong(
-      node?.range?.[0] ?? at,
-      `${what} must hold keys with values`,
+    return this.mapping(node, what, at, () =>
       what === 'the file'
         ? 'write for instance: methods: [lxc-attach]'
         : `keys of it: ${keysBelow(`${what}.`).join(', ')}`,
@@ -129,58 +99,22 @@ class ConfigText {
   #value(key: Key, node: Node | null, at: number | undefined): Written {
     const { kind, notInFile, variable } = keySpec(key);
     if (notInFile !== undefined)
-      throw this.#wrong(at, `${key} cannot be set in a file: ${notInFile}`, `set the variable ${variable}`);
-    this.#refuseAlias(node, key);
+      throw this.wrong(at, `${key} cannot be set in a file: ${notInFile}`, `set the variable ${variable}`);
+    this.refuseAlias(node, key);
     const { form, read, separator } = KINDS[kind] as (typeof KINDS)[typeof kind] & { separator?: string };
     const written = isSeq(node)
-      ? (node.items as Node[]).map((item) => this.#text(key, item, form))
-      : this.#text(key, node, form, at);
+      ? (node.items as Node[]).map((item) => this.text(item, key, form))
+      : this.text(node, key, form, at);
     if (separator !== undefined && typeof written === 'string')
-      throw this.#wrong(node?.range?.[0] ?? at, `${key}: ${quoted(written)} is no list`, `write ${form}`);
+      throw this.wrong(node?.range?.[0] ?? at, `${key}: ${quoted(written)} is no list`, `write ${form}`);
     try {
       read(written);
       return written;
     } catch (error) {
       if (!(error instanceof InvalidValue)) throw error;
-      throw this.#wrong(node?.range?.[0] ?? at, `${key}: ${error.message}`, error.hint);
+      throw this.wrong(node?.range?.[0] ?? at, `${key}: ${error.message}`, error.hint);
     }
   }
-
-  #text(key: Key, node: Node | null, form: string, at?: number): string {
-    this.#refuseAlias(node, key);
-    if (isScalar(node)) {
-      if (typeof node.value === 'string') return node.value;
-      if (typeof node.value === 'number') return node.source ?? String(node.value);
-    }
-    const what = isEmpty(node) ? 'has no value' : 'has a value of the wrong type';
-    throw this.#wrong(node?.range?.[0] ?? at, `${key} ${what}`, `write ${form}`);
-  }
-
-  /** An alias can stand for any number of others. */
-  #refuseAlias(node: Node | null, what: string): void {
-    if (isAlias(node))
-      throw this.#wrong(node.range?.[0], `${what} is an alias (*${node.source})`, 'write the value itself');
-  }
-
-  #decode(bytes: Uint8Array): string {
-    try {
-      return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    } catch {
-      const lossy = new TextDecoder('utf-8').decode(bytes);
-      const line = lossy.slice(0, lossy.indexOf('\ufffd')).split('\n').length;
-      throw new LxcriError('ConfigError', `${this.#path}:${line}: it is not UTF-8`, 'save it as UTF-8');
-    }
-  }
-
-  #wrong(at: number | undefined, what: string, hint: string): LxcriError {
-    const { line, col } = this.#lines.linePos(at ?? 0);
-    return new LxcriError('ConfigError', `${this.#path}:${line}:${col}: ${what}`, hint);
-  }
-}
-
-/** Nothing, or the null that stands for nothing: a section whose keys are all comments. */
-function isEmpty(node: Node | null | undefined): boolean {
-  return node === null || node === undefined || (isScalar(node) && node.value === null);
 }
 
 /** The keys and sections of a level. */
