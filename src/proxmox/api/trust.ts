@@ -98,11 +98,6 @@ function comparePin(address: Address, pin: string, socket: TLSSocket): TLSSocket
   );
 }
 
-/** Whether a text is a SHA-256 fingerprint, with or without colons. */
-export function isFingerprint(text: string): boolean {
-  return /^(?:[0-9a-f]{2}:?){31}[0-9a-f]{2}$/i.test(text);
-}
-
 /** Whether two are the same, however they are written. */
 export function sameFingerprint(one: string, other: string): boolean {
   const bare = (text: string): string => text.replaceAll(':', '').toUpperCase();
