@@ -23,6 +23,8 @@ const BUNDLES: Record<string, string> = {
   'src/cli/only-on-failure.ts': 'only-on-failure.cjs',
   'src/cli/exec-detached.ts': 'exec-detached.cjs',
   'src/cli/supervise.ts': 'supervise.cjs',
+  'src/contexts/room.ts': 'contexts.cjs',
+  'src/contexts/yaml.ts': 'contexts-yaml.cjs',
 };
 
 /**
@@ -30,13 +32,16 @@ const BUNDLES: Record<string, string> = {
  * last one to load a bundle writes its cache.
  */
 const TYPICAL_CALLS = [
+  ['context', 'list'],
   ['config', 'show'],
   ['hook', '--help'],
   ['exec', '--help'],
 ];
 
-/** For the bundle that reads a configuration: it is loaded only where there is one. */
+/** For the bundles that read a configuration and contexts: they are loaded only where there are some. */
 const TYPICAL_CONFIGURATION = 'methods: [lxc-attach]\nexec:\n  timeout: 30s\n';
+const TYPICAL_CONTEXTS =
+  'contexts: {home: {hosts: [pve1.example], token: root@pam!cli, tokenFile: /etc/proxmox-lxcri/tokens/home}}\n';
 
 const lazyBundles: Plugin = {
   name: 'lazy-bundles',
@@ -87,7 +92,14 @@ function makeCodeCaches(): void {
     const file = join(directory, 'config.yaml');
     writeFileSync(file, TYPICAL_CONFIGURATION, { mode: 0o600 });
     // None is kept: it has to be read.
-    const env = { ...process.env, PROXMOX_LXCRI_CONFIG: file, PROXMOX_LXCRI_CACHE_DIR: directory };
+    const contexts = join(directory, 'contexts.yaml');
+    writeFileSync(contexts, TYPICAL_CONTEXTS, { mode: 0o600 });
+    const env = {
+      ...process.env,
+      PROXMOX_LXCRI_CONFIG: file,
+      PROXMOX_LXCRI_CACHE_DIR: directory,
+      PROXMOX_LXCRI_CONTEXTS: contexts,
+    };
     for (const words of TYPICAL_CALLS)
       run(process.execPath, [join(ROOT, 'scripts/build/code-cache.cjs'), DIST, ...words], env);
   } finally {

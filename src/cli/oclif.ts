@@ -4,11 +4,18 @@ import { setImmediate } from 'node:timers/promises';
 import { Errors, run } from '@oclif/core';
 
 import ConfigShow from '../commands/config/show.ts';
+import Context from '../commands/context.ts';
+import ContextList from '../commands/context/list.ts';
+import ContextRemove from '../commands/context/remove.ts';
+import ContextShow from '../commands/context/show.ts';
+import ContextUse from '../commands/context/use.ts';
 import Doctor from '../commands/doctor.ts';
 import Enter from '../commands/enter.ts';
 import Exec from '../commands/exec.ts';
 import Hook from '../commands/hook.ts';
 import Kill from '../commands/kill.ts';
+import Login from '../commands/login.ts';
+import Logout from '../commands/logout.ts';
 import Ps from '../commands/ps.ts';
 import Result from '../commands/result.ts';
 import Start from '../commands/start.ts';
@@ -22,11 +29,18 @@ import { closedOutput, judge } from './print-document.ts';
 /** The verbs, for oclif's explicit command discovery. */
 export const COMMANDS = {
   'config:show': ConfigShow,
+  context: Context,
+  'context:list': ContextList,
+  'context:remove': ContextRemove,
+  'context:show': ContextShow,
+  'context:use': ContextUse,
   doctor: Doctor,
   enter: Enter,
   exec: Exec,
   hook: Hook,
   kill: Kill,
+  login: Login,
+  logout: Logout,
   ps: Ps,
   result: Result,
   start: Start,
@@ -78,8 +92,8 @@ const GROUPS = VERBS.filter((verb) => verb.includes(' ')).map((verb) => verb.spl
 
 /** The words that stand where a verb does, and are none; a group of verbs alone shows its help. */
 function unknownVerb([first, second]: readonly string[]): string | undefined {
-  if (first === undefined || first.startsWith('-') || VERBS.includes(first)) return undefined;
-  if (!GROUPS.includes(first)) return first;
+  if (first === undefined || first.startsWith('-')) return undefined;
+  if (!GROUPS.includes(first)) return VERBS.includes(first) ? undefined : first;
   if (second === undefined || second.startsWith('-') || VERBS.includes(`${first} ${second}`)) return undefined;
   return `${first} ${second}`;
 }

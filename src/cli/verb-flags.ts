@@ -23,3 +23,20 @@ export const nodeFlag = Flags.string({
   helpValue: 'NODE',
   summary: 'the Proxmox node of the container',
 });
+
+/** The context that a verb is about. */
+export const contextArg = Args.string({
+  name: 'NAME',
+  description: 'a context',
+  ignoreStdin: true,
+});
+
+/**
+ * The context that had to be named.
+ *
+ * @throws LxcriError `UsageError`
+ */
+export function namedContext(name: string | undefined, usage: string): string {
+  if (name !== undefined) return name;
+  throw new LxcriError('UsageError', 'no context was named', `usage: proxmox-lxcri ${usage}`);
+}

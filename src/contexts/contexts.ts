@@ -1,11 +1,7 @@
-/** Contexts: several clusters by name. A bundle of its own: a call about a local container needs none of it. */
 import { lookAt, readChecked } from '../config/file.ts';
 import { LxcriError } from '../model/errors.ts';
 import type { Context, ContextFile } from './context.ts';
 import { contextFiles } from './files.ts';
-
-export { clientFor, ticketStore } from './client.ts';
-export { sshAccess } from './ssh.ts';
 
 /** Overrides which one is the current one. */
 const NAME_VARIABLE = 'PROXMOX_LXCRI_CONTEXT';
@@ -34,8 +30,12 @@ export async function loadContexts(env: NodeJS.ProcessEnv): Promise<Contexts> {
   return { all, current };
 }
 
-/** `undefined` when there is no such file. */
-async function readContextFile(file: string): Promise<ContextFile | undefined> {
+/**
+ * What one file says; `undefined` when there is none.
+ *
+ * @throws LxcriError `ConfigError`
+ */
+export async function readContextFile(file: string): Promise<ContextFile | undefined> {
   if (lookAt(file) === undefined) return undefined;
   const { bytes } = readChecked(file);
   const { parseContexts } = await import('./yaml.ts');

@@ -1,4 +1,6 @@
 /** contexts.yaml: read, and changed. A bundle of its own, because of the parser. */
+import { isDeepStrictEqual } from 'node:util';
+
 import { YAMLMap, isMap, isScalar, isSeq } from 'yaml';
 import type { Node } from 'yaml';
 
@@ -76,10 +78,12 @@ interface Found {
 
 class ContextsText extends YamlText {
   readonly #file: string;
+  readonly #text: string;
 
   constructor(path: string, bytes: Uint8Array) {
     super(path, bytes);
     this.#file = path;
+    this.#text = Buffer.from(bytes).toString();
   }
 
   read(): ContextFile {
@@ -105,25 +109,38 @@ class ContextsText extends YamlText {
     };
   }
 
+  /** What is not changed stays as it is written, with its comments. */
   textWith({ set, remove, current }: ContextsChange): string {
+    const isChanged = [
+      set !== undefined && this.#set(set.name, set.keys),
+      remove !== undefined && this.document.deleteIn(['contexts', remove]),
+      current !== undefined && this.#put(this.#top(), 'current', current ?? undefined),
+    ].includes(true);
+    return isChanged ? this.document.toString({ lineWidth: 0 }) : this.#text;
+  }
+
+  #set(name: string, keys: WrittenContext): boolean {
+    const contexts = mapIn(this.#top(), 'contexts');
+    const context = mapIn(contexts, name);
+    return Object.entries(keys)
+      .map(([key, value]) => this.#put(context, key, value))
+      .includes(true);
+  }
+
+  /** Whether that changes anything. */
+  #put(map: YAMLMap, key: string, value: unknown): boolean {
+    if (isDeepStrictEqual((map.toJS(this.document) as WrittenContext)[key], value)) return false;
+    if (value === undefined) return map.delete(key);
+    map.set(key, this.document.createNode(value));
+    return true;
+  }
+
+  #top(): YAMLMap {
     const { document } = this;
-    if (isEmpty(document.contents)) document.contents = new YAMLMap(document.schema);
-    if (isEmpty(document.get('contexts', true) as Node | undefined))
-      document.set('contexts', new YAMLMap(document.schema));
-    if (set !== undefined) {
-      const old: unknown = document.getIn(['contexts', set.name], true);
-      // What the caller does not set anew stays, with its comments: such as `ssh`.
-      if (!isMap(old)) document.setIn(['contexts', set.name], document.createNode(dropUndefined(set.keys)));
-      else
-        for (const [key, value] of Object.entries(set.keys)) {
-          if (value === undefined) old.delete(key);
-          else old.set(key, document.createNode(value));
-        }
-    }
-    if (remove !== undefined) document.deleteIn(['contexts', remove]);
-    if (current === null) document.delete('current');
-    else if (current !== undefined) document.set('current', current);
-    return document.toString({ lineWidth: 0 });
+    if (isMap(document.contents)) return document.contents;
+    const made = new YAMLMap(document.schema);
+    document.contents = made;
+    return made;
   }
 
   #context(name: string, node: Node | null, at: number | undefined): Context {
@@ -298,6 +315,11 @@ function sshDestination(text: string): string {
   throw new InvalidValue(`${quoted(text)} is no destination for ssh`, 'write for instance root@{node}');
 }
 
-function dropUndefined(keys: WrittenContext): WrittenContext {
-  return Object.fromEntries(Object.entries(keys).filter(([, value]) => value !== undefined));
+/** The mapping of a key, which is made where there is none yet. */
+function mapIn(map: YAMLMap, key: string): YAMLMap {
+  const found = map.get(key, true);
+  if (isMap(found)) return found;
+  const made = new YAMLMap(map.schema);
+  map.set(key, made);
+  return made;
 }

@@ -78,7 +78,7 @@ function shakeHands({ host, port }: Address, timeoutMs: number, authorities?: Co
     socket.on('error', (error: NodeJS.ErrnoException) => {
       clearTimeout(timer);
       const address = { host, port };
-      reject(isCertificateError(error) ? new Distrust(address, error.message) : unreachable(address, whyOf(error)));
+      reject(isCertificateError(error) ? notVouchedFor(address, error.message) : unreachable(address, whyOf(error)));
     });
     socket.once('secureConnect', () => {
       clearTimeout(timer);
@@ -91,8 +91,7 @@ function comparePin(address: Address, pin: string, socket: TLSSocket): TLSSocket
   const seen = socket.getPeerCertificate().fingerprint256;
   if (sameFingerprint(seen, pin)) return socket;
   socket.destroy();
-  throw new LxcriError(
-    'PlatformUnreachable',
+  throw new Distrust(
     `the certificate of ${shownAddress(address)} is not the pinned one: its fingerprint is ${seen}`,
     'compare it with what pvenode cert info says on the node; if the certificate was renewed, log in again',
   );
@@ -109,18 +108,21 @@ function isCertificateError({ code = '' }: NodeJS.ErrnoException): boolean {
   return /CERT|SIGNATURE|SELF_SIGNED/.test(code);
 }
 
-/** The error of a certificate that no authority vouches for. */
+/** The error of a certificate that does not prove who the server is. */
 class Distrust extends LxcriError {
-  constructor(address: Address, why: string) {
-    super(
-      'PlatformUnreachable',
-      `the certificate of ${shownAddress(address)} is not trusted: ${why}`,
-      'name its authority (on a node: /etc/pve/pve-root-ca.pem) or pin the certificate by its fingerprint: proxmox-lxcri login',
-    );
+  constructor(message: string, hint: string) {
+    super('PlatformUnreachable', message, hint);
   }
 }
 
-/** Whether a connection failed because no authority vouches for the certificate. */
+function notVouchedFor(address: Address, why: string): Distrust {
+  return new Distrust(
+    `the certificate of ${shownAddress(address)} is not trusted: ${why}`,
+    'name its authority (on a node: /etc/pve/pve-root-ca.pem) or pin the certificate by its fingerprint: proxmox-lxcri login',
+  );
+}
+
+/** Whether a connection failed because the certificate does not prove who the server is. */
 export function isDistrust(error: unknown): boolean {
   return error instanceof Distrust;
 }
