@@ -52,8 +52,9 @@ export async function connectTrusted(endpoint: Endpoint, timeoutMs: number): Pro
  */
 export async function seenFingerprint(address: Address, timeoutMs: number): Promise<string> {
   const socket = await shakeHands(address, timeoutMs);
+  const { fingerprint256 } = socket.getPeerCertificate();
   socket.destroy();
-  return socket.getPeerCertificate().fingerprint256;
+  return fingerprint256;
 }
 
 /**

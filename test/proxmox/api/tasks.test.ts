@@ -1,0 +1,98 @@
+import { expect } from 'chai';
+
+import type { ApiClient } from '../../../src/proxmox/api/client.ts';
+import { requirePrivilege } from '../../../src/proxmox/api/permissions.ts';
+import { waitForTask } from '../../../src/proxmox/api/tasks.ts';
+import { createCluster } from '../../support/pve/api/cluster.ts';
+import type { Cluster } from '../../support/pve/api/cluster.ts';
+import { TOKEN, USERS, clientOf, failureOf, pinned, takeRequests } from './clients.ts';
+
+describe('tasks and permissions', () => {
+  let cluster: Cluster;
+  let client: ApiClient;
+
+  before(async () => {
+    cluster = await createCluster({ nodes: ['pve1', 'pve2'], users: USERS, settings: { refusalMs: 100 } });
+    client = clientOf([pinned(cluster.host('pve1'))]);
+  });
+
+  after(() => cluster.close());
+
+  function start(work: (log: (line: string) => void) => Promise<void>): string {
+    return cluster.node('pve2').tasks.start({ user: 'root@pam', token: 'full' }, 'vzstart', '101', work);
+  }
+
+  describe('waitForTask', () => {
+    it('waits for the end, wherever the task runs, and gives every line once', async () => {
+      let release = (): void => {};
+      const blocked = new Promise<void>((resolve) => (release = resolve));
+      const upid = start(async (log) => {
+        for (let line = 1; line <= 600; line += 1) log(`line ${line}`);
+        await blocked;
+        for (let line = 601; line <= 1200; line += 1) log(`line ${line}`);
+      });
+      const lines: string[] = [];
+      const onLine = (line: string): void => {
+        lines.push(line);
+        if (lines.length === 600) release();
+      };
+      const end = await waitForTask(client, upid, { onLine, timeoutMs: 20_000 });
+      expect(end).to.deep.equal({ ok: true, exitStatus: 'OK' });
+      expect(lines.slice(0, 1200)).to.deep.equal(Array.from({ length: 1200 }, (_, index) => `line ${index + 1}`));
+      expect(lines.slice(1200)).to.deep.equal(['TASK OK']);
+    });
+
+    it('tells how it failed', async () => {
+      const upid = start(() => Promise.reject(new Error('CT is locked (backup)')));
+      const end = await waitForTask(client, upid, { timeoutMs: 20_000 });
+      expect(end).to.deep.equal({ ok: false, exitStatus: 'CT is locked (backup)' });
+    });
+
+    it('stops waiting in time, and the task goes on', async () => {
+      let release = (): void => {};
+      const blocked = new Promise<void>((resolve) => (release = resolve));
+      const upid = start(() => blocked);
+      const begin = performance.now();
+      const error = await failureOf(waitForTask(client, upid, { timeoutMs: 300 }));
+      expect(error.code).to.equal('ExecutionTimeout');
+      expect(performance.now() - begin).to.be.within(290, 1500);
+      expect(cluster.node('pve2').tasks.find(upid)?.exitStatus).to.equal(undefined);
+      release();
+    });
+
+    it('stops waiting when it is told to', async () => {
+      let release = (): void => {};
+      const upid = start(() => new Promise<void>((resolve) => (release = resolve)));
+      const stop = new AbortController();
+      setTimeout(() => stop.abort(), 50);
+      const begin = performance.now();
+      await waitForTask(client, upid, { timeoutMs: 20_000, abort: stop.signal }).then(
+        () => expect.fail('it ended'),
+        (error: Error) => expect(error.name).to.equal('AbortError'),
+      );
+      expect(performance.now() - begin).to.be.lessThan(2000);
+      release();
+    });
+
+    it('takes only the name of a task for one', async () => {
+      const error = await failureOf(waitForTask(client, 'OK', { timeoutMs: 1000 }));
+      expect(error.message).to.include('the server gave no task: OK');
+    });
+  });
+
+  describe('requirePrivilege', () => {
+    it('is content with a privilege that is there, in one round trip', async () => {
+      takeRequests(cluster);
+      await requirePrivilege(client, '/vms/101', 'VM.PowerMgmt');
+      expect(takeRequests(cluster)).to.deep.equal(['pve1 GET /access/permissions?path=%2Fvms%2F101 -> 200']);
+    });
+
+    it('names the one that is missing, and where', async () => {
+      const credentials = { ...TOKEN, id: 'root@pam!none' };
+      const poor = clientOf([pinned(cluster.host('pve1'))], { credentials });
+      const error = await failureOf(requirePrivilege(poor, '/vms/101', 'VM.Console'));
+      expect(error.code).to.equal('PermissionDenied');
+      expect(error.message).to.include('VM.Console on /vms/101');
+    });
+  });
+});
