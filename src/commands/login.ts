@@ -18,6 +18,15 @@ import { tokenId, userName } from '../values/identity.ts';
 
 const SECRET_INPUT = { maxBytes: 65_536, deadlineMs: 60_000 };
 
+/** What contradicts each other. */
+const CONFLICTS = [
+  ['user', 'token'],
+  ['user', 'token-stdin'],
+  ['token', 'password-stdin'],
+  ['password-stdin', 'token-stdin'],
+  ['ca-file', 'fingerprint'],
+] as const;
+
 /** `login`: makes a context, or renews its secret. */
 export default class Login extends Verb {
   static override summary = 'Log in to a Proxmox VE cluster, and keep it as a context.';
@@ -51,12 +60,11 @@ renewed while it is used, and ends two hours after.`;
 
   static override flags = {
     host: Flags.string({ helpValue: 'HOST[:PORT]', summary: 'the server: any node of the cluster (port 8006)' }),
-    user: Flags.string({ helpValue: 'USER@REALM', summary: 'a user with a password', exclusive: ['token'] }),
+    user: Flags.string({ helpValue: 'USER@REALM', summary: 'a user with a password' }),
     token: Flags.string({ helpValue: 'USER@REALM!NAME', summary: 'an API token, by its id' }),
     'ca-file': Flags.string({
       helpValue: 'FILE',
       summary: "the authorities that vouch for the server (of a node: /etc/pve/pve-root-ca.pem); default: the system's",
-      exclusive: ['fingerprint'],
     }),
     fingerprint: Flags.string({
       helpValue: 'SHA256',
@@ -64,14 +72,14 @@ renewed while it is used, and ends two hours after.`;
     }),
     'password-stdin': Flags.boolean({
       summary: 'read the password from standard input',
-      exclusive: ['token', 'token-stdin'],
     }),
-    'token-stdin': Flags.boolean({ summary: 'read the secret of the token from standard input', exclusive: ['user'] }),
+    'token-stdin': Flags.boolean({ summary: 'read the secret of the token from standard input' }),
     bare: Flags.boolean({ summary: 'a word without a scheme may name a container of it', allowNo: true }),
   };
 
   protected override async perform(): Promise<Outcome> {
     const { args, flags } = await this.parse(Login);
+    refuseConflicts(flags);
     const { name } = args;
     const { host, user, token, fingerprint } = flags;
     const request = {
@@ -88,6 +96,13 @@ renewed while it is used, and ends two hours after.`;
     const room = await import('../contexts/room.ts');
     const done = await room.login(request, { env: process.env, stateDirectory, ask: askerAtTerminal() });
     return { document: done, text: () => loginText(done) };
+  }
+}
+
+function refuseConflicts(flags: Record<string, unknown>): void {
+  for (const [one, other] of CONFLICTS) {
+    if (flags[one] !== undefined && flags[other] !== undefined)
+      throw new LxcriError('UsageError', `--${one} and --${other} contradict each other`, 'leave one of them out');
   }
 }
 

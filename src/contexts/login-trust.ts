@@ -6,25 +6,34 @@ import type { Host } from './context.ts';
 
 const TIMEOUT_MS = 10_000;
 
+/** What became of a host: it proved who it is, as it is here; or it did not answer. */
+export interface TrustedHost {
+  readonly host: Host;
+  readonly failure: LxcriError | undefined;
+}
+
 /**
  * Makes sure that a server proves who it is. Where it does not, somebody at the terminal may pin its certificate, as with
- * a host key of ssh. A server that does not answer is left as it is.
+ * a host key of ssh.
  *
- * @returns the host with what proves it.
- * @throws LxcriError `PlatformUnreachable`, with the fingerprint that was seen.
+ * @throws LxcriError `PlatformUnreachable` for one that is not trusted, with the fingerprint that was seen.
  */
-export async function trustedHost(host: Host, caFile: string | undefined, ask: Asker | undefined): Promise<Host> {
+export async function trustedHost(
+  host: Host,
+  caFile: string | undefined,
+  ask: Asker | undefined,
+): Promise<TrustedHost> {
   const [endpoint] = endpointsOf({ hosts: [host], caFile });
   let failure: LxcriError;
   try {
     (await connectTrusted(endpoint, TIMEOUT_MS)).destroy();
-    return host;
+    return { host, failure: undefined };
   } catch (error) {
     if (!isLxcriError(error)) throw error;
     failure = error;
   }
   const { fingerprint: pin } = host;
-  if (!isDistrust(failure)) return host;
+  if (!isDistrust(failure)) return { host, failure };
   const seen = await seenFingerprint(host, TIMEOUT_MS);
   const address = shownAddress(host);
   if (ask === undefined) {
@@ -43,6 +52,7 @@ export async function trustedHost(host: Host, caFile: string | undefined, ask: A
   }
   ask.tell(`SHA-256 fingerprint: ${seen}`);
   ask.tell('On the node, pvenode cert info shows it.');
-  if (await ask.confirm('Trust this certificate from now on?')) return { ...host, fingerprint: seen };
+  if (await ask.confirm('Trust this certificate from now on?'))
+    return { host: { ...host, fingerprint: seen }, failure: undefined };
   throw new LxcriError('PlatformUnreachable', `the certificate of ${address} was not trusted`, 'nothing was sent');
 }

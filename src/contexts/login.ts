@@ -14,6 +14,7 @@ import { currentContext, loadContexts } from './contexts.ts';
 import { changeContexts } from './edit.ts';
 import { ownContextFile, tokenFile } from './files.ts';
 import { trustedHost } from './login-trust.ts';
+import type { TrustedHost } from './login-trust.ts';
 import { removePrivateFile, writePrivateFile } from './private-file.ts';
 import { askSecondFactor } from './second-factor.ts';
 import { readSecret } from './secrets.ts';
@@ -117,12 +118,18 @@ async function draftOf(request: LoginRequest, { env, ask }: LoginPlace): Promise
   const name = request.name ?? current?.name ?? nameFor(address, contexts.all);
   const old = contexts.all.get(name);
   const caFile = request.caFile ?? old?.caFile;
-  const hosts: Host[] = [];
+  // Who says what proves the server is asked for nothing else.
+  const asked = request.fingerprint === undefined && request.caFile === undefined ? ask : undefined;
+  const trusted: TrustedHost[] = [];
   for (const host of hostsOf(request, old, address)) {
     // oxlint-disable-next-line no-await-in-loop -- one question after the other
-    hosts.push(await trustedHost(host, caFile, ask));
+    trusted.push(await trustedHost(host, caFile, asked));
   }
-  return { name, old, hosts: hosts as [Host, ...Host[]], caFile };
+  // Of several some may be down now.
+  const [first] = trusted;
+  if (first?.failure !== undefined && trusted.every(({ failure }) => failure !== undefined)) throw first.failure;
+  const hosts = trusted.map(({ host }) => host) as [Host, ...Host[]];
+  return { name, old, hosts, caFile };
 }
 
 /** The one that was named, and where a context has it already, the other ones of that context. */

@@ -10,6 +10,8 @@ function read(name: string): object {
 
 const SCHEMA = read('exec-result');
 
+const COMMON = ['exec-result', 'context-show'];
+
 const validators = new Map<string, ValidateFunction>();
 
 function validatorOf(name: string): ValidateFunction {
@@ -17,8 +19,8 @@ function validatorOf(name: string): ValidateFunction {
   if (known !== undefined) return known;
   // A branch of a schema may require what is described beside it.
   const ajv = new Ajv({ strict: true, strictRequired: false, allErrors: true, allowUnionTypes: true });
-  // Other documents refer to parts of the result of exec, by its id.
-  if (name !== 'exec-result') ajv.addSchema(SCHEMA);
+  // Other documents refer to parts of these, by their ids.
+  for (const common of COMMON) if (name !== common) ajv.addSchema(read(common));
   const made = ajv.compile(read(name));
   validators.set(name, made);
   return made;
