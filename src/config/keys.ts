@@ -42,7 +42,7 @@ export const KEYS = {
     kind: 'directory',
     variable: 'PROXMOX_LXCRI_STATE_DIR',
     initial: defaultStateDirectory,
-    summary: 'what must outlive a restart: the results of detached executions',
+    summary: 'what must outlive a restart: the results of detached executions, the tickets of logins',
   },
   cacheDirectory: {
     kind: 'directory',

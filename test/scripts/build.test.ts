@@ -10,7 +10,7 @@ import { run } from '../support/run.ts';
 import { scratchDirectory } from '../support/scratch.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-const BUNDLES = ['main.cjs', 'oclif.cjs', 'hook.cjs', 'config-yaml.cjs'];
+const BUNDLES = ['main.cjs', 'oclif.cjs', 'hook.cjs', 'config-yaml.cjs', 'contexts.cjs', 'contexts-yaml.cjs'];
 
 interface Start {
   cacheFile: (bundle: string) => string;
