@@ -119,6 +119,28 @@ describe('TicketAuthentication', () => {
     expect(tickets.kept).not.to.equal(undefined);
   });
 
+  it('keeps a new ticket when the refusal of the old one comes late', async () => {
+    const refusal = 'HTTP/1.1 401 Authentication failed!\r\nContent-Length: 0\r\n\r\n';
+    const fresh = '{"data":{"ticket":"PVE:root@pam:NEW","CSRFPreventionToken":"x","username":"root@pam"}}';
+    let refuseLate = (): unknown => undefined;
+    const server = await openTlsServer((socket, index) => {
+      const request = server.requests[index] ?? '';
+      if (request.startsWith('POST')) socket.write(httpAnswer('200 OK', fresh));
+      else if (request.includes('NEW')) socket.write(httpAnswer('200 OK', '{"data":1}'), () => refuseLate());
+      else if (index === 0) refuseLate = () => socket.write(refusal);
+      else socket.write(refusal);
+    });
+    tickets.kept = { user: 'root@pam', ticket: 'PVE:root@pam:OLD', csrfToken: 'x', issuedAt: Date.now() };
+    const password = (): Promise<string> => Promise.resolve('x');
+    const client = clientOf([byAuthority(server)], {
+      credentials: { kind: 'password', user: 'root@pam', password },
+      tickets,
+    });
+    expect(await Promise.all([client.call('GET', '/a'), client.call('GET', '/b')])).to.deep.equal([1, 1]);
+    await server.close();
+    expect(server.requests.filter((request) => request.startsWith('POST'))).to.have.length(1);
+  });
+
   it('says to log in again when the ticket has expired and there is no password', async () => {
     await clientAs('root@pam').call('GET', '/version');
     advanceClock(3 * 3600);
