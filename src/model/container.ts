@@ -1,3 +1,5 @@
+import type { RemoteControl } from './remote.ts';
+
 /** Where a container lives. */
 export type Platform = 'proxmox' | 'lxc' | 'docker' | 'kubernetes' | 'microvm' | 'host';
 
@@ -11,6 +13,8 @@ export interface Container {
   readonly node?: string;
   /** How LXC on this host knows it; absent when it is not on this host. */
   readonly lxc?: LxcHandle;
+  /** How its platform is asked about it over the network; absent when it is on this host. */
+  readonly remote?: RemoteControl;
   /** The Proxmox configuration lock that holds it (`backup`, `migrate` ...). */
   readonly lock?: string;
 }

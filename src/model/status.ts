@@ -2,7 +2,7 @@ import type { Container, Platform } from './container.ts';
 
 /**
  * What a container is doing, in LXC's words.
- * `unreachable`: its monitor runs, but cannot be asked from here.
+ * `unreachable`: its monitor runs, but cannot be asked from here. `unknown`: its node is offline.
  */
 export const STATUSES = [
   'running',
@@ -13,6 +13,7 @@ export const STATUSES = [
   'aborting',
   'freezing',
   'unreachable',
+  'unknown',
 ] as const;
 
 /** What a container is doing. */
@@ -33,6 +34,10 @@ export interface ContainerSummary {
   id: string;
   name: string;
   platform: Platform;
+  /** A container, or a virtual machine of Proxmox. */
+  type: 'lxc' | 'qemu';
+  /** The context of the cluster that was asked; `null` for this host. */
+  context: string | null;
   /** The Proxmox node. */
   node: string | null;
   status: Status;
@@ -42,6 +47,10 @@ export interface ContainerSummary {
   startedAt: string | null;
   /** The lock of its Proxmox configuration. */
   lock: string | null;
+  /** Proxmox's tags; empty where they are not known. */
+  tags: string[];
+  /** Proxmox's resource pool. */
+  pool: string | null;
   /** The directory that LXC keeps it in. */
   lxcpath: string | null;
 }

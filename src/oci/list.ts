@@ -1,8 +1,10 @@
 import { lxcStates } from '../lxc/states.ts';
 import type { ContainerState } from '../lxc/state.ts';
+import type { LxcriError } from '../model/errors.ts';
 import type { LxcHandle } from '../model/container.ts';
 import type { ContainerStatus, ContainerSummary } from '../model/status.ts';
 import { startedAt } from '../process/start-time.ts';
+import type { Cluster, ClusterList } from './cluster.ts';
 import { allContainers, fullReference } from './locate.ts';
 import type { HostInventory } from './locate.ts';
 import { withState } from './status.ts';
@@ -14,6 +16,37 @@ import { withState } from './status.ts';
  * @throws LxcriError PlatformUnreachable when containers cannot be listed.
  */
 export async function listContainers(inventory: HostInventory): Promise<ContainerSummary[]> {
+  return (await listEverything(inventory)).containers;
+}
+
+/** A list, and what is missing in it. */
+export interface List {
+  readonly containers: ContainerSummary[];
+  /** Clusters that could not be asked. */
+  readonly unreachable: readonly { readonly context: string; readonly error: LxcriError }[];
+}
+
+/**
+ * Every container of this host, and every guest of the clusters of the inventory.
+ *
+ * @throws LxcriError PlatformUnreachable when the containers of this host cannot be listed.
+ */
+export async function listEverything(inventory: HostInventory): Promise<List> {
+  const { clusters } = inventory;
+  const [ofHost, ofClusters] = await Promise.all([listHost(inventory), clusters && listOthers(clusters)]);
+  if (ofClusters === undefined) return { containers: ofHost, unreachable: [] };
+  // This host may be a node of the cluster.
+  const known = new Set(ofHost.filter(({ node }) => node !== null).map(({ node, id }) => `${node}/${id}`));
+  const others = ofClusters.containers.filter(({ node, id }) => !known.has(`${node}/${id}`));
+  return { containers: [...ofHost, ...others], unreachable: ofClusters.unreachable };
+}
+
+async function listOthers(clusters: () => Promise<readonly Cluster[]>): Promise<ClusterList> {
+  const { listClusters } = await import('./cluster.ts');
+  return listClusters(await clusters());
+}
+
+async function listHost(inventory: HostInventory): Promise<ContainerSummary[]> {
   const containers = allContainers(inventory);
   const handles = containers.map(({ lxc }) => lxc).filter((lxc) => lxc !== undefined);
   const states = await lxcStates(handles);
@@ -47,11 +80,15 @@ function summaryOf({ container, status, initPid }: ContainerStatus, reference: s
     id,
     name,
     platform,
+    type: 'lxc',
+    context: null,
     node: node ?? null,
     status,
     pid: initPid ?? null,
     startedAt: started?.toISOString() ?? null,
     lock: lock ?? null,
+    tags: [],
+    pool: null,
     lxcpath: lxc?.lxcpath ?? null,
   };
 }

@@ -5,6 +5,7 @@ import type { Container } from '../model/container.ts';
 import { LxcriError } from '../model/errors.ts';
 import { NodeConfig } from '../proxmox/node/config.ts';
 import type { ContainerConfig } from '../proxmox/node/config.ts';
+import type { Cluster } from './cluster.ts';
 import { checkVmid, isName, isVmid } from './reference.ts';
 import type { Reference } from './reference.ts';
 
@@ -13,6 +14,8 @@ export interface HostInventory {
   /** Directories that hold LXC containers. */
   readonly lxcpaths: readonly string[];
   readonly pve: NodeConfig;
+  /** The clusters to be asked as well, by their APIs; got only when they are needed. */
+  readonly clusters?: () => Promise<readonly Cluster[]>;
 }
 
 /** Where to look on this host; what is `undefined` is found out here. */

@@ -2,7 +2,7 @@ import type { ContainerState } from '../lxc/state.ts';
 import { lxcStates } from '../lxc/states.ts';
 import type { Container } from '../model/container.ts';
 import type { ContainerStatus, Status } from '../model/status.ts';
-import { locate } from './locate.ts';
+import { find } from './find.ts';
 import type { HostInventory } from './locate.ts';
 import { parseReference } from './reference.ts';
 
@@ -11,18 +11,22 @@ import { parseReference } from './reference.ts';
  *
  * @param target the container reference as typed.
  * @param node the Proxmox node the user named.
- * @throws LxcriError as `parseReference` and `locate`.
+ * @throws LxcriError as `parseReference` and `find`.
  */
 export async function containerStatus(
   inventory: HostInventory,
   target: string,
   node?: string,
 ): Promise<ContainerStatus> {
-  return currentStatus(locate(parseReference(target), inventory, node));
+  return currentStatus(await find(parseReference(target), inventory, node));
 }
 
 /** What a container is doing now. */
 export async function currentStatus(container: Container): Promise<ContainerStatus> {
+  if (container.remote !== undefined) {
+    const { status, pid } = await container.remote.status();
+    return { container, status, initPid: pid };
+  }
   const [state] = await lxcStates(container.lxc === undefined ? [] : [container.lxc]);
   return withState(container, state);
 }

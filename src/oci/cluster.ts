@@ -1,0 +1,151 @@
+import type { Container } from '../model/container.ts';
+import { LxcriError, isLxcriError } from '../model/errors.ts';
+import type { ContainerSummary } from '../model/status.ts';
+import type { ApiClient } from '../proxmox/api/client.ts';
+import { controlOf } from '../proxmox/api/control.ts';
+import { listGuests } from '../proxmox/api/guests.ts';
+import type { Guest } from '../proxmox/api/guests.ts';
+import { requirePrivilege } from '../proxmox/api/permissions.ts';
+import { isVmid } from './reference.ts';
+import type { Reference } from './reference.ts';
+
+/** A Proxmox cluster that is asked over its API. */
+export interface Cluster {
+  /** The name of its context. */
+  readonly name: string;
+  /** Whether a word without a scheme may name a guest of it. */
+  readonly bare: boolean;
+  readonly client: ApiClient;
+  /** Gets the lines of the logs of tasks. */
+  readonly onTaskLine?: ((line: string) => void) | undefined;
+}
+
+interface Found {
+  readonly cluster: Cluster;
+  readonly guest: Guest;
+}
+
+/**
+ * Finds the one guest of some clusters that a reference means, by VMID or name, in one round trip to each.
+ *
+ * @param node the node the user named.
+ * @throws LxcriError ContainerNotFound, AmbiguousContainer, PermissionDenied, or why a cluster could not be asked.
+ */
+export async function findGuest(reference: Reference, clusters: readonly Cluster[], node?: string): Promise<Container> {
+  const { scheme, id } = reference;
+  const wantedNode = reference.node ?? node;
+  const answers = await Promise.all(clusters.map(askForGuests));
+  const found = answers
+    .flatMap(({ cluster, guests }) => guests.map((guest): Found => ({ cluster, guest })))
+    .filter(({ guest }) => (scheme === undefined ? true : guest.type === (scheme === 'vm' ? 'qemu' : 'lxc')))
+    .filter(({ guest }) => wantedNode === undefined || guest.node === wantedNode)
+    .filter(({ guest }) => guest.vmid === id || guest.name === id);
+  const [only, ...others] = found;
+  if (only === undefined) {
+    const failure = answers.find(({ error }) => error !== undefined)?.error;
+    throw failure ?? (await notFound(id, wantedNode, answers));
+  }
+  if (others.length > 0) {
+    throw new LxcriError(
+      'AmbiguousContainer',
+      `${id} is the name of ${found.length} guests: ${found.map(described).join(', ')}`,
+      'name the VMID, the node (pve:NODE/VMID) or the cluster (--context)',
+    );
+  }
+  return containerOf(only);
+}
+
+/** What a cluster answered. */
+interface ClusterAnswer {
+  readonly cluster: Cluster;
+  readonly guests: readonly Guest[];
+  readonly error?: LxcriError;
+}
+
+async function askForGuests(cluster: Cluster): Promise<ClusterAnswer> {
+  try {
+    return { cluster, guests: await listGuests(cluster.client) };
+  } catch (error) {
+    if (!isLxcriError(error)) throw error;
+    return { cluster, guests: [], error };
+  }
+}
+
+/** A guest that may not be seen is not in the list: that is told from one that there is not. */
+async function notFound(
+  id: string,
+  node: string | undefined,
+  answers: readonly ClusterAnswer[],
+): Promise<LxcriError> {
+  if (isVmid(id)) {
+    for (const { cluster } of answers) {
+      try {
+        // oxlint-disable-next-line no-await-in-loop -- one is nearly always all there is
+        await requirePrivilege(cluster.client, `/vms/${id}`, 'VM.Audit');
+      } catch (error) {
+        if (isLxcriError(error) && error.code === 'PermissionDenied') return error;
+        throw error;
+      }
+    }
+  }
+  const names = answers.map(({ cluster }) => cluster.name).join(', ');
+  const nameless = answers.flatMap(({ guests }) => guests).filter(({ name }) => name === undefined).length;
+  return new LxcriError(
+    'ContainerNotFound',
+    `no guest ${id}${node === undefined ? '' : ` on node ${node}`} (looked in the cluster ${names})`,
+    nameless > 0 && !isVmid(id)
+      ? `the names of ${nameless} guests are unknown now, because their nodes are offline: use the VMID`
+      : 'list the containers with: proxmox-lxcri ps',
+  );
+}
+
+function described({ cluster, guest: { type, node, vmid } }: Found): string {
+  return type === 'qemu' ? `vm:${vmid} (${cluster.name})` : `pve:${node}/${vmid} (${cluster.name})`;
+}
+
+function containerOf({ cluster, guest }: Found): Container {
+  const { vmid, name, node, lock } = guest;
+  return {
+    id: vmid,
+    name: name ?? vmid,
+    platform: 'proxmox',
+    node,
+    remote: controlOf(cluster.client, guest, cluster.onTaskLine),
+    ...(lock === undefined ? {} : { lock }),
+  };
+}
+
+/** The guests of clusters, and the clusters that could not be asked. */
+export interface ClusterList {
+  readonly containers: ContainerSummary[];
+  readonly unreachable: { readonly context: string; readonly error: LxcriError }[];
+}
+
+/** All guests of some clusters, in one round trip to each; one that cannot be asked does not hide the others. */
+export async function listClusters(clusters: readonly Cluster[]): Promise<ClusterList> {
+  const answers = await Promise.all(clusters.map(askForGuests));
+  return {
+    containers: answers.flatMap(({ cluster, guests }) => guests.map((guest) => summaryOf(cluster, guest))),
+    unreachable: answers.flatMap(({ cluster, error }) => (error === undefined ? [] : [{ context: cluster.name, error }])),
+  };
+}
+
+function summaryOf({ name: context, bare }: Cluster, guest: Guest): ContainerSummary {
+  const { vmid, type, node, name, status, lock, tags, pool, uptime } = guest;
+  return {
+    reference: bare ? vmid : type === 'qemu' ? `vm:${vmid}` : `pve:${vmid}`,
+    id: vmid,
+    name: name ?? vmid,
+    platform: 'proxmox',
+    type,
+    context,
+    node,
+    status,
+    pid: null,
+    startedAt: uptime === undefined ? null : new Date(Date.now() - uptime * 1000).toISOString(),
+    lock: lock ?? null,
+    tags: [...tags],
+    pool: pool ?? null,
+    lxcpath: null,
+  };
+}

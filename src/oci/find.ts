@@ -1,0 +1,34 @@
+import type { Container } from '../model/container.ts';
+import { isLxcriError } from '../model/errors.ts';
+import type { ErrorCode } from '../model/errors.ts';
+import { locate } from './locate.ts';
+import type { HostInventory } from './locate.ts';
+import type { Reference } from './reference.ts';
+
+/** What says that a container is not on this host, and may be elsewhere. */
+const NOT_HERE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'ContainerNotFound',
+  'PlatformUnreachable',
+  'NoMethodAvailable',
+]);
+
+/**
+ * Finds the one container that a reference means: on this host first, then in the clusters of the inventory.
+ *
+ * @param node the Proxmox node the user named.
+ * @throws LxcriError as `locate`, and as the clusters' answers.
+ */
+export async function find(reference: Reference, inventory: HostInventory, node?: string): Promise<Container> {
+  try {
+    return locate(reference, inventory, node);
+  } catch (error) {
+    const { scheme } = reference;
+    const isOfProxmox = scheme === undefined || scheme === 'pve' || scheme === 'vm';
+    if (inventory.clusters === undefined || !isOfProxmox || !isLxcriError(error) || !NOT_HERE.has(error.code))
+      throw error;
+    const clusters = (await inventory.clusters()).filter(({ bare }) => scheme !== undefined || bare);
+    if (clusters.length === 0) throw error;
+    const { findGuest } = await import('./cluster.ts');
+    return findGuest(reference, clusters, node);
+  }
+}
