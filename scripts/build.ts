@@ -24,6 +24,7 @@ const BUNDLES: Record<string, string> = {
   'src/cli/exec-detached.ts': 'exec-detached.cjs',
   'src/cli/supervise.ts': 'supervise.cjs',
   'src/contexts/room.ts': 'contexts.cjs',
+  'src/oci/cluster.ts': 'cluster.cjs',
   'src/contexts/yaml.ts': 'contexts-yaml.cjs',
 };
 

@@ -32,9 +32,31 @@ export function containerColumns(containers: readonly ContainerSummary[], nowMs:
       useless: containers.every(({ id, name }) => id === name),
     },
     { header: 'PLATFORM', value: ({ platform }) => platform },
+    {
+      header: 'TYPE',
+      value: ({ type }) => type,
+      useless: containers.every(({ type, platform }) => type === 'lxc' || platform !== 'proxmox'),
+    },
+    {
+      header: 'CONTEXT',
+      value: ({ context }) => context ?? '-',
+      useless: new Set(containers.map(({ context }) => context)).size < 2,
+    },
     { header: 'NODE', value: ({ node }) => node ?? '', useless: containers.every(({ node }) => node === null) },
     { header: 'STATUS', value: ({ status }) => status, color: ({ status }) => STATUS_COLORS[status] },
-    { header: 'PID', value: ({ pid }) => (pid === null ? '-' : String(pid)), align: 'right' },
+    {
+      header: 'TAGS',
+      value: ({ tags }) => tags.join(','),
+      flexible: true,
+      useless: containers.every(({ tags }) => tags.length === 0),
+    },
+    {
+      header: 'PID',
+      // The API's list does not tell it.
+      useless: containers.length > 0 && containers.every(({ context }) => context !== null),
+      value: ({ pid }) => (pid === null ? '-' : String(pid)),
+      align: 'right',
+    },
     {
       header: 'UPTIME',
       value: ({ startedAt }) => (startedAt === null ? '-' : formatAge(nowMs - Date.parse(startedAt))),

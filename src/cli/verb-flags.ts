@@ -24,6 +24,16 @@ export const nodeFlag = Flags.string({
   summary: 'the Proxmox node of the container',
 });
 
+export const contextFlag = Flags.string({
+  helpValue: 'NAME',
+  summary: 'ask only the cluster of this context',
+});
+
+export const verboseFlag = Flags.boolean({
+  char: 'v',
+  summary: "show the log of Proxmox's task on standard error, as it comes",
+});
+
 /** The context that a verb is about. */
 export const contextArg = Args.string({
   name: 'NAME',

@@ -1,10 +1,10 @@
 import { Args } from '@oclif/core';
 
 import { changeDocument, changeText } from '../cli/change.ts';
-import { requireRoot } from '../cli/privileges.ts';
+import { inventoryOf } from '../cli/inventory.ts';
 import { Verb } from '../cli/verb.ts';
 import type { Outcome } from '../cli/verb.ts';
-import { containerArg, namedContainer, nodeFlag } from '../cli/verb-flags.ts';
+import { containerArg, contextFlag, namedContainer, nodeFlag } from '../cli/verb-flags.ts';
 import { parseSignal } from '../cli/values/signal.ts';
 import { loadSettings } from '../config/settings.ts';
 import { LxcriError } from '../model/errors.ts';
@@ -13,7 +13,6 @@ import type { DetachedSignal } from '../oci/detached/control.ts';
 import { killExecution, namedExecution } from '../oci/detached/kill.ts';
 import { ExecutionStore } from '../oci/detached/store.ts';
 import { killContainer } from '../oci/lifecycle/kill.ts';
-import { hostInventory } from '../oci/locate.ts';
 
 /** `kill`: sends a signal to a container's init process, or to the command of a detached execution. */
 export default class Kill extends Verb {
@@ -35,15 +34,14 @@ that names a container always means the container; so does one of digits alone.`
     signal: Args.string({ description: 'a name or number', ignoreStdin: true }),
   };
 
-  static override flags = { node: nodeFlag };
+  static override flags = { node: nodeFlag, context: contextFlag };
 
   protected override async perform(): Promise<Outcome> {
     const { args, flags } = await this.parse(Kill);
     const target = namedContainer(args.container, 'kill CONTAINER [SIGNAL]');
     const named = args.signal === undefined ? undefined : parseSignal(args.signal);
-    requireRoot(['kill', ...this.argv]);
     const settings = await loadSettings(process.env);
-    const inventory = hostInventory(settings);
+    const inventory = inventoryOf(settings, { words: ['kill', ...this.argv], context: flags.context });
     const store = ExecutionStore.below(settings.stateDirectory);
     const execution = namedExecution(store, target, inventory);
     if (execution !== undefined) return killedExecution(store, execution, named ?? 'SIGTERM');

@@ -2,15 +2,17 @@ import { Flags } from '@oclif/core';
 import type { Interfaces } from '@oclif/core';
 
 import { CONTAINER_SORT_KEYS, containerColumns } from '../cli/container-table.ts';
+import { inventoryOf } from '../cli/inventory.ts';
+import { sayError } from '../cli/messages.ts';
 import { requireRoot } from '../cli/privileges.ts';
 import { PROCESS_SORT_KEYS, processColumns } from '../cli/process-table.ts';
 import { Verb } from '../cli/verb.ts';
 import type { Outcome } from '../cli/verb.ts';
-import { containerArg, nodeFlag } from '../cli/verb-flags.ts';
+import { containerArg, contextFlag, nodeFlag } from '../cli/verb-flags.ts';
 import { loadSettings } from '../config/settings.ts';
 import { LxcriError } from '../model/errors.ts';
 import { FILTER_KEYS, parseFilters } from '../oci/filter.ts';
-import { listContainers } from '../oci/list.ts';
+import { listEverything } from '../oci/list.ts';
 import { hostInventory } from '../oci/locate.ts';
 import { listProcesses } from '../oci/processes.ts';
 import { sortBy } from '../oci/sort.ts';
@@ -56,6 +58,7 @@ export default class Ps extends Verb {
     wide: Flags.boolean({ summary: "processes: the parent, the host's pid, state, terminal, threads and time too" }),
     numeric: Flags.boolean({ summary: 'processes: uids instead of user names; nothing is run in the container' }),
     node: nodeFlag,
+    context: contextFlag,
   };
 
   protected override async perform(): Promise<Outcome> {
@@ -68,21 +71,30 @@ export default class Ps extends Verb {
     const filter = parseFilters(flags.filter ?? []);
     // A key that there is not is known before the containers are asked anything.
     sortBy([], flags.sort ?? 'id', CONTAINER_SORT_KEYS);
-    requireRoot(['ps', ...this.argv], false);
     const settings = await loadSettings(process.env);
-    const found = await listContainers(hostInventory(settings));
+    const inventory = inventoryOf(settings, { words: ['ps', ...this.argv], context: flags.context });
+    const { containers: found, unreachable } = await listEverything(inventory);
+    const [failure] = unreachable;
+    // Where there is nothing to show, that is the answer.
+    if (failure !== undefined && found.length === 0) throw failure.error;
     const containers = sortBy(found.filter(filter), flags.sort ?? 'id', CONTAINER_SORT_KEYS);
     return {
-      document: { containers },
-      text: () =>
-        flags.quiet
+      document: {
+        containers,
+        unreachable: unreachable.map(({ context, error }) => ({ context, error: error.toInfo() })),
+      },
+      error: failure?.error,
+      text: () => {
+        for (const { error } of unreachable.slice(1)) sayError(error.toInfo());
+        return flags.quiet
           ? containers.map(({ reference }) => `${reference}\n`).join('')
-          : table(containerColumns(containers, Date.now()), containers, flags),
+          : table(containerColumns(containers, Date.now()), containers, flags);
+      },
     };
   }
 
   async #processes(target: string, flags: PsFlags): Promise<Outcome> {
-    refuse(flags, ['all', 'filter'], 'it is about the list of containers: leave it out');
+    refuse(flags, ['all', 'filter', 'context'], 'it is about the list of containers: leave it out');
     requireRoot(['ps', ...this.argv], false);
     // A key that there is not is known before the container is asked anything.
     sortBy([], flags.sort ?? 'pid', PROCESS_SORT_KEYS);

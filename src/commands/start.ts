@@ -1,15 +1,15 @@
 import { Flags } from '@oclif/core';
 
 import { changeDocument, changeText } from '../cli/change.ts';
+import { inventoryOf } from '../cli/inventory.ts';
+import { say } from '../cli/messages.ts';
 import { interruptible } from '../cli/interruption.ts';
-import { requireRoot } from '../cli/privileges.ts';
 import { Verb } from '../cli/verb.ts';
 import type { Outcome } from '../cli/verb.ts';
-import { containerArg, namedContainer, nodeFlag } from '../cli/verb-flags.ts';
+import { containerArg, contextFlag, namedContainer, nodeFlag, verboseFlag } from '../cli/verb-flags.ts';
 import { parseDuration } from '../cli/values/duration.ts';
 import { loadSettings } from '../config/settings.ts';
 import { startContainer } from '../oci/lifecycle/start.ts';
-import { hostInventory } from '../oci/locate.ts';
 
 /** `start`: starts a container and waits until it runs. */
 export default class Start extends Verb {
@@ -31,18 +31,22 @@ export default class Start extends Verb {
     wait: Flags.boolean({ summary: 'wait until a command can run in it' }),
     timeout: Flags.string({ helpValue: 'DURATION', summary: 'how long to wait at most (default 60s)' }),
     node: nodeFlag,
+    context: contextFlag,
+    verbose: verboseFlag,
   };
 
   protected override async perform(): Promise<Outcome> {
     const { args, flags } = await this.parse(Start);
     const target = namedContainer(args.container, 'start [FLAGS] CONTAINER');
     const timeoutMs = flags.timeout === undefined ? undefined : parseDuration(flags.timeout, '--timeout');
-    requireRoot(['start', ...this.argv]);
     const settings = await loadSettings(process.env);
     const { node, wait } = flags;
-    const change = await interruptible((abort) =>
-      startContainer(hostInventory(settings), target, { node, wait, timeoutMs, abort }),
-    );
+    const inventory = inventoryOf(settings, {
+      words: ['start', ...this.argv],
+      context: flags.context,
+      onTaskLine: flags.verbose ? say : undefined,
+    });
+    const change = await interruptible((abort) => startContainer(inventory, target, { node, wait, timeoutMs, abort }));
     return { document: changeDocument(change), text: () => changeText(change, 'started', 'already runs') };
   }
 }

@@ -1,9 +1,8 @@
-import { requireRoot } from '../cli/privileges.ts';
+import { inventoryOf } from '../cli/inventory.ts';
 import { Verb } from '../cli/verb.ts';
 import type { Outcome } from '../cli/verb.ts';
-import { containerArg, namedContainer, nodeFlag } from '../cli/verb-flags.ts';
+import { containerArg, contextFlag, namedContainer, nodeFlag } from '../cli/verb-flags.ts';
 import { loadSettings } from '../config/settings.ts';
-import { hostInventory } from '../oci/locate.ts';
 import { ociState } from '../oci/state.ts';
 import { containerStatus } from '../oci/status.ts';
 
@@ -13,18 +12,19 @@ export default class State extends Verb {
 
   static override description =
     `It is JSON in either form; --json prints it on one line, with our "schemaVersion" and "error".
-A frozen container is "paused". The annotations are ours: proxmox-lxcri.name, .platform, .status, .node and .lock.`;
+A frozen container is "paused". The annotations are ours: proxmox-lxcri.name, .platform, .status, .node and .lock.
+A guest that is asked for over the API of Proxmox has no pid here: it would be another process on this host.`;
 
   static override args = { container: containerArg };
 
-  static override flags = { node: nodeFlag };
+  static override flags = { node: nodeFlag, context: contextFlag };
 
   protected override async perform(): Promise<Outcome> {
     const { args, flags } = await this.parse(State);
     const target = namedContainer(args.container, 'state CONTAINER');
-    requireRoot(['state', ...this.argv]);
     const settings = await loadSettings(process.env);
-    const state = ociState(await containerStatus(hostInventory(settings), target, flags.node));
+    const inventory = inventoryOf(settings, { words: ['state', ...this.argv], context: flags.context });
+    const state = ociState(await containerStatus(inventory, target, flags.node));
     return { document: state, text: () => `${JSON.stringify(state, undefined, 2)}\n` };
   }
 }

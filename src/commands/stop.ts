@@ -1,15 +1,15 @@
 import { Flags } from '@oclif/core';
 
 import { changeDocument, changeText } from '../cli/change.ts';
+import { inventoryOf } from '../cli/inventory.ts';
+import { say } from '../cli/messages.ts';
 import { interruptible } from '../cli/interruption.ts';
-import { requireRoot } from '../cli/privileges.ts';
 import { Verb } from '../cli/verb.ts';
 import type { Outcome } from '../cli/verb.ts';
-import { containerArg, namedContainer, nodeFlag } from '../cli/verb-flags.ts';
+import { containerArg, contextFlag, namedContainer, nodeFlag, verboseFlag } from '../cli/verb-flags.ts';
 import { parseDuration } from '../cli/values/duration.ts';
 import { loadSettings } from '../config/settings.ts';
 import { stopContainer } from '../oci/lifecycle/stop.ts';
-import { hostInventory } from '../oci/locate.ts';
 
 /** `stop`: shuts a container down, and kills it where it does not. */
 export default class Stop extends Verb {
@@ -33,19 +33,23 @@ export default class Stop extends Verb {
       exclusive: ['force'],
     }),
     node: nodeFlag,
+    context: contextFlag,
+    verbose: verboseFlag,
   };
 
   protected override async perform(): Promise<Outcome> {
     const { args, flags } = await this.parse(Stop);
     const target = namedContainer(args.container, 'stop [FLAGS] CONTAINER');
     const given = flags.timeout === undefined ? undefined : parseDuration(flags.timeout, '--timeout');
-    requireRoot(['stop', ...this.argv]);
     const settings = await loadSettings(process.env);
     const timeoutMs = given ?? settings['stop.timeout'];
     const { node, force } = flags;
-    const change = await interruptible((abort) =>
-      stopContainer(hostInventory(settings), target, { node, force, timeoutMs, abort }),
-    );
+    const inventory = inventoryOf(settings, {
+      words: ['stop', ...this.argv],
+      context: flags.context,
+      onTaskLine: flags.verbose ? say : undefined,
+    });
+    const change = await interruptible((abort) => stopContainer(inventory, target, { node, force, timeoutMs, abort }));
     return {
       document: { ...changeDocument(change), forced: change.forced },
       text: () => changeText(change, change.forced ? 'killed' : 'stopped', 'is stopped already'),

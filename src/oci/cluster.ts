@@ -72,11 +72,7 @@ async function askForGuests(cluster: Cluster): Promise<ClusterAnswer> {
 }
 
 /** A guest that may not be seen is not in the list: that is told from one that there is not. */
-async function notFound(
-  id: string,
-  node: string | undefined,
-  answers: readonly ClusterAnswer[],
-): Promise<LxcriError> {
+async function notFound(id: string, node: string | undefined, answers: readonly ClusterAnswer[]): Promise<LxcriError> {
   if (isVmid(id)) {
     for (const { cluster } of answers) {
       try {
@@ -126,7 +122,9 @@ export async function listClusters(clusters: readonly Cluster[]): Promise<Cluste
   const answers = await Promise.all(clusters.map(askForGuests));
   return {
     containers: answers.flatMap(({ cluster, guests }) => guests.map((guest) => summaryOf(cluster, guest))),
-    unreachable: answers.flatMap(({ cluster, error }) => (error === undefined ? [] : [{ context: cluster.name, error }])),
+    unreachable: answers.flatMap(({ cluster, error }) =>
+      error === undefined ? [] : [{ context: cluster.name, error }],
+    ),
   };
 }
 

@@ -3,7 +3,18 @@ import { STATUSES } from '../model/status.ts';
 import type { ContainerSummary } from '../model/status.ts';
 
 /** What containers can be filtered by. */
-export const FILTER_KEYS = ['id', 'name', 'status', 'platform', 'node', 'lock'] as const;
+export const FILTER_KEYS = [
+  'id',
+  'name',
+  'status',
+  'platform',
+  'type',
+  'node',
+  'context',
+  'pool',
+  'tag',
+  'lock',
+] as const;
 type FilterKey = (typeof FILTER_KEYS)[number];
 
 /** Whether a container is one of those asked for. */
@@ -52,6 +63,8 @@ function testFor(key: FilterKey, value: string): Filter {
       }
       return (container) => container.status === status;
     }
+    case 'tag':
+      return ({ tags }) => tags.includes(value);
     default:
       return (container) => container[key] === value;
   }

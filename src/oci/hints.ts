@@ -32,3 +32,12 @@ export function unreachable(container: Container): LxcriError {
     'run this in the network namespace that LXC was started in: nsenter -t 1 -n proxmox-lxcri ...',
   );
 }
+
+/** The error of a guest of which only its place is known. */
+export function offline(container: Container): LxcriError {
+  return new LxcriError(
+    'PlatformUnreachable',
+    `the node ${container.node ?? ''} of container ${label(container)} is offline`,
+    'see what the cluster says of it: pvecm status',
+  );
+}

@@ -1,7 +1,8 @@
 import { isAbsolute } from 'node:path';
 
+import { DEFAULT_LXCPATH } from '../lxc/lxcpath.ts';
 import type { ContainerStatus, Status } from '../model/status.ts';
-import { unreachable } from './hints.ts';
+import { offline, unreachable } from './hints.ts';
 
 /** The version of the OCI runtime specification whose `state` this is. */
 const OCI_VERSION = '1.2.0';
@@ -26,8 +27,9 @@ export interface OciState {
  */
 export function ociState({ container, status, initPid }: ContainerStatus): OciState {
   if (status === 'unreachable') throw unreachable(container);
+  if (status === 'unknown') throw offline(container);
   const { id, name, platform, node, lock, lxc } = container;
-  const bundle = lxc === undefined ? '/' : `${lxc.lxcpath}/${lxc.name}`;
+  const bundle = lxc === undefined ? `${DEFAULT_LXCPATH}/${id}` : `${lxc.lxcpath}/${lxc.name}`;
   return {
     ociVersion: OCI_VERSION,
     id,
@@ -38,7 +40,7 @@ export function ociState({ container, status, initPid }: ContainerStatus): OciSt
   };
 }
 
-const OCI_STATUS: Record<Exclude<Status, 'unreachable'>, OciState['status']> = {
+const OCI_STATUS: Record<Exclude<Status, 'unreachable' | 'unknown'>, OciState['status']> = {
   running: 'running',
   frozen: 'paused',
   freezing: 'paused',

@@ -204,7 +204,7 @@ describe('detached executions', () => {
       const { exitCode, stderr } = await run(['bash', '-c', '"$0" exec -d "$1" -- true >&-', CLI, container.name], {
         env: { ...process.env, ...environment },
       });
-      const id = /execution (\S+) was started/.exec(stderr.toString())?.[1] ?? '';
+      const id = /execution (\S+) was started/.exec(stderr)?.[1] ?? '';
       expect([exitCode, (await ended(id)).exitCode]).to.deep.equal([255, 0]);
     });
 

@@ -1,13 +1,38 @@
 import { lxcLifecycle } from '../../lxc/lifecycle.ts';
+import type { Container } from '../../model/container.ts';
 import { LxcriError } from '../../model/errors.ts';
 import { label } from '../hints.ts';
 import type { HostInventory } from '../locate.ts';
 import { containerStatus } from '../status.ts';
-import { changeOf, isStopped, refuseUnreachable, untilStatus } from './lifecycle.ts';
+import { changeOf, isStopped, lifecycleOf, limited, refuseUnreachable, untilStatus } from './lifecycle.ts';
 import type { Change } from './lifecycle.ts';
 
 /** How long a container may take to be gone after its init was killed. */
 const GONE_MS = 10_000;
+
+/** The same where HA's manager does it, in rounds of 10 s. */
+const GONE_DEFERRED_MS = 60_000;
+
+/** A platform that is asked over the network can only end a guest. */
+async function killByPlatform(container: Container, signal: NodeJS.Signals): Promise<Change> {
+  if (signal !== 'SIGKILL') {
+    throw new LxcriError(
+      'NoMethodAvailable',
+      `${signal} cannot be sent to ${label(container)} over the API of Proxmox, which can only end it`,
+      'leave out the signal, or run this on its node',
+    );
+  }
+  const lifecycle = lifecycleOf(container);
+  const failure = await limited((abort) => lifecycle.kill(abort), GONE_DEFERRED_MS, undefined);
+  const after = await untilStatus(container, isStopped, failure === undefined ? GONE_DEFERRED_MS : 0);
+  if (!isStopped(after.status)) {
+    throw new LxcriError(
+      'OperationFailed',
+      `container ${label(container)} is still ${after.status}${failure === undefined ? '' : `: ${failure}`}`,
+    );
+  }
+  return changeOf(after, true);
+}
 
 /**
  * Sends a signal to a container's init process. The kernel ends everything in the container when its init ends.
@@ -24,6 +49,7 @@ export async function killContainer(
   const before = await containerStatus(inventory, target, node);
   const { container, status, initPid } = before;
   refuseUnreachable(before);
+  if (container.remote !== undefined && status === 'running') return killByPlatform(container, signal);
   if (initPid === undefined) {
     throw new LxcriError(
       'ContainerNotRunning',

@@ -32,7 +32,14 @@ export interface Change {
 /** By the means of the platform that the container belongs to, so that it keeps knowing. */
 export function lifecycleOf(container: Container): Lifecycle {
   const { lxc, platform, id, remote } = container;
-  if (remote !== undefined) return { deferred: true, start: remote.start, shutdown: remote.shutdown, kill: remote.kill };
+  if (remote !== undefined) {
+    return {
+      deferred: true,
+      start: (abort) => remote.start(abort),
+      shutdown: (seconds, abort) => remote.shutdown(seconds, abort),
+      kill: (abort) => remote.kill(abort),
+    };
+  }
   if (platform === 'proxmox') {
     return {
       deferred: true,

@@ -48,6 +48,13 @@ export async function startContainer(
   const end = monotonicMs() + timeoutMs;
   const left = (): number => end - monotonicMs();
   const { container, status } = await untilSettled(await containerStatus(inventory, target, node), left(), abort);
+  if (wait && container.remote !== undefined) {
+    throw new LxcriError(
+      'NoMethodAvailable',
+      `no command can be run in ${label(container)} over the API, so there is no knowing when one could`,
+      'leave out --wait, or run this on its node',
+    );
+  }
   const changed = status !== 'running';
   if (changed) {
     refuseLockedStart(container);

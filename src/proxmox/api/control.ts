@@ -34,10 +34,7 @@ export function controlOf(
     }
   };
   return {
-    async status() {
-      const { status, pid } = await currentStatus(client, guest);
-      return { status, pid };
-    },
+    status: async () => (await currentStatus(client, guest)).status,
     start: (abort) => run(startGuest(client, guest), abort),
     shutdown: (seconds, abort) => run(shutDownGuest(client, guest, seconds), abort),
     kill: (abort) => run(stopGuest(client, guest), abort),

@@ -1,0 +1,48 @@
+import type { Settings } from '../config/keys.ts';
+import { hasContexts } from '../contexts/files.ts';
+import type { Cluster } from '../oci/cluster.ts';
+import { hostInventory } from '../oci/locate.ts';
+import type { HostInventory } from '../oci/locate.ts';
+import { NodeConfig } from '../proxmox/node/config.ts';
+import { requireRoot } from './privileges.ts';
+
+/** How a call reaches clusters; everything is optional. */
+export interface InventoryOptions {
+  /** The words of the call, for who is not root. */
+  readonly words: readonly string[];
+  /** The context that was named: then only its cluster is asked, and not this host. */
+  readonly context?: string | undefined;
+  /** Gets the lines of the logs of tasks. */
+  readonly onTaskLine?: ((line: string) => void) | undefined;
+}
+
+/** No container is there. */
+const NOWHERE = '/dev/null';
+
+/**
+ * Where a verb looks for containers: on this host, for which it must be root, and in the clusters of the contexts, for
+ * which anybody may be enough. Contexts are read when they are needed.
+ *
+ * @throws LxcriError PermissionDenied, ConfigError
+ */
+export function inventoryOf(settings: Settings, { words, context, onTaskLine }: InventoryOptions): HostInventory {
+  const isRoot = process.geteuid?.() === 0;
+  const mayHaveContexts = context !== undefined || hasContexts(process.env);
+  if (!mayHaveContexts) requireRoot(words, false);
+  const host: HostInventory =
+    isRoot && context === undefined ? hostInventory(settings) : { lxcpaths: [], pve: new NodeConfig(NOWHERE) };
+  if (!mayHaveContexts) return host;
+  const clusters = async (): Promise<Cluster[]> => {
+    const { clientFor, loadContexts, pickContext } = await import('../contexts/room.ts');
+    const contexts = await loadContexts(process.env);
+    const chosen = context === undefined ? [...contexts.all.values()] : [pickContext(contexts, process.env, context)];
+    return chosen.map((each) => ({
+      name: each.name,
+      // What was named needs no scheme.
+      bare: each.bare || context !== undefined,
+      client: clientFor(each, { env: process.env, stateDirectory: settings.stateDirectory }),
+      onTaskLine,
+    }));
+  };
+  return { ...host, clusters };
+}
