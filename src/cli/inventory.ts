@@ -33,13 +33,15 @@ export function inventoryOf(settings: Settings, { words, context, onTaskLine }: 
     isRoot && context === undefined ? hostInventory(settings) : { lxcpaths: [], pve: new NodeConfig(NOWHERE) };
   if (!mayHaveContexts) return host;
   const clusters = async (): Promise<Cluster[]> => {
-    const { clientFor, loadContexts, pickContext } = await import('../contexts/room.ts');
+    const { clientFor, currentContext, loadContexts, pickContext } = await import('../contexts/room.ts');
     const contexts = await loadContexts(process.env);
     const chosen = context === undefined ? [...contexts.all.values()] : [pickContext(contexts, process.env, context)];
+    const current = context === undefined ? currentContext(contexts, process.env) : chosen[0];
     return chosen.map((each) => ({
       name: each.name,
       // What was named needs no scheme.
       bare: each.bare || context !== undefined,
+      current: each === current,
       client: clientFor(each, { env: process.env, stateDirectory: settings.stateDirectory }),
       onTaskLine,
     }));

@@ -15,6 +15,8 @@ export interface Cluster {
   readonly name: string;
   /** Whether a word without a scheme may name a guest of it. */
   readonly bare: boolean;
+  /** Whether a word with a scheme is looked up in it alone. */
+  readonly current: boolean;
   readonly client: ApiClient;
   /** Gets the lines of the logs of tasks. */
   readonly onTaskLine?: ((line: string) => void) | undefined;

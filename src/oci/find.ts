@@ -1,6 +1,7 @@
 import type { Container } from '../model/container.ts';
 import { isLxcriError } from '../model/errors.ts';
 import type { ErrorCode } from '../model/errors.ts';
+import type { Cluster } from './cluster.ts';
 import { locate } from './locate.ts';
 import type { HostInventory } from './locate.ts';
 import type { Reference } from './reference.ts';
@@ -26,9 +27,16 @@ export async function find(reference: Reference, inventory: HostInventory, node?
     const isOfProxmox = scheme === undefined || scheme === 'pve' || scheme === 'vm';
     if (inventory.clusters === undefined || !isOfProxmox || !isLxcriError(error) || !NOT_HERE.has(error.code))
       throw error;
-    const clusters = (await inventory.clusters()).filter(({ bare }) => scheme !== undefined || bare);
+    const clusters = candidates(await inventory.clusters(), scheme !== undefined);
     if (clusters.length === 0) throw error;
     const { findGuest } = await import('./cluster.ts');
     return findGuest(reference, clusters, node);
   }
+}
+
+/** A word without a scheme may mean a guest of every cluster that is marked so; one with a scheme, of the current one. */
+function candidates(clusters: readonly Cluster[], hasScheme: boolean): readonly Cluster[] {
+  if (!hasScheme) return clusters.filter(({ bare }) => bare);
+  const current = clusters.filter((cluster) => cluster.current);
+  return current.length > 0 ? current : clusters;
 }

@@ -199,6 +199,12 @@ describe('the verbs over the API of a cluster', () => {
     await login('blind', 'blind@pve!t1');
     const hidden = await place.refusal('PermissionDenied', ['start', '--context', 'blind', '101']);
     expect(hidden).to.match(/VM\.Audit.*\/vms\/101/);
+    // A scheme asks the current context; a bare word those that are marked for it.
+    expect((await place.cli(['context', 'use', 'blind'])).exitCode).to.equal(0);
+    await place.refusal('PermissionDenied', ['start', 'pve:101']);
+    expect(await place.document('start', ['start', '101'])).to.deep.include({ changed: false });
+    expect((await place.cli(['context', 'use', 'home'])).exitCode).to.equal(0);
+    expect(await place.document('start', ['start', 'pve:pve1/101'])).to.deep.include({ changed: false });
   });
 
   it('show what there is when a cluster cannot be asked, and do not exit 0', async () => {
