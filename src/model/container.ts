@@ -14,7 +14,7 @@ export interface Container {
   /** How LXC on this host knows it; absent when it is not on this host. */
   readonly lxc?: LxcHandle;
   /** How its platform is asked about it over the network; absent when it is on this host. */
-  readonly remote?: RemoteControl;
+  readonly control?: RemoteControl;
   /** The Proxmox configuration lock that holds it (`backup`, `migrate` ...). */
   readonly lock?: string;
 }

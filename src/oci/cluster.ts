@@ -108,7 +108,7 @@ function containerOf({ cluster, guest }: Found): Container {
     name: name ?? vmid,
     platform: 'proxmox',
     node,
-    remote: controlOf(cluster.client, guest, cluster.onTaskLine),
+    control: controlOf(cluster.client, guest, cluster.onTaskLine),
     ...(lock === undefined ? {} : { lock }),
   };
 }

@@ -49,7 +49,7 @@ export async function killContainer(
   const before = await containerStatus(inventory, target, node);
   const { container, status, initPid } = before;
   refuseUnreachable(before);
-  if (container.remote !== undefined && status === 'running') return killByPlatform(container, signal);
+  if (container.control !== undefined && status === 'running') return killByPlatform(container, signal);
   if (initPid === undefined) {
     throw new LxcriError(
       'ContainerNotRunning',

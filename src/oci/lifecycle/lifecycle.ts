@@ -31,13 +31,13 @@ export interface Change {
 
 /** By the means of the platform that the container belongs to, so that it keeps knowing. */
 export function lifecycleOf(container: Container): Lifecycle {
-  const { lxc, platform, id, remote } = container;
-  if (remote !== undefined) {
+  const { lxc, platform, id, control } = container;
+  if (control !== undefined) {
     return {
       deferred: true,
-      start: (abort) => remote.start(abort),
-      shutdown: (seconds, abort) => remote.shutdown(seconds, abort),
-      kill: (abort) => remote.kill(abort),
+      start: (abort) => control.start(abort),
+      shutdown: (seconds, abort) => control.shutdown(seconds, abort),
+      kill: (abort) => control.kill(abort),
     };
   }
   if (platform === 'proxmox') {

@@ -48,7 +48,7 @@ export async function startContainer(
   const end = monotonicMs() + timeoutMs;
   const left = (): number => end - monotonicMs();
   const { container, status } = await untilSettled(await containerStatus(inventory, target, node), left(), abort);
-  if (wait && container.remote !== undefined) {
+  if (wait && container.control !== undefined) {
     throw new LxcriError(
       'NoMethodAvailable',
       `no command can be run in ${label(container)} over the API, so there is no knowing when one could`,
