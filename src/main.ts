@@ -26,8 +26,26 @@ async function supervise(): Promise<number> {
 }
 
 async function runOclif(argv: readonly string[]): Promise<number> {
+  // oclif looks at these as soon as it is loaded, and complains of them or fails; none of our verbs needs them there.
+  if (!hasDirectory()) process.chdir('/');
+  const { env } = process;
+  const { DEBUG: debug, HOME: home } = env;
+  delete env['DEBUG'];
+  env['HOME'] ??= '/';
   const oclif = await import('./cli/oclif.ts');
+  if (debug !== undefined) env['DEBUG'] = debug;
+  if (home === undefined) delete env['HOME'];
   return oclif.runOclif(argv);
+}
+
+/** Whether the directory we were started in is still there. */
+function hasDirectory(): boolean {
+  try {
+    process.cwd();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 main(process.argv.slice(2)).then(

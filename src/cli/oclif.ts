@@ -1,7 +1,8 @@
 import { dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 
-import { Errors, run } from '@oclif/core';
+import { Config, Errors, Help } from '@oclif/core';
+import type { Command } from '@oclif/core';
 
 import ConfigShow from '../commands/config/show.ts';
 import Context from '../commands/context.ts';
@@ -68,8 +69,7 @@ export async function runOclif(argv: readonly string[]): Promise<number> {
   let failure: Error | undefined;
   process.stdout.removeAllListeners('error').on('error', (error) => (failure ??= error));
   try {
-    // The package's root is above the script that was started, both in dist/ and in src/.
-    const code: unknown = await run(words, { root: join(dirname(process.argv[1] ?? ''), '..') });
+    const code = await dispatch(words, await loadOclif());
     // A verb has judged its own output; this is for help and version.
     if (typeof code === 'number') return code;
     // The stream tells of a failure a little later.
@@ -82,6 +82,47 @@ export async function runOclif(argv: readonly string[]): Promise<number> {
     );
     return EXIT.notStarted;
   }
+}
+
+/**
+ * oclif's view of this package, and of nothing else. Left to itself it loads plugins, which is code, and a theme from
+ * folders that HOME and XDG_* name, and it looks the caller up in the user database, where not every uid stands.
+ */
+async function loadOclif(): Promise<Config> {
+  // The package's root is above the script that was started, both in dist/ and in src/.
+  const root = join(dirname(process.argv[1] ?? ''), '..');
+  const config = new Config({ root, userPlugins: false, devPlugins: false });
+  const { env } = process;
+  process.env = { HOME: '/', SHELL: '/bin/sh', PROXMOX_LXCRI_DISABLE_THEME: '1' };
+  try {
+    await config.load();
+  } finally {
+    process.env = env;
+  }
+  return config;
+}
+
+/** As oclif's own `run`, and that of its commands, which would load the configuration once more, by themselves. */
+async function dispatch(words: readonly string[], config: Config): Promise<unknown> {
+  const [first = '', second = ''] = words;
+  if (first === '--version') {
+    process.stdout.write(`${config.userAgent}\n`);
+    return undefined;
+  }
+  const own = words.slice(0, words.includes('--') ? words.indexOf('--') : undefined);
+  if (words.length === 0 || own.some((word) => HELP_FLAGS.includes(word))) return help([...words], config);
+  const long = VERBS.includes(`${first} ${second}`);
+  if (!long && GROUPS.includes(first)) return help([first], config);
+  const found = await config.findCommand(long ? `${first}:${second}` : first, { must: true }).load();
+  // Ours have a constructor; oclif's type is that of the abstract class.
+  const Found = found as unknown as new (argv: string[], config: Config) => Command;
+  return new Found(words.slice(long ? 2 : 1), config).run();
+}
+
+const HELP_FLAGS = ['--help', '-h'];
+
+function help(words: string[], config: Config): Promise<void> {
+  return new Help(config).showHelp(words);
 }
 
 /** The verbs as they are typed. */
