@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 import { expect } from 'chai';
 
 import { ERROR_EXIT_CODES, LxcriError, isLxcriError } from '../../src/model/errors.ts';
@@ -45,6 +47,13 @@ describe('the error codes', () => {
 
   it('and the methods are those of the JSON Schema, wherever one is named', () => {
     expect(enumerationsAt('method')).to.deep.equal([[...METHOD_NAMES], [...METHOD_NAMES]]);
+  });
+
+  it('are all documented, each with its exit code', () => {
+    const text = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8');
+    const rows = [...text.matchAll(/^\| (\w+) \| (\d+) \|/gm), ...text.matchAll(/(\w+) \((\d+)\)/g)];
+    const documented = rows.map(([, code = '', exitCode]) => [code, Number(exitCode)]);
+    expect(documented).to.have.deep.members(Object.entries(ERROR_EXIT_CODES));
   });
 });
 
