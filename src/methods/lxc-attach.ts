@@ -70,8 +70,12 @@ function attacherFor(container: Container, request: ExecRequest): Attacher {
   };
 }
 
-/** Names that would act on lxc-attach itself, a root process of this host, before they reach the command. */
-const UNSAFE_VARIABLE = /^(LD_|GLIBC_|LXC_|MALLOC_|LOCPATH$|LANGUAGE$|NLSPATH$|GCONV_PATH$|TMPDIR$)/;
+/**
+ * Names that would act on lxc-attach itself or on the shell that starts it, root processes of this host, before they
+ * reach the command; and names that this shell sets itself.
+ */
+const UNSAFE_VARIABLE =
+  /^(LD_|GLIBC_|LXC_|MALLOC_|BASH|(LOCPATH|LANGUAGE|NLSPATH|GCONV_PATH|TMPDIR|ENV|IFS|PS4|SHELLOPTS|POSIXLY_CORRECT|PWD|OLDPWD|SHLVL|_)$)/;
 
 /** The command's environment where no shell in the container can set it. */
 function environmentWithoutShell(request: ExecRequest): Record<string, string> {

@@ -2,15 +2,10 @@ import { spawn } from 'node:child_process';
 
 import { LxcriError } from '../model/errors.ts';
 import { findExecutable, helperEnvironment } from './executable.ts';
+import { withUsualMask } from './usual-mask.ts';
 
 /** What a tool says is shown in an error at most; the rest is dropped. */
 const MAX_OUTPUT_BYTES = 65_536;
-
-/**
- * The mask of whoever called us would become that of a container that is started, for good. It is not ours to change in
- * this process: other work of a host program goes on beside us, and in a worker thread Node does not allow it.
- */
-const WITH_MASK = 'umask 0022; exec "$0" "$@"';
 
 /**
  * Runs an administrator's tool of this host to its end, with nothing of our environment and no standard input. It ends
@@ -30,7 +25,9 @@ export function runTool(name: string, args: readonly string[], abort?: AbortSign
     );
   }
   return new Promise((resolve, reject) => {
-    const child = spawn('/bin/sh', ['-c', WITH_MASK, file, ...args], {
+    // The caller's mask would become that of a container that is started, for good.
+    const [shell, ...words] = withUsualMask(file);
+    const child = spawn(shell, [...words, ...args], {
       cwd: '/',
       env: helperEnvironment(),
       stdio: ['ignore', 'pipe', 'pipe'],

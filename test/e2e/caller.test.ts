@@ -126,6 +126,11 @@ describe('a caller', () => {
   it('may be in a directory that the container has too: the command is in / nevertheless', () =>
     expectShell('cd /tmp && "$lxcri" exec "$ct" -- pwd', 0, '/\n'));
 
+  it('may have a file mode mask of its own, which the command does not get', async () => {
+    await expectShell('umask 077; "$lxcri" exec "$ct" -- sh -c umask', 0, '0022\n');
+    await expectShell('umask 0; "$lxcri" exec -u nobody "$ct" -- sh -c umask', 0, '0022\n');
+  });
+
   it('may be in a directory that is gone', async () => {
     // What stands on standard error is the shell's own complaint, that of the launcher included.
     const { exitCode, stdout } = await shell('d=$(mktemp -d); cd "$d"; rmdir "$d"; "$lxcri" exec "$ct" -- pwd');

@@ -4,10 +4,10 @@ import { readFileSync } from 'node:fs';
 
 import { expect } from 'chai';
 
-import { runCli, startCli } from '../methods/contract/cli.ts';
+import { CLI, runCli, startCli } from '../methods/contract/cli.ts';
 import type { CliResult, RunningCli } from '../methods/contract/cli.ts';
 import { expectErrorLine, resultOf } from '../methods/contract/result.ts';
-import { assertNothingNew, processesIn, snapshotProcesses, startContainer, waitFor } from '../support/lxc.ts';
+import { assertNothingNew, processesIn, run, snapshotProcesses, startContainer, waitFor } from '../support/lxc.ts';
 import type { Container, Kind } from '../support/lxc.ts';
 
 /** Longer than any part of ending a command takes by design (a helper that does not end, a tree that resists). */
@@ -192,6 +192,14 @@ for (const unprivileged of [false, true]) {
       const entries = stdout.toString().split('\0').filter(Boolean);
       expect(entries).to.include.members(['A= 1\n2', 'HOME=/tmp', 'USER=root', 'LANG=C.UTF-8', 'container=lxc']);
       expect(entries.map((entry) => entry.split('=')[0])).to.have.members(NAMES);
+    });
+
+    it('has the usual mask, and refuses variables that the shell on the way would change or obey', async () => {
+      const words = ['exec', container().name, '--', 'cat', '/proc/self/status'];
+      const { stdout } = await run(['sh', '-c', 'umask 0177; exec "$0" "$@"', CLI, ...words]);
+      expect(stdout).to.match(/^Umask:\t0022$/m);
+      await expectError(['-e', 'PWD=/x'], ['true'], 125, 'NoMethodAvailable', /no \/bin\/sh.*PWD/);
+      await expectError(['-e', 'SHELLOPTS=xtrace'], ['true'], 125, 'NoMethodAvailable', /no \/bin\/sh.*SHELLOPTS/);
     });
 
     it('runs as UID:GID', async () => {

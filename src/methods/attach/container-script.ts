@@ -22,7 +22,7 @@ export const RUN_MESSAGES = [
 export type RunMessage = (typeof RUN_MESSAGES)[number];
 
 /**
- * Sets the environment a login would have, then the user's; changes the directory; finds the command, so that "no such
+ * Sets the file mode mask and the environment a login would have, then the user's; changes the directory; finds the command, so that "no such
  * command" is told from a command that exits with 127; says `started`, and becomes the command.
  *
  * $1 execution id, $2 working directory or "", $3 home, $4 user name ("" for both: those of uid 0), $5 "login" for the
@@ -33,6 +33,7 @@ export type RunMessage = (typeof RUN_MESSAGES)[number];
 export const RUN_SCRIPT = withReservedNames(`
 plx_say() { printf '%s\\n' "$*" >&3; }
 unset IFS ENV CDPATH
+umask 022
 plx_work=$2 plx_home=$3 plx_user=$4 plx_login=$5
 unset TERM
 if [ -n "$6" ]; then export TERM="$6"; fi

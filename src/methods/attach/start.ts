@@ -4,6 +4,7 @@ import type { ExecRequest, Word } from '../../model/request.ts';
 import type { Session, SessionExit } from '../../model/session.ts';
 import { TAG_VARIABLE } from '../../process/tree.ts';
 import { openUnnamedFile } from '../../process/unnamed-file.ts';
+import { withUsualMask } from '../../process/usual-mask.ts';
 import { NotStartedError } from '../method.ts';
 import { AttachMessageFilter } from './attach-message-filter.ts';
 import { CARRIER_PREFIX, RUN_SCRIPT } from './container-script.ts';
@@ -73,9 +74,17 @@ export async function startDirectly(
 ): Promise<Session> {
   const log = openUnnamedFile();
   const logOptions = ['-o', log.path, ...extraOptions];
-  const words = [...attacher.args(Object.keys(environment), logOptions), ...request.command];
+  const [shell, ...first] = withUsualMask(attacher.file);
+  const words = [...first, ...attacher.args(Object.keys(environment), logOptions), ...request.command];
   try {
-    const launched = await launch({ attacher, words, environment, request, channel: false, holdStderr: true });
+    const launched = await launch({
+      attacher: { ...attacher, file: shell },
+      words,
+      environment,
+      request,
+      channel: false,
+      holdStderr: true,
+    });
     const judgeExit = (exitCode: number): SessionExit => {
       const failure = attachFailure(log.read(), exitCode, request);
       log.close();
