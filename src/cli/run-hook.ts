@@ -2,7 +2,7 @@ import { isatty } from 'node:tty';
 
 import type { Settings } from '../config/keys.ts';
 import { loadSettings } from '../config/settings.ts';
-import { LxcriError } from '../model/errors.ts';
+import { LxcriError, isLxcriError } from '../model/errors.ts';
 import type { ErrorInfo } from '../model/errors.ts';
 import type { Word } from '../model/request.ts';
 import { SCHEMA_VERSION } from '../model/result.ts';
@@ -13,6 +13,7 @@ import type { HookEvent } from '../oci/hooks/event.ts';
 import { phasesOf } from '../oci/hooks/phases.ts';
 import type { Phase } from '../oci/hooks/phases.ts';
 import { HINT as STATE_HINT, MAX_STATE_BYTES, parseState } from '../oci/hooks/state.ts';
+import type { OciState } from '../oci/hooks/state.ts';
 import { ociTarget, proxmoxTarget } from '../oci/hooks/target.ts';
 import { hostInventory } from '../oci/locate.ts';
 import { checkVmid, isVmid } from '../oci/reference.ts';
@@ -30,6 +31,9 @@ import { parsePhases } from './values/phases.ts';
 
 /** A runtime writes the state as soon as it has started the hook. */
 const STATE_DEADLINE_MS = 5000;
+
+/** For the state that only says whose call was not understood: who tries this in a script does not wait long for that. */
+const STATE_OF_FAILURE_DEADLINE_MS = 1000;
 
 /** What `hook --json` prints, between `schemaVersion` and `error`. */
 interface HookDocument {
@@ -88,6 +92,10 @@ class Hook {
   #json: boolean;
   /** `undefined` until it is known. */
   #event: HookEvent | undefined;
+  /** Of an OCI hook: the phases to act in. */
+  #wanted = phasesOf('oci');
+  /** Whether standard input was looked at: there is only one state. */
+  #stateRead = false;
 
   constructor(json: boolean, event: HookEvent | undefined) {
     this.#json = json;
@@ -106,12 +114,9 @@ class Hook {
       checkPrivileges();
       return this.#execute(call, proxmoxTarget(event, hostInventory(settings)));
     }
-    const settings = await loadSettings(process.env);
-    const call = understandHook(words, settings);
-    checkPrivileges();
-    const annotation = words.flags.get('container-annotation')?.at(-1);
-    const wanted = words.flags.has('on') ? parsePhases(words.flags.get('on') ?? [], 'oci') : phasesOf('oci');
-    const state = parseState(await readStandardInput());
+    if (words.flags.has('on')) this.#wanted = parsePhases(words.flags.get('on') ?? [], 'oci');
+    const wanted = this.#wanted;
+    const state = await this.#readState(STATE_DEADLINE_MS);
     const event = ociEvent(state.id, state.status, wanted);
     this.#event = event;
     if (event.phases.length === 0)
@@ -119,14 +124,36 @@ class Hook {
         `the status ${state.status} is of none of: ${wanted.map(({ name }) => name).join(', ')}`,
         words,
       );
+    const settings = await loadSettings(process.env);
+    const call = understandHook(words, settings);
+    checkPrivileges();
+    const annotation = words.flags.get('container-annotation')?.at(-1);
     return this.#execute(call, await ociTarget(event, state, annotation, hostInventory(settings)));
   }
 
   async failed(error: LxcriError): Promise<number> {
+    if (this.#event === undefined && !this.#stateRead) this.#event = await this.#eventOfState();
     const info = this.#withContext(error.toInfo());
     if (this.#json) return this.#print({ exitCode: error.exitCode }, info);
     sayError(info);
     return error.exitCode;
+  }
+
+  async #readState(deadlineMs: number): Promise<OciState> {
+    this.#stateRead = true;
+    return parseState(await readStandardInput(deadlineMs));
+  }
+
+  /** Of a call that was not understood; where no OCI runtime called, there is none. */
+  async #eventOfState(): Promise<HookEvent | undefined> {
+    try {
+      const { id, status } = await this.#readState(STATE_OF_FAILURE_DEADLINE_MS);
+      const event = ociEvent(id, status, this.#wanted);
+      return event.phases.length > 0 ? event : ociEvent(id, status, phasesOf('oci'));
+    } catch (error) {
+      if (!isLxcriError(error)) throw error;
+      return undefined;
+    }
   }
 
   #calledByProxmox({ operands, flags }: HookWords): HookEvent {
@@ -221,10 +248,10 @@ function held(output: Output | undefined): Output {
 }
 
 /** The state, or an error where nobody writes one. */
-async function readStandardInput(): Promise<Buffer> {
+async function readStandardInput(deadlineMs: number): Promise<Buffer> {
   if (isatty(0)) throw noState('is a terminal');
-  const input = await readInput(process.stdin, { maxBytes: MAX_STATE_BYTES, deadlineMs: STATE_DEADLINE_MS });
-  if (input === 'too late') throw noState(`did not end within ${formatDuration(STATE_DEADLINE_MS)}`);
+  const input = await readInput(process.stdin, { maxBytes: MAX_STATE_BYTES, deadlineMs });
+  if (input === 'too late') throw noState(`did not end within ${formatDuration(deadlineMs)}`);
   if (input === 'too long') throw noState(`is longer than ${MAX_STATE_BYTES} bytes`);
   return input;
 }

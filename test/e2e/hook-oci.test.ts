@@ -269,6 +269,35 @@ describe('an OCI hook', () => {
     expectErrorLine((await hook(['--on', 'post-start', '--', 'true'], ownState())).stderr, 'UsageError');
   });
 
+  it('is not touched by a mistake in the configuration in phases that are not its own', async () => {
+    const env = { PROXMOX_LXCRI_TIMEOUT: 'soon' };
+    const words = ['--container-annotation', KEY, '--', 'true'];
+    const state = ownState({ status: 'creating', annotations: { [KEY]: container.name } });
+    const skipped = await runCli(['hook', '--on', 'poststop', ...words], { stdin: state, env });
+    expect([skipped.exitCode, skipped.stderr.toString()]).to.deep.equal([0, '']);
+    const own = await runCli(['hook', '--on', 'createRuntime', ...words], { stdin: state, env });
+    expect(own.exitCode).to.equal(125);
+    expect(expectErrorLine(own.stderr, 'ConfigError'))
+      .to.include(`hook createRuntime of ${container.name}: PROXMOX_LXCRI_TIMEOUT: `)
+      .and.to.include('; the runtime gives the container up because of this');
+  });
+
+  it('says whose it is, and what a mistake in its words does to the container', async () => {
+    for (const [words, status, code, after] of [
+      [['--no-such-flag', '--', 'true'], 'stopped', 'UsageError', 'the container is deleted all the same'],
+      [['--on', 'poststopp', '--', 'true'], 'creating', 'UsageError', 'the runtime gives the container up'],
+      [['--on', 'poststop', '--timeout', 'soon', '--', 'true'], 'stopped', 'UsageError', 'deleted all the same'],
+      [['--on', 'poststop'], 'running', 'MissingCommand', 'runc ends the container'],
+    ] as const) {
+      const { exitCode, stderr } = await hook(words, ownState({ status }));
+      expect(exitCode).to.equal(125);
+      const line = expectErrorLine(stderr, code);
+      expect(line)
+        .to.match(new RegExp(`: hook (\\w+ )?of ${container.name}`))
+        .and.to.include(after);
+    }
+  });
+
   it('does not wait for a state at a terminal', async () => {
     const terminal = await openTerminal({ columns: 300, rows: 10 });
     await terminal.type(`${CLI} hook -- true; echo "code $?"`);
