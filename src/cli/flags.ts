@@ -76,7 +76,6 @@ export type ExecFlagName = (typeof EXEC_FLAGS)[number]['name'];
 
 /** The flags of `exec` that `hook` has too, with the same meaning. */
 const SHARED_WITH_HOOK = [
-  'no-stdin',
   'env',
   'env-file',
   'workdir',
@@ -97,6 +96,8 @@ type SharedFlagName = (typeof SHARED_WITH_HOOK)[number];
 
 export type HookFlagName = 'on' | 'container-annotation' | SharedFlagName;
 
+const MAX_OUTPUT_OF_HOOK = 'limit for each stream with --json (default 8MiB)';
+
 /** The flags of `hook`. */
 export const HOOK_FLAGS: readonly (FlagSpec & { readonly name: HookFlagName })[] = [
   { name: 'on', value: 'PHASE[,PHASE]', multiple: true, summary: 'the phases to act in; in others it does nothing' },
@@ -107,5 +108,5 @@ export const HOOK_FLAGS: readonly (FlagSpec & { readonly name: HookFlagName })[]
   },
   ...EXEC_FLAGS.filter((spec): spec is typeof spec & { name: SharedFlagName } =>
     (SHARED_WITH_HOOK as readonly string[]).includes(spec.name),
-  ),
+  ).map((spec) => (spec.name === 'max-output' ? { ...spec, summary: MAX_OUTPUT_OF_HOOK } : spec)),
 ];

@@ -133,9 +133,8 @@ class Hook {
 
   async failed(error: LxcriError): Promise<number> {
     if (this.#event === undefined && !this.#stateRead) this.#event = await this.#eventOfState();
-    const info = this.#withContext(error.toInfo());
-    if (this.#json) return this.#print({ exitCode: error.exitCode }, info);
-    sayError(info);
+    if (this.#json) return this.#print({ exitCode: error.exitCode }, error.toInfo());
+    sayError(this.#withContext(error.toInfo()));
     return error.exitCode;
   }
 
@@ -178,9 +177,8 @@ class Hook {
     const result = await execute({ ...call, container: target, options: { ...call.options, ignoreLock } });
     if (call.verbose) explain(result);
     const { exitCode, error, durationMs } = result;
-    const info = error === null ? null : this.#withContext(error);
-    if (this.#json) return this.#print({ result, exitCode }, info);
-    if (info !== null) sayError(info);
+    if (this.#json) return this.#print({ result, exitCode }, error);
+    if (error !== null) sayError(this.#withContext(error));
     else if (this.#event !== undefined && (exitCode !== 0 || call.quiet)) {
       const after = exitCode === 0 ? '' : `; ${afterFailure(this.#event)}`;
       say(`${describeEvent(this.#event)}: exit code ${exitCode} (${formatDuration(durationMs)})${after}`);
@@ -188,7 +186,7 @@ class Hook {
     return exitCode;
   }
 
-  /** Whose hook failed, and what that does: who reads it sees only the log of a start or stop. */
+  /** Whose hook failed, and what that does: who reads it sees only the log of a start or stop. A document has fields for it. */
   #withContext({ code, message, hint }: ErrorInfo): ErrorInfo {
     const event = this.#event;
     if (event === undefined) return { code, message, ...(hint === undefined ? {} : { hint }) };

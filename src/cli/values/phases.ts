@@ -42,10 +42,16 @@ function unknown(name: string, known: readonly Phase[]): LxcriError {
       name,
       known.map((phase) => phase.name),
     );
+  const fix = meant === undefined ? `use one or more of: ${names(known)}` : `did you mean ${meant}?`;
+  // The words of a hookscript are easily forgotten, and the name of its phase is not wrong then.
+  const hint =
+    other?.platform === 'proxmox'
+      ? `in a Proxmox hookscript write "$@" before "--", which gives the two words; in an OCI hook: ${fix}`
+      : fix;
   return new LxcriError(
     'UsageError',
     other === undefined ? `--on: there is no phase ${shown}` : `--on: ${shown} is a phase of ${CALLS[other.platform]}`,
-    meant === undefined ? `use one or more of: ${names(known)}` : `did you mean ${meant}?`,
+    hint,
   );
 }
 

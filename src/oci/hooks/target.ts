@@ -58,6 +58,12 @@ export async function ociTarget(
         `the state has no annotation ${JSON.stringify(annotation)}`,
         "set it to the container's name in annotations of the bundle's config.json",
       );
+    if (target === '')
+      throw new LxcriError(
+        'MissingContainerId',
+        `the annotation ${JSON.stringify(annotation)} of the state is empty`,
+        "set it to the container's name in annotations of the bundle's config.json",
+      );
     return target;
   }
   const container = locateOwn(state.id, inventory);

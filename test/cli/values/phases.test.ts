@@ -30,10 +30,9 @@ describe('the phases of --on', () => {
       ['PreStop', 'proxmox', 'pre-stop'],
       ['post_stop', 'proxmox', 'post-stop'],
       ['post-strat', 'proxmox', 'post-start'],
-      ['post-start', 'oci', 'poststart'],
       ['create-runtime', 'oci', 'createRuntime'],
       ['createruntime', 'oci', 'createRuntime'],
-      ['pre-start', 'oci', 'prestart'],
+      ['post_start', 'oci', 'poststart'],
     ] as const) {
       const { message, hint } = usageErrorOf(() => parsePhases([typed], platform));
       expect(message, typed).to.include(JSON.stringify(typed));
@@ -51,7 +50,9 @@ describe('the phases of --on', () => {
 
   it('of the other platform are named as such', () => {
     expect(usageErrorOf(() => parsePhases(['createRuntime'], 'proxmox')).message).to.include('a phase of OCI hooks');
-    expect(usageErrorOf(() => parsePhases(['pre-stop'], 'oci')).message).to.include('a phase of Proxmox hookscripts');
+    const { message, hint } = usageErrorOf(() => parsePhases(['post-start'], 'oci'));
+    expect(message).to.include('a phase of Proxmox hookscripts');
+    expect(hint).to.match(/hookscript write "\$@" before "--".*; in an OCI hook: did you mean poststart\?$/);
   });
 
   it('are refused where the hook runs inside its container', () => {

@@ -133,6 +133,12 @@ describe('the container of an OCI hook', () => {
     }
   });
 
+  it('is missing where the annotation is empty, and that is said of the annotation', async () => {
+    const annotations = new Map([['org.example', '']]);
+    const refusal = await refusalOf(() => target({ annotations }, 'org.example'), 'MissingContainerId');
+    expect(refusal).to.include('annotation "org.example" of the state is empty').and.to.include('config.json');
+  });
+
   it('is missing where the annotation is', async () => {
     const refusal = await refusalOf(
       () => target({ id: running.name, pid: initPid }, 'org.\u001b'),
