@@ -122,10 +122,12 @@ function writeTypes(): void {
   for (const file of files) {
     const text = readFileSync(join(written, file), 'utf8');
     for (const [, path = ''] of text.matchAll(RELATIVE_IMPORT)) files.add(`${join(dirname(file), path)}.d.ts`);
+    // A program that names no types of its own has not to name Node's for us.
+    const first = file === 'index.d.ts' ? '/// <reference types="node" />\n' : '';
     for (const directory of ['types/esm', 'types/cjs']) {
       const target = join(DIST, directory, file);
       mkdirSync(dirname(target), { recursive: true });
-      writeFileSync(target, text.replaceAll(RELATIVE_IMPORT, '$1.js'));
+      writeFileSync(target, first + text.replaceAll(RELATIVE_IMPORT, '$1.js'));
     }
   }
   writeFileSync(join(DIST, 'types/cjs/package.json'), '{ "type": "commonjs" }\n');

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { isatty } from 'node:tty';
 
+import { AVAILABLE_METHODS } from '../methods/registry.ts';
 import { LxcriError } from '../model/errors.ts';
 import { METHOD_NAMES } from '../model/request.ts';
 import type { MethodName, TerminalSpec, UserSpec, Word } from '../model/request.ts';
@@ -79,12 +80,21 @@ export function checkTarget(target: unknown): void {
     );
 }
 
-/** Methods to try, as options name them. */
-export function areMethods(value: unknown): boolean {
-  return Array.isArray(value) && value.length > 0 && value.every((name) => METHOD_NAMES.includes(name));
+/**
+ * Checks the methods to try, as options name them. One that is for a later version may be named: it is passed over.
+ *
+ * @throws LxcriError `UsageError`
+ */
+export function checkMethods(value: unknown): void {
+  if (value === undefined) return;
+  const hint = `this version has: ${AVAILABLE_METHODS.join(', ')}`;
+  if (!Array.isArray(value) || value.length === 0) {
+    const found = Array.isArray(value) ? 'an empty array' : shown(value);
+    throw usageError(`the option methods is ${found}`, `it must be an array of names of methods; ${hint}`);
+  }
+  const wrong = value.findIndex((name) => !METHOD_NAMES.includes(name));
+  if (wrong !== -1) throw usageError(`the option methods names ${shown(value[wrong])}, which is no method`, hint);
 }
-
-export const METHODS_EXPECTED = `an array of one or more of: ${METHOD_NAMES.join(', ')}`;
 
 /** Whether a value can be a time to wait, in milliseconds. */
 export function isDelay(value: unknown): boolean {
@@ -109,7 +119,7 @@ function checkValues(options: ExecOptions): void {
   check('timeoutMs', isDelay, DELAY_EXPECTED);
   check('killAfterMs', isDelay, DELAY_EXPECTED);
   check('signal', isAbortSignal, 'an AbortSignal');
-  check('methods', areMethods, METHODS_EXPECTED);
+  checkMethods(options.methods);
   check('node', (value) => typeof value === 'string', 'the name of a Proxmox node');
   check('input', isInput, 'text, a Uint8Array, or a Readable that has not ended');
 }

@@ -16,7 +16,7 @@ import { listProcesses } from '../oci/processes.ts';
 import { ociState } from '../oci/state.ts';
 import type { OciState } from '../oci/state.ts';
 import { containerStatus } from '../oci/status.ts';
-import { DELAY_EXPECTED, METHODS_EXPECTED, areMethods, checkExec, checkTarget, isDelay } from './check-exec.ts';
+import { DELAY_EXPECTED, checkExec, checkMethods, checkTarget, isDelay } from './check-exec.ts';
 import type { ExecOptions, InputMode, OutputMode } from './exec-options.ts';
 import type { ExecSession } from './exec-session.ts';
 import { startSession } from './session.ts';
@@ -143,16 +143,27 @@ export interface Runtime {
   state(target: string, options?: TargetOptions): Promise<OciState>;
 }
 
+/** What package.json asks for as well, which not every package manager obeys. */
+const OLDEST_NODE = [22, 19] as const;
+
+function refuseOldNode(): void {
+  const found = process.versions.node;
+  const [major = 0, minor = 0] = found.split('.').map(Number);
+  if (major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1])) return;
+  throw usageError(`Node.js ${found} is too old for proxmox-lxcri`, `run it with ${OLDEST_NODE.join('.')} or later`);
+}
+
 /**
  * Makes a {@link Runtime}. It holds nothing open, and need not be closed.
  *
- * @throws LxcriError `UsageError` for an option that is wrong.
+ * @throws LxcriError `UsageError` for an option that is wrong, or a Node.js that is too old.
  */
 export function createRuntime(options: RuntimeOptions = {}): Runtime {
+  refuseOldNode();
   checkNames(options, ['lxcpath', 'pveDirectory', 'methods']);
-  checkOption('lxcpath', options.lxcpath, isLxcpath, 'an absolute path without ":", or an array of such');
+  checkOption('lxcpath', options.lxcpath, isLxcpath, 'an absolute path without ":", or an array of one or more such');
   checkOption('pveDirectory', options.pveDirectory, isAbsolutePath, 'an absolute path');
-  checkOption('methods', options.methods, areMethods, METHODS_EXPECTED);
+  checkMethods(options.methods);
   const { methods } = options;
   const inventory = inventoryOf(options);
   return {
@@ -200,7 +211,8 @@ function isAbsolutePath(value: unknown): boolean {
 }
 
 function isLxcpath(value: unknown): boolean {
-  return [value].flat().every((path) => isAbsolutePath(path) && !String(path).includes(':'));
+  const paths = [value].flat();
+  return paths.length > 0 && paths.every((path) => isAbsolutePath(path) && !String(path).includes(':'));
 }
 
 function inventoryOf({ lxcpath, pveDirectory }: RuntimeOptions): HostInventory {

@@ -101,6 +101,9 @@ describe('the packed library', () => {
     it('as bundlers resolve them', () =>
       check({ module: 'esnext', moduleResolution: 'bundler' }, [...modules, 'types.mts']));
 
+    it('for a program that does not name the types of Node', () =>
+      check({ module: 'nodenext', types: [] }, ['types.mts', 'types.cts']));
+
     it('and a mistake in a program is found', async () => {
       writeFileSync(
         join(full, 'wrong.mts'),

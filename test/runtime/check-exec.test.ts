@@ -34,6 +34,17 @@ describe('a call of exec', () => {
     expect(refusal('web', []).code).to.equal('MissingCommand');
   });
 
+  it('is refused for a method that there is not, with those that this version has', () => {
+    for (const [name, quoted] of [
+      ['ssh', '"ssh"'],
+      [5, '5'],
+    ] as const) {
+      const { message, hint } = refusal('web', ['true'], { methods: ['pct', name] });
+      expect(message).to.equal(`the option methods names ${quoted}, which is no method`);
+      expect(hint).to.equal('this version has: pct, lxc-attach');
+    }
+  });
+
   it('is refused for an option that is wrong, which is named', () => {
     for (const [name, ...values] of [
       ['workdir', 'relative', '', 5, '/a\0b'],
@@ -47,7 +58,7 @@ describe('a call of exec', () => {
       ['timeoutMs', 0, -5, '30s', Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31],
       ['killAfterMs', 0, 2 ** 31],
       ['signal', 'SIGTERM', {}],
-      ['methods', 'pct', [], ['ssh']],
+      ['methods', 'pct', []],
       ['node', 5],
       ['terminal.type', ''],
       ['env', 'A=1', null],

@@ -129,6 +129,7 @@ describe('a runtime', () => {
       { lxcpath: 'relative' },
       { lxcpath: ['/a', 5] },
       { lxcpath: '/a:/b' },
+      { lxcpath: [] },
       { pveDirectory: '' },
       { methods: ['ssh'] },
       { lxcPath: '/a' },
@@ -136,6 +137,24 @@ describe('a runtime', () => {
       expect(() => createRuntime(options as RuntimeOptions), JSON.stringify(options))
         .to.throw(LxcriError)
         .with.property('code', 'UsageError');
+    }
+  });
+
+  it('is not made by a Node that is too old for it, which is said', () => {
+    const { versions } = process;
+    for (const [node, works] of [
+      ['20.20.2', false],
+      ['22.18.0', false],
+      ['22.19.0', true],
+      ['25.1.0-nightly2026', true],
+    ] as const) {
+      Object.defineProperty(process, 'versions', { value: { ...versions, node } });
+      try {
+        if (works) createRuntime();
+        else expect(() => createRuntime()).to.throw(LxcriError, `Node.js ${node} is too old`);
+      } finally {
+        Object.defineProperty(process, 'versions', { value: versions });
+      }
     }
   });
 
