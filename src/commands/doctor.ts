@@ -6,6 +6,7 @@ import { diagnosisText } from '../cli/diagnosis-text.ts';
 import { interruptible } from '../cli/interruption.ts';
 import { shownOrigin } from '../cli/origin.ts';
 import { requireRoot } from '../cli/privileges.ts';
+import { warnOfUnknownVariables } from '../cli/unknown-variables.ts';
 import { Verb } from '../cli/verb.ts';
 import type { Outcome } from '../cli/verb.ts';
 import { nodeFlag } from '../cli/verb-flags.ts';
@@ -57,6 +58,7 @@ holds. They change nothing in it. The exit code is 0 when commands can run in at
     const { args, flags } = await this.parse(Doctor);
     const { env } = process;
     if (flags['write-config']) requireRoot(['doctor', ...this.argv]);
+    warnOfUnknownVariables(env);
     const { settings, given } = await loadConfiguration(env);
     const diagnosis = await interruptible((abort) =>
       diagnose(hostInventory(settings), {

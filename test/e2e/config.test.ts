@@ -296,6 +296,20 @@ describe('config show', () => {
     ]);
   });
 
+  it('names variables that have no effect, as doctor does', async () => {
+    const warning =
+      'proxmox-lxcri: the variable PROXMOX_LXCRI_TIMOUT has no effect: there is none of this name; did you mean PROXMOX_LXCRI_TIMEOUT?\n';
+    for (const words of [
+      ['config', 'show'],
+      ['config', 'show', '--json'],
+      ['doctor', '--json'],
+    ]) {
+      // oxlint-disable-next-line no-await-in-loop
+      const { exitCode, stderr } = await runCli(words, { env: { PROXMOX_LXCRI_TIMOUT: '5s' } });
+      expect([exitCode, stderr.toString()], words.join(' ')).to.deep.equal([0, warning]);
+    }
+  });
+
   it('is suggested where it was mistyped; its group alone shows help', async () => {
     for (const [words, says] of [
       [['config', 'shwo'], /no command "config shwo"; did you mean config show\?/],

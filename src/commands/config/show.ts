@@ -1,6 +1,7 @@
 import { Flags } from '@oclif/core';
 
 import { shownOrigin } from '../../cli/origin.ts';
+import { warnOfUnknownVariables } from '../../cli/unknown-variables.ts';
 import { Verb } from '../../cli/verb.ts';
 import type { Outcome } from '../../cli/verb.ts';
 import type { Written } from '../../config/kinds.ts';
@@ -43,6 +44,7 @@ PROXMOX_LXCRI_CONFIG names one file instead of the two.`;
 
   protected override async perform(): Promise<Outcome> {
     const { flags } = await this.parse(ConfigShow);
+    warnOfUnknownVariables(process.env);
     const { settings, given } = await loadConfiguration(process.env);
     const { lxcpaths } = hostInventory(settings);
     // Where containers are looked for is never only what was configured: LXC has a say, too.
