@@ -6,6 +6,7 @@ import type { ErrorInfo } from '../model/errors.ts';
 import { SCHEMA_VERSION } from '../model/result.ts';
 import { asHostFailure } from '../oci/host-failure.ts';
 import { closeInheritedDescriptors } from '../process/descriptors.ts';
+import { nearest } from '../values/nearest.ts';
 import { Interruption } from './interruption.ts';
 import { sayError } from './messages.ts';
 import { printDocument, printText } from './print-document.ts';
@@ -57,7 +58,7 @@ export abstract class Verb extends Command {
     } catch (thrown) {
       // Whoever sent the signal knows; there is nothing to say but that it was followed.
       if (thrown instanceof Interruption) return exitCodeOfSignal(thrown.signal);
-      const error = ownError(thrown, (this.id ?? '').replaceAll(':', ' '));
+      const error = ownError(thrown, (this.id ?? '').replaceAll(':', ' '), Object.keys(this.ctor.flags));
       if (json) return printDocument(complete({}, error.toInfo()), error.exitCode, 'the');
       sayError(error.toInfo());
       return error.exitCode;
@@ -72,14 +73,18 @@ function complete(document: object, error: ErrorInfo | null): object {
 /**
  * An error of the call in our own form; oclif's are about its words.
  *
+ * @param flags names of the verb's own, to find the one that was meant.
  * @throws whatever is not an error of the call.
  */
-export function ownError(thrown: unknown, verb: string): LxcriError {
+export function ownError(thrown: unknown, verb: string, flags: readonly string[] = []): LxcriError {
   const error = asHostFailure(thrown);
   if (isLxcriError(error)) return error;
   if (error instanceof Errors.CLIError && !(error instanceof Errors.ExitError)) {
     const message = error.message.split('\n')[0] ?? '';
-    return new LxcriError('UsageError', lowerFirst(message), `see: proxmox-lxcri ${verb} --help`);
+    const [, typed = ''] = /^Nonexistent flag: --(\S+)$/.exec(message) ?? [];
+    const meant = nearest(typed, flags);
+    const hint = meant === undefined ? `see: proxmox-lxcri ${verb} --help` : `did you mean --${meant}?`;
+    return new LxcriError('UsageError', lowerFirst(message), hint);
   }
   throw error;
 }

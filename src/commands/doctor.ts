@@ -27,8 +27,7 @@ export default class Doctor extends Verb {
   static override summary = 'Find out what works here, what does not and why, and what each method costs.';
 
   static override description =
-    `It runs a few commands in one container: the one that is named, else the first that runs and that no task of Proxmox
-holds. They change nothing in it. The exit code is 0 when commands can run in at least one way, else 125.`;
+    `It runs a few commands in one container: the one that is named, else the first that runs and that no task of Proxmox holds. They change nothing in it. The exit code is 0 when commands can run in at least one way, else 125.`;
 
   static override examples = [
     '<%= config.bin %> doctor',

@@ -8,12 +8,9 @@ export default class Hook extends Command {
   static override summary = 'Run a command in a container when Proxmox or an OCI runtime calls this as its hook.';
 
   static override description =
-    `With VMID and PHASE it is a Proxmox hookscript: the two words that Proxmox gives it. Commands can run in post-start
-and pre-stop.
+    `With VMID and PHASE it is a Proxmox hookscript: the two words that Proxmox gives it. Commands can run in post-start and pre-stop.
 
-Without them it is an OCI hook: the state comes on standard input, and the container is the one that it names, or that
-the annotation of --container-annotation names. For the container itself commands can run in poststart; for another one
-in prestart, createRuntime, poststart and poststop.
+Without them it is an OCI hook: the state comes on standard input, and the container is the one that it names, or that the annotation of --container-annotation names. For the container itself commands can run in poststart; for another one in prestart, createRuntime, poststart and poststop.
 
 In a phase that is not named with --on it does nothing and exits 0.
 

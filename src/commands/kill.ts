@@ -19,9 +19,7 @@ export default class Kill extends Verb {
   static override summary = "Send a signal to a container's init process, or to a detached command.";
 
   static override description = `To a container it is KILL by default, which ends everything in it.
-To a detached execution (exec --detach), named by its id or the beginning of it, it is TERM by default and passed on to the
-command as in the foreground: TERM, INT, HUP and QUIT start the --kill-after clock, KILL ends the whole tree at once. A word
-that names a container always means the container; so does one of digits alone.`;
+To a detached execution (exec --detach), named by its id or the beginning of it, it is TERM by default and passed on to the command as in the foreground: TERM, INT, HUP and QUIT start the --kill-after clock, KILL ends the whole tree at once. A word that names a container always means the container; so does one of digits alone.`;
 
   static override examples = [
     { description: 'End it at once', command: '<%= config.bin %> kill web' },

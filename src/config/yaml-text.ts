@@ -3,6 +3,12 @@ import type { Document, Node, Pair, YAMLMap } from 'yaml';
 
 import { LxcriError } from '../model/errors.ts';
 
+/** For mistakes of which the parser speaks to programmers. */
+const OWN_WORDS: Partial<Record<string, string>> = {
+  RESOURCE_EXHAUSTION: 'it is nested too deeply',
+  MULTIPLE_DOCS: 'it holds more than one document ("---" begins another)',
+};
+
 /** A key of a mapping, and what it is set to. */
 export interface YamlEntry {
   readonly name: string;
@@ -28,8 +34,7 @@ export class YamlText {
     this.document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, uniqueKeys: false });
     const [mistake] = [...this.document.errors, ...this.document.warnings];
     if (mistake !== undefined) {
-      const what =
-        mistake.code === 'RESOURCE_EXHAUSTION' ? 'it is nested too deeply' : (mistake.message.split('\n')[0] ?? '');
+      const what = OWN_WORDS[mistake.code] ?? mistake.message.split('\n')[0] ?? '';
       throw this.wrong(
         mistake.pos[0],
         `it is not valid YAML: ${what}`,

@@ -112,8 +112,20 @@ class ConfigText extends YamlText {
       return written;
     } catch (error) {
       if (!(error instanceof InvalidValue)) throw error;
-      throw this.wrong(node?.range?.[0] ?? at, `${key}: ${error.message}`, error.hint);
+      const items = isSeq(node) && separator !== undefined ? (node.items as Node[]) : [];
+      const wrong = items.find((_, index) => !accepts(read, [written[index] ?? ''])) ?? node;
+      throw this.wrong(wrong?.range?.[0] ?? at, `${key}: ${error.message}`, error.hint);
     }
+  }
+}
+
+/** Whether a value means something; finds the one element of a list that does not. */
+function accepts(read: (written: Written) => unknown, written: Written): boolean {
+  try {
+    read(written);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -12,6 +12,8 @@ const FORM = new RegExp(DIRECTORY_PATTERN);
  * @throws InvalidValue
  */
 export function directoryPath(text: string): string {
+  if (text.startsWith('/') && !FORM.test(text))
+    throw new InvalidValue(`${quoted(text)} holds a control character`, 'write the path without it');
   if (!FORM.test(text)) throw new InvalidValue(`${quoted(text)} is not an absolute path`, 'begin it with "/"');
   return text.replace(/\/+$/, '') || '/';
 }

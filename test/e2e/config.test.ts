@@ -314,7 +314,9 @@ describe('config show', () => {
     for (const [words, says] of [
       [['config', 'shwo'], /no command "config shwo"; did you mean config show\?/],
       [['confg'], /no command "confg"; did you mean config\?/],
-      [['config', 'show', '--orgin'], /see: proxmox-lxcri config show --help/],
+      [['config', 'show', '--orgin'], /nonexistent flag: --orgin; did you mean --origin\?/],
+      [['config', 'show', '--zzz'], /see: proxmox-lxcri config show --help/],
+      [['config', 'show', 'extra'], /unexpected argument: extra; see: proxmox-lxcri config show --help/],
     ] as const) {
       const { exitCode, stderr } = await runCli(words);
       expect([exitCode, stderr.toString()]).to.satisfy(

@@ -29,8 +29,7 @@ export default class ConfigShow extends Verb {
   static override summary = 'Show every setting and its value.';
 
   static override description =
-    `Settings come from /etc/proxmox-lxcri/config.yaml, then $XDG_CONFIG_HOME/proxmox-lxcri/config.yaml (or ~/.config/...),
-then the variables PROXMOX_LXCRI_*, then the flags of a call; later ones override earlier ones.
+    `Settings come from /etc/proxmox-lxcri/config.yaml, then $XDG_CONFIG_HOME/proxmox-lxcri/config.yaml (or ~/.config/...), then the variables PROXMOX_LXCRI_*, then the flags of a call; later ones override earlier ones.
 PROXMOX_LXCRI_CONFIG names one file instead of the two.`;
 
   static override examples = [
