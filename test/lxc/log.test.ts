@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
@@ -71,5 +71,16 @@ describe('the log of a container', () => {
     await run(['mkfifo', file]);
     const position = logEnd(containerWith(`lxc.log.file = ${file}\n`));
     expect(firstErrorSince(position)).to.equal(undefined);
+  });
+
+  it('is looked for in a configuration that is a pipe or a device without waiting', async () => {
+    const { directory, ...container } = containerWith();
+    const config = join(directory, 'config');
+    rmSync(config);
+    await run(['mkfifo', config]);
+    expect(logEnd(container).file).to.equal(`${directory}/ct.log`);
+    rmSync(config);
+    symlinkSync('/dev/zero', config);
+    expect(logEnd(container).file).to.equal(`${directory}/ct.log`);
   });
 });
