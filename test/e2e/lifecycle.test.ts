@@ -113,6 +113,12 @@ describe('start and stop', () => {
       const { document } = await callJson(['ps', '-f', `id=${container.name}`]);
       expect(document['containers']).to.have.nested.property('[0].status', 'starting');
       expect(performance.now() - begin, 'duration of ps').to.be.below(5000);
+      for (const verb of ['ps', 'kill']) {
+        await expectFailure('json', [verb, container.name], {
+          code: 'ContainerNotRunning',
+          says: /is starting: .*; wait for it with: proxmox-lxcri start --wait /,
+        });
+      }
     } finally {
       release();
     }

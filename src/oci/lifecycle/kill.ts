@@ -3,7 +3,7 @@ import type { Container } from '../../model/container.ts';
 import { LxcriError } from '../../model/errors.ts';
 import { signalNumber } from '../../values/signal.ts';
 import type { SignalName } from '../../values/signal.ts';
-import { label } from '../hints.ts';
+import { label, notRunning } from '../hints.ts';
 import type { HostInventory } from '../locate.ts';
 import { containerStatus } from '../status.ts';
 import { changeOf, isStopped, lifecycleOf, limited, refuseUnreachable, untilStatus } from './lifecycle.ts';
@@ -53,11 +53,8 @@ export async function killContainer(
   refuseUnreachable(before);
   if (container.control !== undefined && status === 'running') return killByPlatform(container, signal);
   if (initPid === undefined) {
-    throw new LxcriError(
-      'ContainerNotRunning',
-      `container ${label(container)} is not running (${status}): there is no process to send ${signal} to`,
-      'see what runs: proxmox-lxcri ps',
-    );
+    const consequence = `: there is no process to send ${signal} to`;
+    throw notRunning(container, status, consequence, 'see what runs: proxmox-lxcri ps');
   }
   try {
     process.kill(initPid, signalNumber(signal));
