@@ -289,7 +289,9 @@ describe('start and stop', () => {
       for (const target of ['>&-', '>/dev/full']) {
         const answer = await run(['sh', '-c', `"$0" ${words} ${target}`, CLI], { cwd: '/' });
         expect(answer.exitCode, `${words} ${target}`).to.equal(255);
-        expect(answer.stderr).to.match(/^proxmox-lxcri: ConnectionLost: the result could not be written [^\n]+\n$/);
+        expect(answer.stderr).to.match(
+          /^proxmox-lxcri: ConnectionLost: the result could not be written \([^\n]+\); see where standard output goes\n$/,
+        );
       }
     }
   });
