@@ -37,13 +37,20 @@ export function logEnd(container: LxcHandle): LogPosition {
   }
 }
 
+/** So much of one message is shown at most. */
+const MAX_MESSAGE = 300;
+
 /**
- * The first error that was logged after a position: later ones are its consequences.
+ * The first error that was logged after a position, and the next one, which says what it was part of ("Script exited with
+ * status 1; Failed to run lxc.hook.pre-start for container ..."); later ones are only consequences.
  * A line is `lxc-start NAME DATE ERROR CATEGORY - FILE:FUNCTION:LINE - MESSAGE` (LXC's log.c, measured on 5.0.2).
  */
-export function firstErrorSince({ file, bytes }: LogPosition): string | undefined {
+export function reasonSince({ file, bytes }: LogPosition): string | undefined {
   const added = readRegularFile(file, MAX_BYTES, isShorter(file, bytes) ? 0 : bytes) ?? '';
-  return / (?:ERROR|CRIT|ALERT|FATAL) +\S+ - \S+ - (.+)$/m.exec(added)?.[1];
+  const messages = Array.from(added.matchAll(/ (?:ERROR|CRIT|ALERT|FATAL) +\S+ - \S+ - (.+)$/gm), ([, message = '']) =>
+    message.slice(0, MAX_MESSAGE),
+  );
+  return messages.length === 0 ? undefined : [...new Set(messages)].slice(0, 2).join('; ');
 }
 
 function defaultLog({ lxcpath, name }: LxcHandle): string {
