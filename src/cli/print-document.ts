@@ -1,4 +1,4 @@
-import { createReadStream, statSync } from 'node:fs';
+import { createReadStream, existsSync, statSync } from 'node:fs';
 
 import { EXIT, exitCodeOfSignal } from '../model/exit-codes.ts';
 import { writeJson } from './json.ts';
@@ -33,8 +33,12 @@ export async function printText(text: string, exitCode: number, rest?: string): 
   return judge(failure, exitCode, rest);
 }
 
-/** Writes a file's bytes on standard output or standard error; returns why they could not be written, or `undefined`. */
+/**
+ * Writes a file's bytes, if there is such a file, on standard output or standard error; returns why they could not be
+ * written, or `undefined`.
+ */
 export async function writeFileTo(fd: 1 | 2, path: string): Promise<Error | undefined> {
+  if (!existsSync(path)) return undefined;
   let failure = fd === 1 && statSync(path).size > 0 ? closedOutput() : undefined;
   if (failure !== undefined) return failure;
   const target = fd === 1 ? process.stdout : process.stderr;
