@@ -24,7 +24,11 @@ export function durationMs(text: string, maxMs: number = MAX_TIMER_MS): number {
   const ms = Math.round(total);
   if (ms > 0 && ms <= maxMs) return ms;
   const longest = Math.floor(maxMs / 86_400_000);
-  throw new InvalidValue(`${quoted(text)} is not a duration`, `write 30s, 5m, 1h30m or 500ms; at most ${longest}d`);
+  const why = parts.length > 0 && ms <= 0 ? ': it must be more than 0' : '';
+  throw new InvalidValue(
+    `${quoted(text)} is not a duration${why}`,
+    `write 30s, 5m, 1h30m or 500ms; at most ${longest}d`,
+  );
 }
 
 /** The milliseconds of a limit of time; `undefined` for the text `none`. */
