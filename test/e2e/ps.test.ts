@@ -51,7 +51,7 @@ describe('ps', () => {
     const wrong: [string[], RegExp][] = [
       [['-f', 'colour=red'], /"colour=red" is not KEY=VALUE .*; keys are: id, name, status/],
       [['-f', 'status'], /is not KEY=VALUE/],
-      [['-f', 'status=sleeping'], /no status "sleeping"; statuses are: running, frozen/],
+      [['-f', 'status=sleeping'], /no status "sleeping"; statuses are: running, frozen.*; for several repeat the flag/],
       [['-f', 'name=('], /"\(" is not a regular expression; write a part of the name/],
       [['--sort', 'size'], /no key "size"; keys are: id, name, /],
       [['--sort', 'id,'], /no key ""/],

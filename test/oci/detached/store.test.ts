@@ -78,15 +78,15 @@ describe('the store of executions', () => {
   });
 
   it('says that too little of an id was written', () => {
-    const hintOf = (word: string): string | undefined => {
-      try {
-        store.get(word);
-      } catch (error) {
-        return error instanceof LxcriError ? error.hint : undefined;
-      }
-    };
-    expect(hintOf('aaa')).to.equal('write at least four characters of its id; list them with: proxmox-lxcri result');
-    expect(hintOf('cccc')).to.equal('list them with: proxmox-lxcri result');
+    const list = 'list them with: proxmox-lxcri result';
+    for (const [word, hint] of [
+      ['aaa', `write at least four characters of its id; ${list}`],
+      ['cccc', list],
+    ] as const) {
+      expect(() => store.get(word), word)
+        .to.throw(LxcriError)
+        .with.property('hint', hint);
+    }
   });
 
   it('says so where it can be no directory', () => {
