@@ -24,11 +24,10 @@ export function durationMs(text: string, maxMs: number = MAX_TIMER_MS): number {
   const ms = Math.round(total);
   if (ms > 0 && ms <= maxMs) return ms;
   const longest = Math.floor(maxMs / 86_400_000);
-  const why = parts.length > 0 && ms <= 0 ? ': it must be more than 0' : '';
-  throw new InvalidValue(
-    `${quoted(text)} is not a duration${why}`,
-    `write 30s, 5m, 1h30m or 500ms; at most ${longest}d`,
-  );
+  // As it is written it is one; it is the limits that it does not keep.
+  const limits = parts.length === 0 ? '' : ` from 1ms to ${longest}d`;
+  const examples = maxMs > MAX_TIMER_MS ? '7d, 12h or 1h30m' : '30s, 5m, 1h30m or 500ms';
+  throw new InvalidValue(`${quoted(text)} is not a duration${limits}`, `write ${examples}; at most ${longest}d`);
 }
 
 /** The milliseconds of a limit of time; `undefined` for the text `none`. */

@@ -52,15 +52,15 @@ describe('a duration', () => {
       '٣s',
     ]) {
       const { message, hint } = usageErrorOf(() => parseDuration(text, '--timeout'));
-      expect(message, text).to.match(/^--timeout: ".*" is not a duration(: it must be more than 0)?$/s);
+      expect(message, text).to.match(/^--timeout: ".*" is not a duration( from 1ms to 24d)?$/s);
       expect(hint).to.include('1h30m');
     }
   });
 
   it('that is nothing is told to be too short', () => {
     for (const text of ['0', '0s', '0.1ms', '0h0m']) {
-      expect(usageErrorOf(() => parseDuration(text, '--timeout')).message, text).to.match(/must be more than 0$/);
-      expect(usageErrorOf(() => parseTimeout(text, '--timeout')).message, text).to.match(/must be more than 0$/);
+      expect(usageErrorOf(() => parseDuration(text, '--timeout')).message, text).to.match(/from 1ms to 24d$/);
+      expect(usageErrorOf(() => parseTimeout(text, '--timeout')).message, text).to.match(/from 1ms to 24d$/);
     }
     expect(usageErrorOf(() => parseDuration('soon', '--timeout')).message).to.match(/is not a duration$/);
     expect([parseTimeout('90', '--timeout'), parseTimeout('none', '--timeout')]).to.deep.equal([90_000, undefined]);
