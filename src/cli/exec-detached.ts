@@ -37,14 +37,14 @@ export async function execDetached(call: ExecCall, flags: ExecWords['flags']): P
   const answer = await startDetached(process.argv[1] ?? '', request, passSignals);
   if (answer.kind === 'not-started') {
     const { result } = answer;
-    if (json) return printDocument(result, result.exitCode, "the command's");
+    if (json) return printDocument(result, result.exitCode, `the exit code is ${result.exitCode}`);
     if (result.error !== null) sayError(result.error);
     return result.exitCode;
   }
   const { container, method, startedAt } = answer;
   if (verbose) say(`execution ${request.id} in ${container.platform}:${container.id} was started by ${method}`);
   // Where the id cannot be printed, the message is all that is left of it.
-  const whose = `execution ${request.id} was started, and the`;
+  const rest = `execution ${request.id} was started`;
   const shown = newResult(request.id, command, new Date(startedAt));
   return json
     ? printDocument(
@@ -58,9 +58,9 @@ export async function execDetached(call: ExecCall, flags: ExecWords['flags']): P
           error: null,
         },
         0,
-        whose,
+        rest,
       )
-    : printText(`${request.id}\n`, 0, whose);
+    : printText(`${request.id}\n`, 0, rest);
 }
 
 /** What a command that nobody waits for, without a terminal and without standard input, cannot be given. */

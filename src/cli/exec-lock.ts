@@ -178,7 +178,7 @@ async function canceled(signal: NodeJS.Signals, name: string, { command, json }:
 }
 
 function printResult(result: ExecResult): Promise<number> {
-  return printDocument(result, result.exitCode, 'the');
+  return printDocument(result, result.exitCode, `the exit code is ${result.exitCode}`);
 }
 
 /** Who holds a lock, as it stands in the lock's file. */

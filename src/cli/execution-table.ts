@@ -1,5 +1,6 @@
 import type { StoredExecution } from '../oci/detached/store.ts';
 import type { Column } from '../terminal/table.ts';
+import { shellWord } from '../values/shell-word.ts';
 
 /** How much of an id is shown: enough to name it. */
 const SHOWN_ID = 13;
@@ -10,7 +11,7 @@ const STATUS_COLORS = { running: 'green', ended: undefined, lost: 'red' } as con
 export const EXECUTION_COLUMNS: readonly Column<StoredExecution>[] = [
   { header: 'ID', value: ({ id }) => id.slice(0, SHOWN_ID) },
   { header: 'CONTAINER', value: ({ container }) => container, flexible: true },
-  { header: 'COMMAND', value: ({ command }) => command.join(' '), flexible: true },
+  { header: 'COMMAND', value: ({ command }) => command.map(shellWord).join(' '), flexible: true },
   { header: 'STATUS', value: ({ status }) => status, color: ({ status }) => STATUS_COLORS[status] },
   { header: 'STARTED', value: ({ startedAt }) => `${startedAt.slice(0, 19)}Z` },
   {

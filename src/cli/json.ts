@@ -11,7 +11,7 @@ const PIECE = 65_536;
 export async function writeJson(target: Writable, document: object): Promise<Error | undefined> {
   let failure: Error | undefined;
   target.on('error', (error) => (failure ??= error));
-  for (const piece of jsonPieces(document)) {
+  for (const piece of joined(jsonPieces(document))) {
     // oxlint-disable-next-line no-await-in-loop -- the next piece waits for this one
     failure ??= await new Promise<Error | undefined>((resolve) =>
       target.write(piece, (error) => resolve(error ?? undefined)),
@@ -19,6 +19,19 @@ export async function writeJson(target: Writable, document: object): Promise<Err
     if (failure !== undefined) break;
   }
   return failure;
+}
+
+/** Fewer and longer pieces: a small document is one, so that those of several writers to one file do not mix. */
+function* joined(pieces: Iterable<string>): Generator<string> {
+  let text = '';
+  for (const piece of pieces) {
+    if (text !== '' && text.length + piece.length > PIECE) {
+      yield text;
+      text = '';
+    }
+    text += piece;
+  }
+  if (text !== '') yield text;
 }
 
 /** The JSON text of an object, in pieces of bounded length. */

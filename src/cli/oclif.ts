@@ -74,7 +74,7 @@ export async function runOclif(argv: readonly string[]): Promise<number> {
     if (typeof code === 'number') return code;
     // The stream tells of a failure a little later.
     await setImmediate();
-    return judge(failure ?? closedOutput(), 0, 'the');
+    return judge(failure ?? closedOutput(), 0);
   } catch (error) {
     if (error instanceof Errors.ExitError) return error.oclif.exit ?? 0;
     say(

@@ -1,4 +1,4 @@
-import { createReadStream, statSync } from 'node:fs';
+import { createReadStream, existsSync, statSync } from 'node:fs';
 
 import { EXIT, exitCodeOfSignal } from '../model/exit-codes.ts';
 import { writeJson } from './json.ts';
@@ -8,11 +8,11 @@ import { say } from './messages.ts';
  * Prints a document of ours as JSON on standard output; one that cannot be printed is never a success.
  *
  * @param exitCode what the program is about to exit with.
- * @param whose what that exit code belongs to, for the message.
+ * @param rest what holds nevertheless, for the message.
  * @returns the exit code, changed only where a success would hide that the document was lost.
  */
-export async function printDocument(document: object, exitCode: number, whose: string): Promise<number> {
-  return judge(await writeDocument(document), exitCode, whose);
+export async function printDocument(document: object, exitCode: number, rest?: string): Promise<number> {
+  return judge(await writeDocument(document), exitCode, rest);
 }
 
 /** Writes a document on standard output; returns why it could not be written, or `undefined`. */
@@ -21,7 +21,7 @@ export async function writeDocument(document: object): Promise<Error | undefined
 }
 
 /** Prints text on standard output, in the same way. */
-export async function printText(text: string, exitCode: number, whose: string): Promise<number> {
+export async function printText(text: string, exitCode: number, rest?: string): Promise<number> {
   if (text === '') return exitCode;
   const { stdout } = process;
   const failure =
@@ -30,11 +30,15 @@ export async function printText(text: string, exitCode: number, whose: string): 
       stdout.on('error', resolve);
       stdout.write(text, (error) => resolve(error ?? undefined));
     }));
-  return judge(failure, exitCode, whose);
+  return judge(failure, exitCode, rest);
 }
 
-/** Writes a file's bytes on standard output or standard error; returns why they could not be written, or `undefined`. */
+/**
+ * Writes a file's bytes, if there is such a file, on standard output or standard error; returns why they could not be
+ * written, or `undefined`.
+ */
 export async function writeFileTo(fd: 1 | 2, path: string): Promise<Error | undefined> {
+  if (!existsSync(path)) return undefined;
   let failure = fd === 1 && statSync(path).size > 0 ? closedOutput() : undefined;
   if (failure !== undefined) return failure;
   const target = fd === 1 ? process.stdout : process.stderr;
@@ -54,11 +58,13 @@ export function closedOutput(): Error | undefined {
 }
 
 /** The exit code after an attempt to write; says what was lost, unless its reader has gone. */
-export function judge(failure: Error | undefined, exitCode: number, whose: string): number {
+export function judge(failure: Error | undefined, exitCode: number, rest?: string): number {
   if (failure === undefined) return exitCode;
   // A reader that has seen enough is told nothing, as any program does that gets SIGPIPE.
   if ((failure as NodeJS.ErrnoException).code === 'EPIPE')
     return exitCode === 0 ? exitCodeOfSignal('SIGPIPE') : exitCode;
-  say(`ConnectionLost: the result could not be written (${failure.message}); ${whose} exit code is ${exitCode}`);
+  say(
+    `ConnectionLost: the result could not be written (${failure.message}); ${rest ?? 'see where standard output goes'}`,
+  );
   return exitCode === 0 ? EXIT.connectionLost : exitCode;
 }

@@ -35,5 +35,8 @@ export async function printResult(
       );
     if (error !== null) sayError(error);
   }
-  return { exitCode: judge(failure, result.exitCode, "the command's"), complete: failure === undefined };
+  return {
+    exitCode: judge(failure, result.exitCode, `the command's exit code is ${result.exitCode}`),
+    complete: failure === undefined,
+  };
 }

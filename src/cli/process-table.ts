@@ -37,7 +37,7 @@ export function processColumns(wide: boolean): Column<ContainerProcess>[] {
     { header: 'PID', value: ({ pid }) => String(pid), align: 'right' },
     { header: 'PPID', value: ({ parentPid }) => String(parentPid), align: 'right', wide: true },
     { header: 'HOSTPID', value: ({ hostPid }) => String(hostPid), align: 'right', wide: true },
-    { header: 'USER', value: userOf, flexible: true },
+    { header: 'USER', value: userOf, flexible: true, least: 8 },
     { header: 'STATE', value: ({ state }) => state, color: ({ state }) => STATE_COLORS[state], wide: true },
     { header: 'TTY', value: ({ terminal }) => terminal ?? '-', wide: true },
     { header: 'THREADS', value: ({ threads }) => String(threads), align: 'right', wide: true },
@@ -45,7 +45,7 @@ export function processColumns(wide: boolean): Column<ContainerProcess>[] {
     { header: 'TIME', value: ({ cpuMs }) => formatDuration(cpuMs), align: 'right', wide: true },
     { header: 'MEM', value: ({ memoryBytes }) => formatSize(memoryBytes), align: 'right' },
     { header: 'ELAPSED', value: ({ elapsedMs }) => formatAge(elapsedMs), align: 'right' },
-    { header: 'COMMAND', value: ({ command }) => command, flexible: true },
+    { header: 'COMMAND', value: ({ command }) => command, flexible: true, least: 20 },
   ];
   return columns.filter((column) => wide || column.wide !== true);
 }

@@ -65,7 +65,7 @@ export async function runExec(words: readonly Word[], showHelp: () => Promise<nu
 
 /** Prints a result as JSON; one that cannot be printed is never a success. */
 function printResult(result: ExecResult): Promise<number> {
-  return printDocument(result, result.exitCode, "the command's");
+  return printDocument(result, result.exitCode, `the command's exit code is ${result.exitCode}`);
 }
 
 /** An error of ours, to be reported; everything else is thrown on. */

@@ -207,7 +207,11 @@ class Hook {
       exitCode: 0,
       ...outcome,
     };
-    return printDocument({ schemaVersion: SCHEMA_VERSION, ...document, error }, document.exitCode, "the hook's");
+    return printDocument(
+      { schemaVersion: SCHEMA_VERSION, ...document, error },
+      document.exitCode,
+      `the hook's exit code is ${document.exitCode}`,
+    );
   }
 }
 

@@ -51,15 +51,15 @@ export abstract class Verb extends Command {
       const outcome = await this.perform();
       if ('print' in outcome) return await outcome.print(json);
       const { document, text, error, exitCode = error?.exitCode ?? 0 } = outcome;
-      if (json) return await printDocument(complete(document, error?.toInfo() ?? null), exitCode, 'the');
-      const printed = await printText(text(), exitCode, 'the');
+      if (json) return await printDocument(complete(document, error?.toInfo() ?? null), exitCode);
+      const printed = await printText(text(), exitCode);
       if (error !== undefined) sayError(error.toInfo());
       return printed;
     } catch (thrown) {
       // Whoever sent the signal knows; there is nothing to say but that it was followed.
       if (thrown instanceof Interruption) return exitCodeOfSignal(thrown.signal);
       const error = ownError(thrown, (this.id ?? '').replaceAll(':', ' '), Object.keys(this.ctor.flags));
-      if (json) return printDocument(complete({}, error.toInfo()), error.exitCode, 'the');
+      if (json) return printDocument(complete({}, error.toInfo()), error.exitCode);
       sayError(error.toInfo());
       return error.exitCode;
     }

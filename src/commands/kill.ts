@@ -1,4 +1,4 @@
-import { Args } from '@oclif/core';
+import { Args, Flags } from '@oclif/core';
 
 import { changeDocument, changeText } from '../cli/change.ts';
 import { inventoryOf } from '../cli/inventory.ts';
@@ -13,6 +13,7 @@ import type { DetachedSignal } from '../oci/detached/control.ts';
 import { killExecution, namedExecution } from '../oci/detached/kill.ts';
 import { ExecutionStore } from '../oci/detached/store.ts';
 import { killContainer } from '../oci/lifecycle/kill.ts';
+import type { SignalName } from '../values/signal.ts';
 
 /** `kill`: sends a signal to a container's init process, or to the command of a detached execution. */
 export default class Kill extends Verb {
@@ -32,12 +33,16 @@ To a detached execution (exec --detach), named by its id or the beginning of it,
     signal: Args.string({ description: 'a name or number', ignoreStdin: true }),
   };
 
-  static override flags = { node: nodeFlag, context: contextFlag };
+  static override flags = {
+    node: nodeFlag,
+    context: contextFlag,
+    signal: Flags.string({ char: 's', description: 'the same as SIGNAL', helpValue: 'SIGNAL' }),
+  };
 
   protected override async perform(): Promise<Outcome> {
-    const { args, flags } = await this.parse(Kill);
+    const { args, flags } = await this.parse(Kill, this.argv.map(asFlag));
     const target = namedContainer(args.container, 'kill CONTAINER [SIGNAL]');
-    const named = args.signal === undefined ? undefined : parseSignal(args.signal);
+    const named = namedSignal(args.signal, flags.signal);
     const settings = await loadSettings(process.env);
     const inventory = inventoryOf(settings, { words: ['kill', ...this.argv], context: flags.context });
     const store = ExecutionStore.below(settings.stateDirectory);
@@ -52,7 +57,24 @@ To a detached execution (exec --detach), named by its id or the beginning of it,
   }
 }
 
-async function killedExecution(store: ExecutionStore, id: string, signal: NodeJS.Signals): Promise<Outcome> {
+/** `-9` and `-TERM`, as kill(1) takes them. */
+function asFlag(word: string): string {
+  return /^-(?:\d+|[A-Z][A-Z\d+-]+)$/.test(word) ? `--signal=${word.slice(1)}` : word;
+}
+
+function namedSignal(argument: string | undefined, flag: string | undefined): SignalName | undefined {
+  if (argument !== undefined && flag !== undefined) {
+    throw new LxcriError(
+      'UsageError',
+      `two signals are named: ${JSON.stringify(flag)} and ${JSON.stringify(argument)}`,
+      'name one',
+    );
+  }
+  const named = argument ?? flag;
+  return named === undefined ? undefined : parseSignal(named);
+}
+
+async function killedExecution(store: ExecutionStore, id: string, signal: SignalName): Promise<Outcome> {
   const { status, result } = await killExecution(store, id, detachedSignal(signal));
   return {
     document: { execution: { id, status, exitCode: result?.exitCode ?? null }, signal },
@@ -61,7 +83,7 @@ async function killedExecution(store: ExecutionStore, id: string, signal: NodeJS
   };
 }
 
-function detachedSignal(signal: NodeJS.Signals): DetachedSignal {
+function detachedSignal(signal: SignalName): DetachedSignal {
   const known = SIGNALS.find((name) => name === signal);
   if (known !== undefined) return known;
   throw new LxcriError(

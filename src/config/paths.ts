@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, mkdirSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, realpathSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname } from 'node:path';
@@ -80,13 +80,17 @@ export function ensurePrivateDirectory(path: string): void {
   }
   const wrong = whatIsWrong(found);
   if (wrong === undefined) return;
-  throw new LxcriError(
-    'ConfigError',
-    `${JSON.stringify(path)} ${wrong}`,
-    found.isDirectory()
-      ? `run: chown ${effectiveUser()} ${shellWord(path)} && chmod 700 ${shellWord(path)}`
-      : 'remove it, or name another directory in the configuration',
-  );
+  throw new LxcriError('ConfigError', `${JSON.stringify(path)} ${wrong}`, howToMend(path, found));
+}
+
+function howToMend(path: string, found: Stats): string {
+  if (found.isDirectory()) return `run: chown ${effectiveUser()} ${shellWord(path)} && chmod 700 ${shellWord(path)}`;
+  if (!found.isSymbolicLink()) return 'name another directory in the configuration, or move this out of the way';
+  try {
+    return `name the directory that it leads to in the configuration: ${shellWord(realpathSync(path))}`;
+  } catch {
+    return 'it leads nowhere: remove it, or name another directory in the configuration';
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { LxcHandle } from '../model/container.ts';
 import { runTool } from '../process/run-tool.ts';
-import { firstErrorSince, logEnd, logOptions } from './log.ts';
+import { reasonSince, logEnd, logOptions } from './log.ts';
 
 /** Ways to start and end a container of plain LXC. Each resolves to what went wrong, or to `undefined`. */
 export const lxcLifecycle = {
@@ -11,7 +11,7 @@ export const lxcLifecycle = {
     const said = await runTool('lxc-start', args, abort);
     if (said === undefined) return undefined;
     // What lxc-start itself says is only that it failed.
-    return firstErrorSince(before) ?? said;
+    return reasonSince(before) ?? said;
   },
 
   /** Asks its init to shut down (`lxc.signal.halt`), and waits for that; it may go on running. */

@@ -1,6 +1,7 @@
-import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 
 import type { LxcHandle } from '../model/container.ts';
+import { readRegularFile } from '../process/regular-file.ts';
 import { DEFAULT_LXCPATH } from './lxcpath.ts';
 
 /** Where a privileged LXC writes its logs (`--with-log-path`). */
@@ -8,6 +9,9 @@ const LOG_DIRECTORY = '/var/log/lxc';
 
 /** More than this at the end of a log is not looked at. */
 const MAX_BYTES = 65_536;
+
+/** A configuration is some kilobytes; what comes after this is not looked at. */
+const MAX_CONFIG_BYTES = 1024 ** 2;
 
 /** The end of a container's log, to tell later what has been added to it. */
 export interface LogPosition {
@@ -27,21 +31,26 @@ export function logOptions(container: LxcHandle): string[] {
 export function logEnd(container: LxcHandle): LogPosition {
   const file = configuredLog(container) ?? defaultLog(container);
   try {
-    const found = statSync(file);
-    // A pipe or device would keep us waiting, and cannot be read again.
-    return { file: found.isFile() ? file : '/dev/null', bytes: found.size };
+    return { file, bytes: statSync(file).size };
   } catch {
     return { file, bytes: 0 };
   }
 }
 
+/** So much of one message is shown at most. */
+const MAX_MESSAGE = 300;
+
 /**
- * The first error that was logged after a position: later ones are its consequences.
+ * The first error that was logged after a position, and the next one, which says what it was part of ("Script exited with
+ * status 1; Failed to run lxc.hook.pre-start for container ..."); later ones are only consequences.
  * A line is `lxc-start NAME DATE ERROR CATEGORY - FILE:FUNCTION:LINE - MESSAGE` (LXC's log.c, measured on 5.0.2).
  */
-export function firstErrorSince({ file, bytes }: LogPosition): string | undefined {
-  const added = readFrom(file, isShorter(file, bytes) ? 0 : bytes);
-  return / (?:ERROR|CRIT|ALERT|FATAL) +\S+ - \S+ - (.+)$/m.exec(added)?.[1];
+export function reasonSince({ file, bytes }: LogPosition): string | undefined {
+  const added = readRegularFile(file, MAX_BYTES, isShorter(file, bytes) ? 0 : bytes) ?? '';
+  const messages = Array.from(added.matchAll(/ (?:ERROR|CRIT|ALERT|FATAL) +\S+ - \S+ - (.+)$/gm), ([, message = '']) =>
+    message.slice(0, MAX_MESSAGE),
+  );
+  return messages.length === 0 ? undefined : [...new Set(messages)].slice(0, 2).join('; ');
 }
 
 function defaultLog({ lxcpath, name }: LxcHandle): string {
@@ -50,30 +59,11 @@ function defaultLog({ lxcpath, name }: LxcHandle): string {
 
 /** `lxc.log.file` of lxc.container.conf(5); included files are not followed. */
 function configuredLog({ lxcpath, name }: LxcHandle): string | undefined {
-  try {
-    return /^[ \t]*lxc\.log\.file[ \t]*=[ \t]*(\/\S*)[ \t]*$/m.exec(
-      readFileSync(`${lxcpath}/${name}/config`, 'utf8'),
-    )?.[1];
-  } catch {
-    return undefined;
-  }
+  const text = readRegularFile(`${lxcpath}/${name}/config`, MAX_CONFIG_BYTES) ?? '';
+  return /^[ \t]*lxc\.log\.file[ \t]*=[ \t]*(\/\S*)[ \t]*$/m.exec(text)?.[1];
 }
 
 /** A log that is shorter than it was has been begun anew. */
 function isShorter(file: string, bytes: number): boolean {
   return (statSync(file, { throwIfNoEntry: false })?.size ?? 0) < bytes;
-}
-
-/** Empty where nothing is there, or it cannot be read. */
-function readFrom(file: string, position: number): string {
-  let fd: number | undefined;
-  try {
-    fd = openSync(file, 'r');
-    const buffer = Buffer.alloc(MAX_BYTES);
-    return buffer.toString('utf8', 0, readSync(fd, buffer, 0, MAX_BYTES, position));
-  } catch {
-    return '';
-  } finally {
-    if (fd !== undefined) closeSync(fd);
-  }
 }

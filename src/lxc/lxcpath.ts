@@ -1,9 +1,12 @@
-import { readFileSync } from 'node:fs';
+import { readRegularFile } from '../process/regular-file.ts';
 
 /** Where liblxc keeps containers when nothing else is configured. */
 export const DEFAULT_LXCPATH = '/var/lib/lxc';
 
 const SYSTEM_CONFIG = '/etc/lxc/lxc.conf';
+
+/** It has a line or two; what comes after this is not looked at. */
+const MAX_BYTES = 65_536;
 
 /** Overrides for where containers are looked for. */
 export interface LxcpathOptions {
@@ -25,11 +28,6 @@ export function lxcpaths(options: LxcpathOptions = {}): string[] {
 
 /** `lxc.lxcpath` as lxc.system.conf(5) defines it; `undefined` where the file or the key is absent. */
 function configuredLxcpath(file: string): string | undefined {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch {
-    return undefined;
-  }
+  const text = readRegularFile(file, MAX_BYTES) ?? '';
   return /^[ \t]*lxc\.lxcpath[ \t]*=[ \t]*(\/\S*)[ \t]*$/m.exec(text)?.[1];
 }

@@ -43,7 +43,7 @@ export function withFreezer({ state, initPid }: MonitorAnswer): ContainerState {
  */
 export function silentState(monitor: number | undefined, listens: boolean): ContainerState {
   if (monitor === undefined) return { state: 'STOPPED', initPid: undefined };
-  if (!sharesOurNetwork(monitor)) return { state: 'UNREACHABLE', initPid: undefined };
+  if (sharesOurNetwork(monitor) !== true) return { state: 'UNREACHABLE', initPid: undefined };
   return { state: listens ? 'STARTING' : 'STOPPING', initPid: undefined };
 }
 

@@ -58,7 +58,7 @@ function testFor(key: FilterKey, value: string): Filter {
         throw new LxcriError(
           'UsageError',
           `--filter: there is no status ${JSON.stringify(value)}`,
-          `statuses are: ${STATUSES.join(', ')}`,
+          `statuses are: ${STATUSES.join(', ')}; for several repeat the flag`,
         );
       }
       return (container) => container.status === status;

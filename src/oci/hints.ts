@@ -1,6 +1,7 @@
 import { DEFAULT_LXCPATH } from '../lxc/lxcpath.ts';
 import type { Container } from '../model/container.ts';
 import { LxcriError } from '../model/errors.ts';
+import type { Status } from '../model/status.ts';
 import { fullReference } from './locate.ts';
 
 /** How messages name a container: by its id, and its name where that is another. */
@@ -8,10 +9,30 @@ export function label({ id, name }: Container): string {
   return name === id ? id : `${id} (${name})`;
 }
 
-/** What to do about a container that is not running. */
-export function startHint(container: Container): string {
+/**
+ * The error of a container that does not run.
+ *
+ * @param consequence what cannot be done therefore.
+ * @param hint what to do about one that is not even starting. Default: how to start it.
+ */
+export function notRunning(
+  container: Container,
+  status: Status,
+  consequence = '',
+  hint = `start it with: proxmox-lxcri start ${shortReference(container)}`,
+): LxcriError {
+  const isStarting = status === 'starting';
+  return new LxcriError(
+    'ContainerNotRunning',
+    `container ${label(container)} ${isStarting ? 'is starting' : `is not running (${status})`}${consequence}`,
+    isStarting ? `wait for it with: proxmox-lxcri start --wait ${shortReference(container)}` : hint,
+  );
+}
+
+/** The words that mean it and no other. */
+function shortReference(container: Container): string {
   const isUsual = container.platform === 'proxmox' || container.lxc?.lxcpath === DEFAULT_LXCPATH;
-  return `start it with: proxmox-lxcri start ${isUsual ? container.id : fullReference(container)}`;
+  return isUsual ? container.id : fullReference(container);
 }
 
 /** What to do about a frozen container. */

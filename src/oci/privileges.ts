@@ -1,5 +1,10 @@
 import { LxcriError } from '../model/errors.ts';
 
+/** Whether this program may see and do everything. */
+export function isRoot(): boolean {
+  return process.geteuid?.() === 0;
+}
+
 /**
  * Refuses callers that are not root: LXC's sockets, cgroups and /proc belong to root.
  *
@@ -7,6 +12,6 @@ import { LxcriError } from '../model/errors.ts';
  * @throws LxcriError `PermissionDenied`
  */
 export function refuseUnlessRoot(hint: () => string = () => 'run this program as root'): void {
-  if (process.geteuid?.() === 0) return;
+  if (isRoot()) return;
   throw new LxcriError('PermissionDenied', 'commands in containers are run as root', hint());
 }

@@ -8,7 +8,7 @@ import { processesInside } from '../process/inside.ts';
 import type { InsideProcess } from '../process/inside.ts';
 import { readProcess } from '../process/proc.ts';
 import { msOfTicks, sinceBootMs, timeOfTicks } from '../process/start-time.ts';
-import { label, startHint } from './hints.ts';
+import { label, notRunning } from './hints.ts';
 import { refuseUnreachable } from './lifecycle/lifecycle.ts';
 import { locate } from './locate.ts';
 import type { HostInventory } from './locate.ts';
@@ -57,12 +57,7 @@ async function lookInside(
   for (let attempt = 1; ; attempt++) {
     refuseUnreachable(now);
     const { initPid, status } = now;
-    if (initPid === undefined)
-      throw new LxcriError(
-        'ContainerNotRunning',
-        `container ${label(container)} is not running (${status}): it has no processes`,
-        startHint(container),
-      );
+    if (initPid === undefined) throw notRunning(container, status, ': it has no processes');
     const found = processesInside(initPid);
     if (found !== undefined) return { ...now, initPid, found };
     if (attempt > 1) throw notItsOwn(container, initPid);

@@ -39,7 +39,7 @@ export function isVmid(word: string): boolean {
  * @throws LxcriError `UsageError` for a word that cannot name a container.
  */
 export function parseReference(word: string): Reference {
-  if (word === '') throw new LxcriError('MissingContainerId', 'the container name is empty', USAGE_HINT);
+  if (word === '') throw new LxcriError('MissingContainerId', 'the container name is empty', EMPTY_HINT);
   const colon = word.indexOf(':');
   if (colon === -1) return { scheme: undefined, node: undefined, lxcpath: undefined, id: checkedName(word) };
   const scheme = word.slice(0, colon);
@@ -48,7 +48,7 @@ export function parseReference(word: string): Reference {
     throw new LxcriError(
       'UsageError',
       `unknown scheme ${quoted(scheme)} in the container reference`,
-      `use one of: ${SCHEMES.map((s) => `${s}:`).join(' ')}`,
+      'write pve: or lxc: before the name, or the name alone',
     );
   }
   if (scheme === 'lxc') return parseLxc(rest);
@@ -75,7 +75,7 @@ export function checkVmid(id: string): void {
   }
 }
 
-const USAGE_HINT = 'usage: proxmox-lxcri exec CONTAINER -- COMMAND [ARG...]';
+const EMPTY_HINT = 'name a container; list them with: proxmox-lxcri ps';
 
 /** `NAME`, or `/DIRECTORY/NAME` where containers in several directories have one name. */
 function parseLxc(rest: string): Reference {
@@ -96,7 +96,7 @@ function isScheme(word: string): word is Scheme {
 }
 
 function checkedName(name: string): string {
-  if (name === '') throw new LxcriError('MissingContainerId', 'the container name is empty', USAGE_HINT);
+  if (name === '') throw new LxcriError('MissingContainerId', 'the container name is empty', EMPTY_HINT);
   if (!isName(name)) {
     throw new LxcriError(
       'UsageError',

@@ -1,7 +1,8 @@
 import { lxcState } from '../lxc/state.ts';
 import type { Container } from '../model/container.ts';
 import { LxcriError } from '../model/errors.ts';
-import { label, startHint, thawHint, unlockHint, unreachable } from './hints.ts';
+import type { Status } from '../model/status.ts';
+import { label, notRunning, thawHint, unlockHint, unreachable } from './hints.ts';
 
 /** Locks of a Proxmox configuration under which the container is being copied, moved or replaced (`lock` in pct.conf(5)). */
 const BLOCKING_LOCKS = new Set(['backup', 'create', 'destroyed', 'migrate', 'rollback']);
@@ -30,10 +31,6 @@ export async function validateRunning(container: Container, ignoreLock = false):
     case 'UNREACHABLE':
       throw unreachable(container);
     default:
-      throw new LxcriError(
-        'ContainerNotRunning',
-        `container ${label(container)} is not running (${state.toLowerCase()})`,
-        startHint(container),
-      );
+      throw notRunning(container, state.toLowerCase() as Status);
   }
 }

@@ -111,16 +111,15 @@ export function monitorPid(lxcpath: string, name: string): number | undefined {
   return monitorPids().get(`${lxcpath} ${name}`);
 }
 
-/** Whether a process is in the network namespace that we are in; false once it is gone. */
-export function sharesOurNetwork(pid: number): boolean {
-  return networkNamespaceOf(pid) === networkNamespaceOf('self');
-}
-
-function networkNamespaceOf(pid: number | 'self'): string | undefined {
+/**
+ * Whether a process is in the network namespace that we are in; false once it is gone, `undefined` where we may not know
+ * (proc_pid_ns(5): only who may trace a process sees its namespaces).
+ */
+export function sharesOurNetwork(pid: number): boolean | undefined {
   try {
-    return readlinkSync(`/proc/${pid}/ns/net`);
-  } catch {
-    return undefined;
+    return readlinkSync(`/proc/${pid}/ns/net`) === readlinkSync('/proc/self/ns/net');
+  } catch (error) {
+    return ['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '') ? undefined : false;
   }
 }
 

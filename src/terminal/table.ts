@@ -9,7 +9,7 @@ export type CellColor = 'green' | 'yellow' | 'red' | 'dim';
 
 /** One column of a table. */
 export interface Column<Row> {
-  /** Printed in upper case by convention; also the least width the column is cut to. */
+  /** Printed in upper case by convention. */
   readonly header: string;
   /** The text of a cell. It may come from anywhere: it is made harmless here. */
   readonly value: (row: Row) => string;
@@ -17,6 +17,8 @@ export interface Column<Row> {
   readonly align?: 'left' | 'right';
   /** Its cells may be cut where the terminal is too narrow. */
   readonly flexible?: boolean;
+  /** The least width that its cells are cut to. Default: that of the header. */
+  readonly least?: number;
   readonly color?: (row: Row) => CellColor | undefined;
 }
 
@@ -79,9 +81,18 @@ export function tableOptions(stream: NodeJS.WriteStream & { readonly fd: number 
   return {
     // A terminal that was never given a size says 0.
     width: atTerminal && stream.columns > 0 ? stream.columns : undefined,
-    color: styleText('red', 'x', { stream }) !== 'x',
+    color: hasColor(stream),
     truncate: atTerminal,
   };
+}
+
+/** The values of FORCE_COLOR that force it; any other forbids it (tty.WriteStream.getColorDepth() of Node's documentation). */
+const FORCING = new Set(['', '1', 'true', '2', '3']);
+
+function hasColor(stream: NodeJS.WriteStream): boolean {
+  // Asked with FORCE_COLOR, Node prints a warning where NO_COLOR is set as well.
+  const { FORCE_COLOR: forced } = process.env;
+  return forced === undefined ? styleText('red', 'x', { stream }) !== 'x' : FORCING.has(forced);
 }
 
 interface Cell {
@@ -104,10 +115,10 @@ function fit(widths: number[], columns: readonly Column<never>[], available: num
   let excess = widths.reduce((sum, width) => sum + width, GAP.length * (columns.length - 1)) - available;
   while (excess > 0) {
     const candidates = columns
-      .map(({ flexible, header }, index) => ({
+      .map(({ flexible, header, least = 0 }, index) => ({
         index,
         width: widths[index] ?? 0,
-        least: stringWidth(header),
+        least: Math.max(least, stringWidth(header)),
         flexible,
       }))
       .filter(({ flexible, width, least }) => flexible === true && width > least)

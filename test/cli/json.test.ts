@@ -79,6 +79,24 @@ describe('writing JSON', () => {
     expect(target.writableLength).to.equal(0);
   });
 
+  it('writes a small document at once, and a large one in pieces', async () => {
+    const lengths: number[] = [];
+    const target = new Writable({
+      decodeStrings: false,
+      write(chunk: string, _encoding, done) {
+        lengths.push(chunk.length);
+        done();
+      },
+    });
+    const small = Object.fromEntries(Array.from({ length: 30 }, (_, index) => [`key${index}`, 'value']));
+    await writeJson(target, small);
+    expect(lengths).to.deep.equal([JSON.stringify(small).length + 1]);
+    lengths.length = 0;
+    await writeJson(target, { ...small, stdout: 'x'.repeat(1_000_000) });
+    expect(lengths.length).to.be.within(10, 40);
+    expect(Math.max(...lengths)).to.be.at.most(65_536);
+  });
+
   it('stops when the reader has gone', async () => {
     let writes = 0;
     const target = new Writable({

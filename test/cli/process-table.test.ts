@@ -68,6 +68,12 @@ describe('the list of processes', () => {
     ]);
   });
 
+  it('keeps a command readable where the terminal is too narrow anyway', () => {
+    const row = processOf({ user: 'somebody-with-a-long-name', command: '/usr/sbin/daemon --with --many --words' });
+    const at60 = renderTable(processColumns(true), [row], { width: 60, color: false, truncate: true });
+    expect(at60.split('\n')[1]).to.match(/ {3}somebod… {3}.* {3}\/usr\/sbin\/daemon --…$/);
+  });
+
   it('can be sorted by each column', () => {
     const order = (key: string) => sortBy(PROCESSES, key, PROCESS_SORT_KEYS).map(({ pid }) => pid);
     expect(order('pid')).to.deep.equal([1, 7, 20]);

@@ -102,10 +102,13 @@ describe('a private directory', () => {
     const other = scratchDirectory();
     chmodSync(other, 0o700);
     symlinkSync(other, place);
-    refused(/is a symlink; remove it/);
+    refused(new RegExp(`is a symlink; name the directory that it leads to in the configuration: ${other}$`));
+    place = `${scratchDirectory()}/dangling`;
+    symlinkSync('/nonexistent', place);
+    refused(/is a symlink; it leads nowhere: remove it/);
     place = `${scratchDirectory()}/file`;
     writeFileSync(place, '');
-    refused(/is not a directory; remove it/);
+    refused(/is not a directory; name another directory in the configuration/);
     for (const below of [`${place}/below`, '/proc/nothing', '/proc/nothing/below/that']) {
       place = below;
       refused(/cannot be made \(.*\); make it, or name another one/);

@@ -59,7 +59,7 @@ describe('a caller', () => {
   it('is told that a result could not be written, and gets no success', async () => {
     const done = await shell('"$lxcri" exec --json "$ct" true >/dev/full');
     expect([done.exitCode, done.stdout]).to.deep.equal([255, '']);
-    expect(done.stderr).to.match(/^proxmox-lxcri: ConnectionLost: .*ENOSPC.*\n$/);
+    expect(done.stderr).to.match(/^proxmox-lxcri: ConnectionLost: .*ENOSPC.*; the command's exit code is 0\n$/);
   });
 
   it('is told nothing when the reader of a result has gone, as with SIGPIPE', () =>

@@ -251,7 +251,7 @@ describe('errors', () => {
       says: /--user needs a value/,
     }));
     itRefuses('a value that is no text', ['--user', Buffer.of(0xff)], /not valid UTF-8/);
-    for (const text of ['5', '', '-1s', '0s', '1h 30m', '5x', '1e3s', '25d', 'Infinity', '\u001b[0m']) {
+    for (const text of ['0', '', '-1s', '0s', '1h 30m', '5x', '1e3s', '25d', 'Infinity', '\u001b[0m']) {
       itRefuses(`duration ${JSON.stringify(text)}`, [`--timeout=${text}`], /--timeout: .*is not a duration.*1h30m/);
     }
     itRefuses('duration of --kill-after', ['--kill-after', 'soon'], /--kill-after: "soon"/);

@@ -98,7 +98,7 @@ describe('start and stop', () => {
     const container = await make({ kind: 'busybox', config: ['lxc.init.cmd = /bin/true'] });
     await expectFailure('text', ['start', container.name], {
       code: 'OperationFailed',
-      says: /was started, and ended again at once; see what its init says: lxc-start -P \S+ -n \S+ -F/,
+      says: /was started, and ended again at once, or somebody stopped it; see what its init says: lxc-start -P \S+ -n \S+ -F/,
     });
   });
 
@@ -106,17 +106,26 @@ describe('start and stop', () => {
     const { script, release } = gate();
     const container = await make({ kind: 'busybox', config: [`lxc.hook.pre-start = ${script}`] });
     const cli = startCli(['start', container.name]);
+    let second: ReturnType<typeof callJson> | undefined;
     try {
       await waitFor(() => childOf(cli, 'lxc-start'), { what: 'lxc-start' });
       await waitFor(() => hasMonitor(container), { what: 'the monitor' });
+      second = callJson(['start', container.name]);
       const begin = performance.now();
       const { document } = await callJson(['ps', '-f', `id=${container.name}`]);
       expect(document['containers']).to.have.nested.property('[0].status', 'starting');
       expect(performance.now() - begin, 'duration of ps').to.be.below(5000);
+      for (const verb of ['ps', 'kill']) {
+        await expectFailure('json', [verb, container.name], {
+          code: 'ContainerNotRunning',
+          says: /is starting: .*; wait for it with: proxmox-lxcri start --wait /,
+        });
+      }
     } finally {
       release();
     }
     expect((await cli.ended).exitCode).to.equal(0);
+    expect((await second)?.document, 'who only waited').to.deep.include({ status: 'running', changed: false });
     expect(await container.state()).to.equal('RUNNING');
 
     await container.stop();
@@ -283,7 +292,9 @@ describe('start and stop', () => {
       for (const target of ['>&-', '>/dev/full']) {
         const answer = await run(['sh', '-c', `"$0" ${words} ${target}`, CLI], { cwd: '/' });
         expect(answer.exitCode, `${words} ${target}`).to.equal(255);
-        expect(answer.stderr).to.match(/^proxmox-lxcri: ConnectionLost: the result could not be written [^\n]+\n$/);
+        expect(answer.stderr).to.match(
+          /^proxmox-lxcri: ConnectionLost: the result could not be written \([^\n]+\); see where standard output goes\n$/,
+        );
       }
     }
   });

@@ -51,7 +51,7 @@ describe('ps', () => {
     const wrong: [string[], RegExp][] = [
       [['-f', 'colour=red'], /"colour=red" is not KEY=VALUE .*; keys are: id, name, status/],
       [['-f', 'status'], /is not KEY=VALUE/],
-      [['-f', 'status=sleeping'], /no status "sleeping"; statuses are: running, frozen/],
+      [['-f', 'status=sleeping'], /no status "sleeping"; statuses are: running, frozen.*; for several repeat the flag/],
       [['-f', 'name=('], /"\(" is not a regular expression; write a part of the name/],
       [['--sort', 'size'], /no key "size"; keys are: id, name, /],
       [['--sort', 'id,'], /no key ""/],
@@ -72,6 +72,9 @@ describe('ps', () => {
   it('has colours at a terminal, and nowhere else', async () => {
     const words = ['ps', ...own];
     expect((await callText(words, { env })).stdout).to.match(/^ct-run +lxc +running +\d+ +\S+$/m);
+    const forced = await callText(words, { env: { ...env, FORCE_COLOR: '1', NO_COLOR: '1' } });
+    expect(forced.stdout).to.include('\u001b[32mrunning');
+    expect(forced.stderr, 'nothing of Node').to.equal('');
     const atTerminal = async (more: NodeJS.ProcessEnv): Promise<string> => {
       const line = [CLI, ...words].join(' ');
       const { stdout } = await run(['script', '-qec', line, '/dev/null'], {

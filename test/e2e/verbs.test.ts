@@ -167,6 +167,22 @@ describe('the verbs on containers', () => {
       expect(await callText(['kill', trapping.name, '10'])).to.include({ stdout: `${trapping.name} got SIGUSR1\n` });
       const seen = await trapping.attach(['sh', '-c', 'until grep -q . /got; do sleep 0.01; done']);
       expect(seen.exitCode).to.equal(0);
+      const realTime = { stdout: `${trapping.name} got SIGRTMIN+3\n`, stderr: '', exitCode: 0 };
+      for (const words of [
+        [trapping.name, '37'],
+        [trapping.name, '-RTMIN+3'],
+        ['-37', trapping.name],
+      ])
+        expect(await callText(['kill', ...words])).to.deep.equal(realTime);
+      expect((await callJson(['kill', '-s', 'SIGRTMIN+3', trapping.name])).document).to.include({
+        signal: 'SIGRTMIN+3',
+      });
+      const seenRealTime = await trapping.attach(['sh', '-c', 'until grep -q . /got-realtime; do sleep 0.01; done']);
+      expect(seenRealTime.exitCode).to.equal(0);
+      await expectFailure('text', ['kill', '-9', trapping.name, 'TERM'], {
+        code: 'UsageError',
+        says: /two signals are named: "9" and "TERM"; name one/,
+      });
     } finally {
       await trapping.destroy();
     }
@@ -175,6 +191,7 @@ describe('the verbs on containers', () => {
 
 const TRAPPING = `#!/bin/bash
 trap 'echo got >>/got' USR1
+trap 'echo got >>/got-realtime' RTMIN+3
 while :; do sleep 0.1; done
 `;
 
@@ -225,10 +242,14 @@ async function expectListed({ name, lxcpath, ...container }: Container, state: S
     id: name,
     name,
     platform: 'lxc',
+    type: 'lxc',
+    context: null,
     node: null,
     status: state,
     pid,
     lock: null,
+    tags: [],
+    pool: null,
     lxcpath,
   });
   if (pid === null) expect(startedAt).to.equal(null);

@@ -1,10 +1,10 @@
-import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
 
 import type { LxcHandle } from '../../src/model/container.ts';
-import { firstErrorSince, logEnd, logOptions } from '../../src/lxc/log.ts';
+import { reasonSince, logEnd, logOptions } from '../../src/lxc/log.ts';
 import { run } from '../support/run.ts';
 import { scratchDirectory } from '../support/scratch.ts';
 
@@ -41,17 +41,23 @@ describe('the log of a container', () => {
     expect(logEnd(container)).to.deep.equal({ file, bytes: 3 });
   });
 
-  it('tells the first error since then, which the others follow from', () => {
+  it('tells the first error since then and what it was part of, and no more', () => {
     const { directory, ...container } = containerWith();
     const file = `${directory}/ct.log`;
     appendFileSync(file, line('ERROR', 'an old one'));
     const before = logEnd(container);
-    expect(firstErrorSince(before)).to.equal(undefined);
-    appendFileSync(
-      file,
-      line('WARN', 'only a warning') + line('ERROR', 'No such file - the cause') + line('ERROR', 'later'),
-    );
-    expect(firstErrorSince(before)).to.equal('No such file - the cause');
+    expect(reasonSince(before)).to.equal(undefined);
+    appendFileSync(file, line('WARN', 'only a warning') + line('ERROR', 'No such file - the cause').repeat(2));
+    expect(reasonSince(before)).to.equal('No such file - the cause');
+    appendFileSync(file, line('ERROR', 'Failed to run a hook') + line('ERROR', 'later'));
+    expect(reasonSince(before)).to.equal('No such file - the cause; Failed to run a hook');
+  });
+
+  it('is not told at any length', () => {
+    const { directory, ...container } = containerWith();
+    const before = logEnd(container);
+    appendFileSync(`${directory}/ct.log`, line('ERROR', 'x'.repeat(10_000)) + line('ERROR', 'y'.repeat(10_000)));
+    expect(reasonSince(before)).to.equal(`${'x'.repeat(300)}; ${'y'.repeat(300)}`);
   });
 
   it('may have been begun anew meanwhile', () => {
@@ -61,15 +67,26 @@ describe('the log of a container', () => {
     const before = logEnd(container);
     rmSync(file);
     writeFileSync(file, line('ERROR', 'new'));
-    expect(firstErrorSince(before)).to.equal('new');
+    expect(reasonSince(before)).to.equal('new');
     rmSync(file);
-    expect(firstErrorSince(before)).to.equal(undefined);
+    expect(reasonSince(before)).to.equal(undefined);
   });
 
   it('is not waited for where it is a pipe', async () => {
     const file = join(scratchDirectory(), 'pipe');
     await run(['mkfifo', file]);
     const position = logEnd(containerWith(`lxc.log.file = ${file}\n`));
-    expect(firstErrorSince(position)).to.equal(undefined);
+    expect(reasonSince(position)).to.equal(undefined);
+  });
+
+  it('is looked for in a configuration that is a pipe or a device without waiting', async () => {
+    const { directory, ...container } = containerWith();
+    const config = join(directory, 'config');
+    rmSync(config);
+    await run(['mkfifo', config]);
+    expect(logEnd(container).file).to.equal(`${directory}/ct.log`);
+    rmSync(config);
+    symlinkSync('/dev/zero', config);
+    expect(logEnd(container).file).to.equal(`${directory}/ct.log`);
   });
 });

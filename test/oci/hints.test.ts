@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 
 import type { Container } from '../../src/model/container.ts';
-import { label, startHint, thawHint, unlockHint, unreachable } from '../../src/oci/hints.ts';
+import { label, notRunning, thawHint, unlockHint, unreachable } from '../../src/oci/hints.ts';
 
 const USUAL: Container = { id: 'web', name: 'web', platform: 'lxc', lxc: { name: 'web', lxcpath: '/var/lib/lxc' } };
 const ELSEWHERE: Container = { ...USUAL, lxc: { name: 'web', lxcpath: '/srv/lxc' } };
@@ -19,9 +19,23 @@ describe('what messages say of a container', () => {
   });
 
   it('how to start it, by words that mean it and no other', () => {
-    expect(startHint(USUAL)).to.equal('start it with: proxmox-lxcri start web');
-    expect(startHint(ELSEWHERE)).to.equal('start it with: proxmox-lxcri start lxc:/srv/lxc/web');
-    expect(startHint(OF_PROXMOX)).to.equal('start it with: proxmox-lxcri start 101');
+    const hintOf = (container: Container): string | undefined => notRunning(container, 'stopped').hint;
+    expect(hintOf(USUAL)).to.equal('start it with: proxmox-lxcri start web');
+    expect(hintOf(ELSEWHERE)).to.equal('start it with: proxmox-lxcri start lxc:/srv/lxc/web');
+    expect(hintOf(OF_PROXMOX)).to.equal('start it with: proxmox-lxcri start 101');
+    expect(notRunning(USUAL, 'stopped', ': no', 'do something').toInfo()).to.deep.equal({
+      code: 'ContainerNotRunning',
+      message: 'container web is not running (stopped): no',
+      hint: 'do something',
+    });
+  });
+
+  it('how to wait for one that is starting, whatever else could be done', () => {
+    expect(notRunning(ELSEWHERE, 'starting', ': no', 'do something').toInfo()).to.deep.equal({
+      code: 'ContainerNotRunning',
+      message: 'container web is starting: no',
+      hint: 'wait for it with: proxmox-lxcri start --wait lxc:/srv/lxc/web',
+    });
   });
 
   it('how to thaw and unlock it, by the tools of its platform', () => {

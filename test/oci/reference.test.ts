@@ -87,7 +87,13 @@ describe('a container reference', () => {
 
   it('is refused without a name', () => {
     for (const word of ['', 'lxc:', 'pve:', 'pve:/101', 'pve:node1/', 'vm:', 'lxc:/srv/lxc/'])
-      expectError(word, 'MissingContainerId');
+      expect(expectError(word, 'MissingContainerId').hint).to.equal(
+        'name a container; list them with: proxmox-lxcri ps',
+      );
+  });
+
+  it('offers the schemes that this version serves, and no others', () => {
+    expect(expectError('ssh:web', 'UsageError').hint).to.equal('write pve: or lxc: before the name, or the name alone');
   });
 
   it('is refused for a number that Proxmox cannot have', () => {

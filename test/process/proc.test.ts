@@ -126,6 +126,12 @@ describe('a container in /proc', () => {
     expect(sharesOurNetwork(process.pid)).to.equal(true);
     expect(sharesOurNetwork(await container.initPid())).to.equal(false);
     expect(sharesOurNetwork(NO_PID)).to.equal(false);
+    process.seteuid?.(65_534);
+    try {
+      expect(sharesOurNetwork(1)).to.equal(undefined);
+    } finally {
+      process.seteuid?.(0);
+    }
   });
 
   it('has one also where its directory is not of ASCII', async () => {

@@ -159,6 +159,8 @@ describe('the options of a table', () => {
     { env: { TERM: 'xterm' }, terminal: false, color: false },
     { env: { TERM: 'xterm', FORCE_COLOR: '1' }, terminal: false, color: true },
     { env: { TERM: 'xterm', FORCE_COLOR: '0' }, terminal: true, color: false },
+    { env: { TERM: 'xterm', FORCE_COLOR: '1', NO_COLOR: '1' }, terminal: false, color: true },
+    { env: { TERM: 'xterm', FORCE_COLOR: '', NODE_DISABLE_COLORS: '1' }, terminal: false, color: true },
   ];
   for (const { env, terminal, color } of CASES) {
     it(`${color ? 'color' : 'do not color'} with ${JSON.stringify(env)} ${terminal ? 'at a terminal' : 'in a pipe'}`, () => {

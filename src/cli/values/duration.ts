@@ -2,14 +2,14 @@ import { durationMs, timeoutMs } from '../../values/duration.ts';
 import { flagValue } from './flag-value.ts';
 
 /**
- * Parses a duration such as `30s`, `5m`, `1h30m` or `1.5s`.
+ * Parses a duration such as `30s`, `5m`, `1h30m` or `1.5s`; a bare number is seconds, as for `docker stop` and `lxc-stop`.
  *
  * @param flag named in errors.
  * @returns milliseconds.
  * @throws LxcriError `UsageError`
  */
 export function parseDuration(text: string, flag: string): number {
-  return flagValue(flag, () => durationMs(text));
+  return flagValue(flag, () => durationMs(withUnit(text)));
 }
 
 /**
@@ -19,7 +19,11 @@ export function parseDuration(text: string, flag: string): number {
  * @throws LxcriError `UsageError`
  */
 export function parseTimeout(text: string, flag: string): number | undefined {
-  return flagValue(flag, () => timeoutMs(text));
+  return flagValue(flag, () => timeoutMs(withUnit(text)));
+}
+
+function withUnit(text: string): string {
+  return /^\d+(?:\.\d+)?$/.test(text) ? `${text}s` : text;
 }
 
 /** A duration as people write it: `250ms`, `1.5s`, `1h30m`. */

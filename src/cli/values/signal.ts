@@ -1,23 +1,18 @@
-import { constants } from 'node:os';
-
 import { LxcriError } from '../../model/errors.ts';
+import { signalNamed } from '../../values/signal.ts';
+import type { SignalName } from '../../values/signal.ts';
 
 /**
- * Parses a signal as kill(1) takes it: `TERM`, `SIGTERM`, `term` or `15`.
+ * Parses a signal as kill(1) takes it: `TERM`, `SIGTERM`, `term`, `15` or `RTMIN+3`.
  *
  * @throws LxcriError `UsageError`
  */
-export function parseSignal(text: string): NodeJS.Signals {
-  const wanted = text.toUpperCase();
-  const known = Object.entries(constants.signals).find(
-    ([name, number]) => name === wanted || name === `SIG${wanted}` || String(number) === text,
+export function parseSignal(text: string): SignalName {
+  const signal = signalNamed(text);
+  if (signal !== undefined) return signal;
+  throw new LxcriError(
+    'UsageError',
+    `there is no signal ${JSON.stringify(text)}`,
+    'use a name such as TERM, HUP, KILL or RTMIN+3, or its number',
   );
-  if (known === undefined) {
-    throw new LxcriError(
-      'UsageError',
-      `there is no signal ${JSON.stringify(text)}`,
-      'use a name such as TERM, HUP or KILL, or its number',
-    );
-  }
-  return known[0] as NodeJS.Signals;
 }

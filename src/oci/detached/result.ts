@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { LxcriError } from '../../model/errors.ts';
@@ -109,6 +109,8 @@ const CHUNK_BYTES = 65_536;
 
 function capture(path: string, limit: number, cut: boolean): Capture {
   const captured = new Capture(limit);
+  // A folder that lost a file has lost its output, not what else is known.
+  if (!existsSync(path)) return captured;
   const fd = openSync(path, 'r');
   try {
     for (let bytes = 1; bytes > 0 && !captured.truncated; ) {

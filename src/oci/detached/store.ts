@@ -58,6 +58,7 @@ export interface StoredExecution extends StoredRequest {
 /** The form of an execution's id, and of the beginning of one that is long enough to be typed. */
 const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const PREFIX = /^[0-9a-f][0-9a-f-]{3,35}$/;
+const TOO_SHORT = /^[0-9a-f]{1,3}$/;
 
 /** Whether a word has the form of a whole id. */
 export function isExecutionId(word: string): boolean {
@@ -130,7 +131,7 @@ export class ExecutionStore {
     throw new LxcriError(
       'InvalidExecutionId',
       `there is no detached execution ${JSON.stringify(word.slice(0, 64))}`,
-      'list them with: proxmox-lxcri result',
+      `${TOO_SHORT.test(word) ? 'write at least four characters of its id; ' : ''}list them with: proxmox-lxcri result`,
     );
   }
 
@@ -189,8 +190,15 @@ function list(directory: string): string[] {
   try {
     return readdirSync(directory);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return [];
+    if (code !== 'ENOTDIR') throw error;
+    throw new LxcriError(
+      'ConfigError',
+      `${JSON.stringify(directory)} cannot be a directory: it, or what is above it, is something else`,
+      'name another state directory in the configuration, or in PROXMOX_LXCRI_STATE_DIR',
+      { cause: error },
+    );
   }
 }
 

@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import type { Check, CheckResult } from '../../model/diagnosis.ts';
 import { findExecutable } from '../../process/executable.ts';
 import { sharesOurNetwork } from '../../process/proc.ts';
+import { isRoot } from '../privileges.ts';
 
 /** What the checks need to know that is not on the host itself. */
 export interface CheckOptions {
@@ -40,13 +41,14 @@ export function checkHost({ onProxmox, stateDirectory, nodePty, unreachable }: C
 }
 
 function root(): Check {
-  const isRoot = process.geteuid?.() === 0;
-  return {
-    name: 'root',
-    result: isRoot ? 'ok' : 'problem',
-    detail: isRoot ? 'yes' : 'no: commands in containers are run as root',
-    hint: isRoot ? null : 'run: sudo proxmox-lxcri doctor',
-  };
+  return isRoot()
+    ? { name: 'root', result: 'ok', detail: 'yes', hint: null }
+    : {
+        name: 'root',
+        result: 'problem',
+        detail: 'no: commands in containers are run as root',
+        hint: 'run: sudo proxmox-lxcri doctor',
+      };
 }
 
 function tool(name: string, lack: CheckResult, hint: string): Check {
@@ -88,14 +90,26 @@ function sockets(): Check {
 
 /** A monitor can be asked in its own network namespace only, which is the one that LXC was started in. */
 function network(unreachable: readonly string[]): Check {
-  const which = sharesOurNetwork(1) ? "that of the host's init" : "another than that of the host's init";
-  return {
-    name: 'network namespace',
-    result: unreachable.length === 0 ? 'ok' : 'warning',
-    detail: unreachable.length === 0 ? which : `${which}; monitors are in others: ${unreachable.join(', ')}`,
-    hint:
-      unreachable.length === 0 ? null : 'run this where LXC was started, such as: nsenter -t 1 -n proxmox-lxcri ...',
-  };
+  const name = 'network namespace';
+  const which = { true: "that of the host's init", false: "another than that of the host's init" };
+  const shared = sharesOurNetwork(1);
+  const ours = shared === undefined ? "unknown whether that of the host's init" : which[`${shared}`];
+  if (unreachable.length === 0) return { name, result: 'ok', detail: ours, hint: null };
+  const others = unreachable.join(', ');
+  // Without root, where a monitor runs is hidden.
+  return isRoot()
+    ? {
+        name,
+        result: 'warning',
+        detail: `${ours}; monitors are in others: ${others}`,
+        hint: 'run this where LXC was started, such as: nsenter -t 1 -n proxmox-lxcri ...',
+      }
+    : {
+        name,
+        result: 'warning',
+        detail: `${ours}; without root it is unknown where the monitors of these run: ${others}`,
+        hint: 'run: sudo proxmox-lxcri doctor',
+      };
 }
 
 /** Where it does not exist yet, the directory that it would be made in counts. */

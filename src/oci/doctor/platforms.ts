@@ -8,6 +8,7 @@ import { findExecutable, helperEnvironment } from '../../process/executable.ts';
 import { asHostFailure } from '../host-failure.ts';
 import { listContainers } from '../list.ts';
 import type { HostInventory } from '../locate.ts';
+import { isRoot } from '../privileges.ts';
 
 /** The containers of this host, or why they cannot be listed. */
 export type Listing = { readonly containers: readonly ContainerSummary[] } | { readonly failure: string };
@@ -55,6 +56,9 @@ function counted(
   if (!present) return { containers: 0, running: 0 };
   if ('failure' in listing) return { containers: null, running: null };
   const found = listing.containers.filter(({ platform }) => platform === wanted);
+  // Without root, those that run look as if they were in another network namespace.
+  if (!isRoot() && found.some(({ status }) => status === 'unreachable'))
+    return { containers: found.length, running: null };
   return { containers: found.length, running: found.filter(({ status }) => status === 'running').length };
 }
 

@@ -12,7 +12,7 @@ export interface Caller {
 }
 
 /** How long a method may take for a command that takes no time. */
-const LIMIT = '30s';
+const LIMIT_SECONDS = 30;
 
 /**
  * The program as users call it, so that what is measured is what they wait for.
@@ -24,7 +24,7 @@ export function callerOf(file: string, env: NodeJS.ProcessEnv): Caller {
     exec: (words, abort) =>
       new Promise((resolve, reject) => {
         const begin = monotonicMs();
-        const child = spawn(file, ['exec', '--json', '--no-stdin', '--timeout', LIMIT, ...words], {
+        const child = spawn(file, ['exec', '--json', '--no-stdin', '--timeout', `${LIMIT_SECONDS}s`, ...words], {
           cwd: '/',
           env,
           stdio: ['ignore', 'pipe', 'ignore'],
@@ -80,8 +80,9 @@ export async function tryMethod(
 
 /** What the result of the probe says of the method. */
 export function judged(result: ExecResult): Trial {
-  const { error, attempts, stdout, stderr, exitCode } = result;
+  const { error, attempts, stdout, stderr, exitCode, timedOut } = result;
   const [attempt] = attempts;
+  if (timedOut) return { result: 'fails', reason: `no answer within ${LIMIT_SECONDS} s`, nothingToRun: false };
   if (error === null) {
     const wrong = [
       stdout !== HARD_WORDS.map((word) => `${word}|`).join('') && 'the words',

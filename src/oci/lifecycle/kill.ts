@@ -1,7 +1,9 @@
 import { lxcLifecycle } from '../../lxc/lifecycle.ts';
 import type { Container } from '../../model/container.ts';
 import { LxcriError } from '../../model/errors.ts';
-import { label } from '../hints.ts';
+import { signalNumber } from '../../values/signal.ts';
+import type { SignalName } from '../../values/signal.ts';
+import { label, notRunning } from '../hints.ts';
 import type { HostInventory } from '../locate.ts';
 import { containerStatus } from '../status.ts';
 import { changeOf, isStopped, lifecycleOf, limited, refuseUnreachable, untilStatus } from './lifecycle.ts';
@@ -14,7 +16,7 @@ const GONE_MS = 10_000;
 const GONE_DEFERRED_MS = 60_000;
 
 /** A platform that is asked over the network can only end a guest. */
-async function killByPlatform(container: Container, signal: NodeJS.Signals): Promise<Change> {
+async function killByPlatform(container: Container, signal: SignalName): Promise<Change> {
   if (signal !== 'SIGKILL') {
     throw new LxcriError(
       'NoMethodAvailable',
@@ -43,7 +45,7 @@ async function killByPlatform(container: Container, signal: NodeJS.Signals): Pro
 export async function killContainer(
   inventory: HostInventory,
   target: string,
-  signal: NodeJS.Signals = 'SIGKILL',
+  signal: SignalName = 'SIGKILL',
   node?: string,
 ): Promise<Change> {
   const before = await containerStatus(inventory, target, node);
@@ -51,14 +53,11 @@ export async function killContainer(
   refuseUnreachable(before);
   if (container.control !== undefined && status === 'running') return killByPlatform(container, signal);
   if (initPid === undefined) {
-    throw new LxcriError(
-      'ContainerNotRunning',
-      `container ${label(container)} is not running (${status}): there is no process to send ${signal} to`,
-      'see what runs: proxmox-lxcri ps',
-    );
+    const consequence = `: there is no process to send ${signal} to`;
+    throw notRunning(container, status, consequence, 'see what runs: proxmox-lxcri ps');
   }
   try {
-    process.kill(initPid, signal);
+    process.kill(initPid, signalNumber(signal));
   } catch (error) {
     throw new LxcriError(
       'OperationFailed',

@@ -55,13 +55,14 @@ export async function startContainer(
       'leave out --wait, or run this on its node',
     );
   }
-  const changed = status !== 'running';
-  if (changed) {
+  let changed = false;
+  if (status !== 'running') {
     refuseLockedStart(container);
     const lifecycle = lifecycleOf(container);
     const failure =
       status === 'starting' ? undefined : await limited((signal) => lifecycle.start(signal), left(), abort);
-    // Somebody else may have been faster.
+    // Somebody else may have been faster: then it is not our doing.
+    changed = status !== 'starting' && failure === undefined;
     if (failure !== undefined && (await untilStatus(container, isRunning, 0)).status !== 'running')
       throw new LxcriError('OperationFailed', `container ${label(container)} did not start: ${failure}`);
     const isOver = (now: Status): boolean => isRunning(now) || (isStopped(now) && !lifecycle.deferred);
@@ -109,7 +110,7 @@ function endedAgain(container: Container): LxcriError {
   const { lxc } = container;
   return new LxcriError(
     'OperationFailed',
-    `container ${label(container)} was started, and ended again at once`,
+    `container ${label(container)} was started, and ended again at once, or somebody stopped it`,
     lxc === undefined ? undefined : `see what its init says: lxc-start -P ${lxc.lxcpath} -n ${lxc.name} -F`,
   );
 }

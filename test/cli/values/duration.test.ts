@@ -1,12 +1,14 @@
 import { expect } from 'chai';
 
-import { formatAge, formatDuration, parseDuration } from '../../../src/cli/values/duration.ts';
+import { formatAge, formatDuration, parseDuration, parseTimeout } from '../../../src/cli/values/duration.ts';
 import { usageErrorOf } from './usage-error.ts';
 
 describe('a duration', () => {
   it('is read in milliseconds', () => {
     for (const [text, ms] of [
       ['30s', 30_000],
+      ['30', 30_000],
+      ['0.5', 500],
       ['5m', 300_000],
       ['1h30m', 5_400_000],
       ['1.5s', 1500],
@@ -24,8 +26,11 @@ describe('a duration', () => {
   it('is refused when it is none, nothing, or longer than a timer can wait', () => {
     for (const text of [
       '',
-      '30',
       's',
+      '0',
+      '-5',
+      '.5',
+      '5.',
       '0s',
       '0.1ms',
       '-5s',
@@ -50,6 +55,15 @@ describe('a duration', () => {
       expect(message, text).to.match(/^--timeout: ".*" is not a duration( from 1ms to 24d)?$/s);
       expect(hint).to.include('1h30m');
     }
+  });
+
+  it('that is nothing is told to be too short', () => {
+    for (const text of ['0', '0s', '0.1ms', '0h0m']) {
+      expect(usageErrorOf(() => parseDuration(text, '--timeout')).message, text).to.match(/from 1ms to 24d$/);
+      expect(usageErrorOf(() => parseTimeout(text, '--timeout')).message, text).to.match(/from 1ms to 24d$/);
+    }
+    expect(usageErrorOf(() => parseDuration('soon', '--timeout')).message).to.match(/is not a duration$/);
+    expect([parseTimeout('90', '--timeout'), parseTimeout('none', '--timeout')]).to.deep.equal([90_000, undefined]);
   });
 
   it('is written as people do', () => {

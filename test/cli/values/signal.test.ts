@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import { expect } from 'chai';
 
 import { parseSignal } from '../../../src/cli/values/signal.ts';
+import { signalNumber } from '../../../src/values/signal.ts';
 import { usageErrorOf } from './usage-error.ts';
 
 describe('a signal', () => {
@@ -16,12 +17,12 @@ describe('a signal', () => {
   it('is one that this host has', () => {
     for (const number of Object.values(constants.signals)) {
       const name = parseSignal(String(number));
-      expect(constants.signals[name], name).to.equal(number);
+      expect(signalNumber(name), name).to.equal(number);
     }
     for (const text of ['', 'SIG', 'NOPE', '0', '-9', '9 ', '65', 'SIGSIGTERM', '09']) {
       const error = usageErrorOf(() => parseSignal(text));
       expect(error.message).to.match(/^there is no signal /);
-      expect(error.hint).to.equal('use a name such as TERM, HUP or KILL, or its number');
+      expect(error.hint).to.equal('use a name such as TERM, HUP, KILL or RTMIN+3, or its number');
     }
   });
 });

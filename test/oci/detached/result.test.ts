@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { expect } from 'chai';
@@ -93,5 +93,7 @@ describe('the result of a detached execution', () => {
     expect(schemaErrors(result)).to.deep.equal([]);
     expect(result).to.deep.include({ exitCode: 255, connectionLost: true, started: true, outputIncomplete: true });
     expect(result.error?.code).to.equal('ConnectionLost');
+    rmSync(store.path(ID, 'stdout'));
+    expect(execResultOf(store, ended(store.get(ID)), 100)).to.deep.equal(result);
   });
 });

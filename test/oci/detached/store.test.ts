@@ -77,6 +77,29 @@ describe('the store of executions', () => {
       .with.property('code', 'InvalidExecutionId');
   });
 
+  it('says that too little of an id was written', () => {
+    const list = 'list them with: proxmox-lxcri result';
+    for (const [word, hint] of [
+      ['aaa', `write at least four characters of its id; ${list}`],
+      ['cccc', list],
+    ] as const) {
+      expect(() => store.get(word), word)
+        .to.throw(LxcriError)
+        .with.property('hint', hint);
+    }
+  });
+
+  it('says so where it can be no directory', () => {
+    const file = join(scratchDirectory(), 'file');
+    writeFileSync(file, '');
+    for (const below of [file, join(file, 'state')]) {
+      expect(() => ExecutionStore.below(below).all())
+        .to.throw(LxcriError, /cannot be a directory/)
+        .with.property('code', 'ConfigError');
+    }
+    expect(() => new ExecutionStore(file).all()).to.throw(LxcriError, /cannot be a directory/);
+  });
+
   it('bears files that a loss of power has cut off', () => {
     put(ONE, { request: '', result: '{"schema', supervisor: '' });
     const found = store.get(ONE);

@@ -39,6 +39,21 @@ describe('the checks of a host', () => {
     }
   });
 
+  it('do not state what only root can see', () => {
+    process.seteuid?.(65_534);
+    try {
+      expect(check('network namespace')).to.deep.include({
+        result: 'ok',
+        detail: "unknown whether that of the host's init",
+      });
+      const network = check('network namespace', { unreachable: ['web'] });
+      expect(network?.detail).to.match(/; without root it is unknown where the monitors of these run: web$/);
+      expect(network?.hint).to.equal('run: sudo proxmox-lxcri doctor');
+    } finally {
+      process.seteuid?.(0);
+    }
+  });
+
   it('warn of what only some calls need', () => {
     expect(check('node-pty', { nodePty: false })).to.include({ result: 'warning' });
     const network = check('network namespace', { unreachable: ['web', 'db'] });

@@ -33,6 +33,20 @@ describe('the platforms of a host', () => {
     expect(lxc?.detail).to.match(/^LXC \d+\.\d+\S*, in \/var\/lib\/lxc, \/srv\/lxc$/);
   });
 
+  it('have an unknown number that run where only root could tell', async () => {
+    const inventory = { lxcpaths: ['/var/lib/lxc'], pve: new NodeConfig('/nonexistent') };
+    const hidden = { containers: [summary({ id: 'web', status: 'unreachable' }), summary({ id: 'db' })] };
+    const counts = async (): Promise<unknown> =>
+      (await diagnosePlatforms(inventory, hidden)).find(({ platform }) => platform === 'lxc');
+    expect(await counts()).to.include({ containers: 2, running: 0 });
+    process.seteuid?.(65_534);
+    try {
+      expect(await counts()).to.include({ containers: 2, running: null });
+    } finally {
+      process.seteuid?.(0);
+    }
+  });
+
   it('are not said to be empty where they cannot be listed', async () => {
     const file = `${scratchDirectory()}/file`;
     writeFileSync(file, '');

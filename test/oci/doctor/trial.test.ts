@@ -46,6 +46,16 @@ describe('the trial of a method', () => {
     expect(judged(resultWith({ error, attempts: [] }))).to.deep.include({ result: 'fails', reason: error.message });
   });
 
+  it('fails with the limit where there was no answer in time', () => {
+    const error = { code: 'ExecutionTimeout', message: 'timed out' } as const;
+    const attempts = [{ method: 'pct', outcome: 'failed-before-start', reason: 'canceled' }] as const;
+    expect(judged(resultWith({ error, timedOut: true, attempts: [...attempts] }))).to.deep.equal({
+      result: 'fails',
+      reason: 'no answer within 30 s',
+      nothingToRun: false,
+    });
+  });
+
   it('tells a container that has nothing to run from a method that does not work', () => {
     const error = { code: 'CommandNotFound', message: 'no /bin/sh' } as const;
     expect(judged(resultWith({ error, exitCode: 127 }))).to.deep.include({ result: 'untried', nothingToRun: true });

@@ -1,4 +1,7 @@
 /** What a program sees that starts, stops and kills containers: the results, the errors, and its abort signal. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
 import { expect } from 'chai';
 
 import { killContainer } from '../../../src/oci/lifecycle/kill.ts';
@@ -8,6 +11,7 @@ import type { HostInventory } from '../../../src/oci/locate.ts';
 import { NodeConfig } from '../../../src/proxmox/node/config.ts';
 import { createContainer, scratchDirectory } from '../../support/lxc.ts';
 import type { Container } from '../../support/lxc.ts';
+import { must } from '../../support/run.ts';
 
 describe('starting, stopping and killing by a program', () => {
   const lxcpath = scratchDirectory();
@@ -52,5 +56,25 @@ describe('starting, stopping and killing by a program', () => {
     const stop = await stopContainer(inventory, 'ct', { abort, force: true }).catch((error: unknown) => error);
     expect(stop).to.equal(reason);
     expect(await container.running()).to.equal(true);
+  });
+
+  it('is not said to have changed anything where somebody else was faster', async () => {
+    const directory = scratchDirectory();
+    writeFileSync(join(directory, 'lxc-start'), '#!/bin/sh\nlxc-start "$@"\nexit 1\n', { mode: 0o755 });
+    await container.stop();
+    const { PATH } = process.env;
+    process.env['PATH'] = directory;
+    try {
+      expect(await startContainer(inventory, 'ct')).to.include({ status: 'running', changed: false });
+    } finally {
+      process.env['PATH'] = PATH;
+    }
+  });
+
+  it('waits no longer than it may where the configuration is a pipe', async () => {
+    mkdirSync(join(lxcpath, 'pipe'));
+    await must(['mkfifo', join(lxcpath, 'pipe/config')]);
+    const start = startContainer(inventory, 'pipe', { timeoutMs: 500 });
+    expect(await start.catch((error: unknown) => error)).to.include({ code: 'ExecutionTimeout' });
   });
 });
