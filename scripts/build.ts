@@ -23,6 +23,7 @@ const BUNDLES: Record<string, string> = {
   'src/cli/only-on-failure.ts': 'only-on-failure.cjs',
   'src/cli/exec-detached.ts': 'exec-detached.cjs',
   'src/cli/supervise.ts': 'supervise.cjs',
+  'src/remote/nodes.ts': 'nodes.cjs',
 };
 
 /**

@@ -11,8 +11,9 @@ import type { ExecResult } from '../model/result.ts';
 import { isTerminalType } from '../model/rules.ts';
 import { DEFAULT_MAX_OUTPUT_BYTES, startExecution } from '../oci/execution.ts';
 import type { ExecOptions, Input, Output } from '../oci/execution.ts';
-import { hostInventory } from '../oci/locate.ts';
+import { hostInventory, isKnownToItsNode } from '../oci/locate.ts';
 import { failedResult } from '../oci/new-result.ts';
+import { parseReference } from '../oci/reference.ts';
 import { closeInheritedDescriptors } from '../process/descriptors.ts';
 import { readProcess } from '../process/proc.ts';
 import { isInteractive } from '../terminal/interactive.ts';
@@ -50,7 +51,7 @@ export async function runExec(words: readonly Word[], showHelp: () => Promise<nu
     json = parsed.flags.has('json');
     command = parsed.command;
     const call = understand(parsed, await loadSettings(process.env));
-    requireRoot(['exec', ...words]);
+    if (!isReachedBySsh(call)) requireRoot(['exec', ...words]);
     if (parsed.flags.has('detach')) return await detach(call, parsed.flags);
     if (call.lock === undefined) return await run(call);
     const { runLocked } = await import('./exec-lock.ts');
@@ -61,6 +62,12 @@ export async function runExec(words: readonly Word[], showHelp: () => Promise<nu
     sayError(error.toInfo());
     return error.exitCode;
   }
+}
+
+/** A container of a node that only ssh knows: the user there has to be root, and not the one here. */
+function isReachedBySsh({ container, options, settings }: ExecCall): boolean {
+  if (process.geteuid?.() === 0) return false;
+  return isKnownToItsNode(parseReference(container), hostInventory(settings), options.node);
 }
 
 /** Prints a result as JSON; one that cannot be printed is never a success. */

@@ -11,6 +11,8 @@ export interface Container {
   readonly node?: string;
   /** How LXC on this host knows it; absent when it is not on this host. */
   readonly lxc?: LxcHandle;
+  /** How it is reached on another node; absent when it is on this host. */
+  readonly remote?: RemoteHandle;
   /** The Proxmox configuration lock that holds it (`backup`, `migrate` ...). */
   readonly lock?: string;
 }
@@ -21,6 +23,28 @@ export interface LxcHandle {
   readonly lxcpath: string;
   /** Its init process by this host's numbering, once it is known to run. */
   readonly initPid?: number | undefined;
+}
+
+/** A container on another Proxmox node. */
+export interface RemoteHandle {
+  readonly ssh: SshTarget;
+  /** What the node has said of it; absent before it was asked. */
+  readonly found?: {
+    /** By the node's numbering. */
+    readonly initPid: number | undefined;
+    /** Which of `pct` and `lxc-attach` are there. */
+    readonly tools: readonly string[];
+  };
+}
+
+/** How ssh reaches a node. */
+export interface SshTarget {
+  /** As `ssh` takes it: a host of the user's ssh configuration, or USER@HOST. */
+  readonly destination: string;
+  /** Options of `ssh` before it. */
+  readonly options: readonly string[];
+  /** Whether the user there becomes root by `sudo -n`. */
+  readonly sudo: boolean;
 }
 
 /** What a result says of the container. */
