@@ -148,7 +148,8 @@ class Hook {
 
   async #execute(call: ExecCall, target: string): Promise<number> {
     const ignoreLock = this.#event?.platform === 'proxmox';
-    const result = await execute({ ...call, container: target, options: { ...call.options, ignoreLock } });
+    const options = { ...call.options, ignoreLock };
+    const result = await execute({ ...call, container: target, options }, hostInventory(call.settings));
     if (call.verbose) explain(result);
     const { exitCode, error, durationMs } = result;
     const info = error === null ? null : this.#withContext(error);

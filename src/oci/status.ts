@@ -23,7 +23,8 @@ export async function containerStatus(
 
 /** What a container is doing now. */
 export async function currentStatus(container: Container): Promise<ContainerStatus> {
-  if (container.control !== undefined) return { container, status: await container.control.status(), initPid: undefined };
+  if (container.control !== undefined)
+    return { container, status: await container.control.status(), initPid: undefined };
   const [state] = await lxcStates(container.lxc === undefined ? [] : [container.lxc]);
   return withState(container, state);
 }
