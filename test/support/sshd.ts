@@ -65,7 +65,7 @@ export async function startSshd({ environment = {}, config = [], prefix = [] }: 
     ...config,
   ];
   writeFileSync(file('config'), `${lines.join('\n')}\n`);
-  const [program = SSHD, ...args] = [...prefix, SSHD, '-D', '-e', '-f', file('config')];
+  const [program, ...args] = [...prefix, SSHD, '-D', '-e', '-f', file('config')];
   const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
   let log = '';
   child.stderr?.on('data', (chunk: Buffer) => (log += chunk.toString()));
