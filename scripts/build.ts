@@ -26,6 +26,7 @@ const BUNDLES: Record<string, string> = {
   'src/contexts/room.ts': 'contexts.cjs',
   'src/oci/cluster.ts': 'cluster.cjs',
   'src/contexts/yaml.ts': 'contexts-yaml.cjs',
+  'src/remote/nodes.ts': 'nodes.cjs',
 };
 
 /**

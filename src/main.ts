@@ -48,6 +48,9 @@ function hasDirectory(): boolean {
   }
 }
 
+// If nothing is left to wait for before we know how it ended, that is no success.
+process.exitCode = EXIT.connectionLost;
+
 main(process.argv.slice(2)).then(
   // All output is written by now; what is still open (our standard input, a watchdog) must not hold us.
   (code) => process.exit(code),

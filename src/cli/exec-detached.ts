@@ -70,6 +70,7 @@ function refuse(flags: ExecWords['flags']): void {
   if (flags.has('stdin') && hasInput()) throw contradiction('--stdin', withoutStreams);
   for (const flag of ['lock', 'if-locked', 'lock-timeout'] as const)
     if (flags.has(flag)) throw contradiction(`--${flag}`, 'a lock is given back when this program ends');
+  if (flags.has('context')) throw contradiction('--context', 'its supervisor asks no clusters');
   if (flags.has('only-on-failure')) throw contradiction('--only-on-failure', 'nobody waits for a detached command');
 }
 

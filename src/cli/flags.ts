@@ -52,6 +52,7 @@ export const EXEC_FLAGS = [
   },
   { name: 'detach', char: 'd', summary: 'start, print the execution id, and return; see result and kill' },
   { name: 'method', value: 'A[,B]', summary: 'the method to use, or several in order: pct, lxc-attach' },
+  { name: 'context', value: 'NAME', summary: 'look only in the cluster of this context' },
   { name: 'node', value: 'NODE', summary: 'the Proxmox node of the container' },
   { name: 'lock', value: 'NAME', summary: 'run only while nothing else on this host holds the lock of that name' },
   {

@@ -1,5 +1,6 @@
 import type { Settings } from '../config/keys.ts';
 import { hasContexts } from '../contexts/files.ts';
+import type { Word } from '../model/request.ts';
 import type { Cluster } from '../oci/cluster.ts';
 import { hostInventory } from '../oci/locate.ts';
 import type { HostInventory } from '../oci/locate.ts';
@@ -9,7 +10,11 @@ import { requireRoot } from './privileges.ts';
 /** How a call reaches clusters; everything is optional. */
 export interface InventoryOptions {
   /** The words of the call, for who is not root. */
-  readonly words: readonly string[];
+  readonly words: readonly Word[];
+  /** Whether those words hold values of variables, which must not be shown. */
+  readonly maskValues?: boolean;
+  /** For a caller who needs no root for what is asked. */
+  readonly mayBeAnybody?: boolean;
   /** The context that was named: then only its cluster is asked, and not this host. */
   readonly context?: string | undefined;
   /** Gets the lines of the logs of tasks. */
@@ -25,15 +30,18 @@ const NOWHERE = '/dev/null';
  *
  * @throws LxcriError PermissionDenied, ConfigError
  */
-export function inventoryOf(settings: Settings, { words, context, onTaskLine }: InventoryOptions): HostInventory {
+export function inventoryOf(
+  settings: Settings,
+  { words, maskValues = false, mayBeAnybody = false, context, onTaskLine }: InventoryOptions,
+): HostInventory {
   const isRoot = process.geteuid?.() === 0;
   const mayHaveContexts = context !== undefined || hasContexts(process.env);
-  if (!mayHaveContexts) requireRoot(words, false);
+  if (!mayHaveContexts && !mayBeAnybody) requireRoot(words, maskValues);
   const host: HostInventory =
     isRoot && context === undefined ? hostInventory(settings) : { lxcpaths: [], pve: new NodeConfig(NOWHERE) };
   if (!mayHaveContexts) return host;
   const clusters = async (): Promise<Cluster[]> => {
-    const { clientFor, currentContext, loadContexts, pickContext } = await import('../contexts/room.ts');
+    const { clientFor, currentContext, loadContexts, pickContext, sshAccess } = await import('../contexts/room.ts');
     const contexts = await loadContexts(process.env);
     const chosen = context === undefined ? [...contexts.all.values()] : [pickContext(contexts, process.env, context)];
     const current = context === undefined ? currentContext(contexts, process.env) : chosen[0];
@@ -43,6 +51,7 @@ export function inventoryOf(settings: Settings, { words, context, onTaskLine }: 
       bare: each.bare || context !== undefined,
       current: each === current,
       client: clientFor(each, { env: process.env, stateDirectory: settings.stateDirectory }),
+      ssh: (node) => sshAccess(each, node),
       onTaskLine,
     }));
   };

@@ -11,13 +11,16 @@ import type { ExecResult } from '../model/result.ts';
 import { isTerminalType } from '../model/rules.ts';
 import { DEFAULT_MAX_OUTPUT_BYTES, startExecution } from '../oci/execution.ts';
 import type { ExecOptions, Input, Output } from '../oci/execution.ts';
-import { hostInventory } from '../oci/locate.ts';
+import { hostInventory, isKnownToItsNode } from '../oci/locate.ts';
+import type { HostInventory } from '../oci/locate.ts';
 import { failedResult } from '../oci/new-result.ts';
+import { parseReference } from '../oci/reference.ts';
 import { closeInheritedDescriptors } from '../process/descriptors.ts';
 import { readProcess } from '../process/proc.ts';
 import { isInteractive } from '../terminal/interactive.ts';
 import { methodNames } from '../values/methods.ts';
 import type { ExecFlagName } from './flags.ts';
+import { inventoryOf } from './inventory.ts';
 import type { LockWords } from './exec-lock.ts';
 import { say, sayError } from './messages.ts';
 import type { FailureOnly } from './only-on-failure.ts';
@@ -25,7 +28,6 @@ import { printDocument } from './print-document.ts';
 import { USAGE, parseExecWords } from './parse-exec.ts';
 import type { ExecWords } from './parse-exec.ts';
 import { UnknownFlagError } from './parse-words.ts';
-import { requireRoot } from './privileges.ts';
 import { forwardSignals } from './signals.ts';
 import { formatDuration, parseDuration, parseTimeout } from './values/duration.ts';
 import { parseEnvironment } from './values/environment.ts';
@@ -50,17 +52,28 @@ export async function runExec(words: readonly Word[], showHelp: () => Promise<nu
     json = parsed.flags.has('json');
     command = parsed.command;
     const call = understand(parsed, await loadSettings(process.env));
-    requireRoot(['exec', ...words]);
+    const inventory = inventoryOf(call.settings, {
+      words: ['exec', ...words],
+      maskValues: true,
+      context: parsed.flags.get('context')?.at(-1),
+      mayBeAnybody: isReachedBySsh(call),
+    });
     if (parsed.flags.has('detach')) return await detach(call, parsed.flags);
-    if (call.lock === undefined) return await run(call);
+    if (call.lock === undefined) return await run(call, inventory);
     const { runLocked } = await import('./exec-lock.ts');
-    return await runLocked(call.lock, call, (guard) => run(call, guard));
+    return await runLocked(call.lock, call, (guard) => run(call, inventory, guard));
   } catch (thrown) {
     const error = await ownError(thrown);
     if (json) return await printResult(failedResult(error, command));
     sayError(error.toInfo());
     return error.exitCode;
   }
+}
+
+/** A container of a node that only ssh knows: the user there has to be root, and not the one here. */
+function isReachedBySsh({ container, options, settings }: ExecCall): boolean {
+  if (process.geteuid?.() === 0) return false;
+  return isKnownToItsNode(parseReference(container), hostInventory(settings), options.node);
 }
 
 /** Prints a result as JSON; one that cannot be printed is never a success. */
@@ -182,11 +195,11 @@ export function understand({ container, command, flags }: CallWords, settings: S
 }
 
 /** @param guard a lock that is held meanwhile. */
-async function run(call: ExecCall, guard?: number): Promise<number> {
+async function run(call: ExecCall, inventory: HostInventory, guard?: number): Promise<number> {
   const { container, options, json, quiet, verbose } = call;
   const failureOnly = call.onlyOnFailure ? await keepOutput(options) : undefined;
   const outputs = quiet ? undefined : failureOnly?.outputs;
-  const result = await execute({ ...call, options: { ...options, ...outputs, guard } });
+  const result = await execute({ ...call, options: { ...options, ...outputs, guard } }, inventory);
   if (verbose) explain(result);
   if (json) return printResult(result);
   if (failureOnly !== undefined) return failureOnly.report(container, result);
@@ -202,10 +215,13 @@ async function keepOutput({ maxOutputBytes = DEFAULT_MAX_OUTPUT_BYTES }: ExecOpt
 }
 
 /** Runs the command to its end, with this process's signals passed on, and gives the terminal back as it was. */
-export async function execute({ container, command, options, settings }: ExecCall): Promise<ExecResult> {
+export async function execute(
+  { container, command, options }: ExecCall,
+  inventory: HostInventory,
+): Promise<ExecResult> {
   // Not earlier: the flags may name files such as /dev/fd/63.
   closeInheritedDescriptors();
-  const execution = startExecution(hostInventory(settings), container, command, options);
+  const execution = startExecution(inventory, container, command, options);
   const stopForwarding = forwardSignals(execution);
   const result = await execution.result;
   stopForwarding();

@@ -174,7 +174,8 @@ class Hook {
 
   async #execute(call: ExecCall, target: string): Promise<number> {
     const ignoreLock = this.#event?.platform === 'proxmox';
-    const result = await execute({ ...call, container: target, options: { ...call.options, ignoreLock } });
+    const options = { ...call.options, ignoreLock };
+    const result = await execute({ ...call, container: target, options }, hostInventory(call.settings));
     if (call.verbose) explain(result);
     const { exitCode, error, durationMs } = result;
     if (this.#json) return this.#print({ result, exitCode }, error);

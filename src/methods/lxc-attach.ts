@@ -10,14 +10,15 @@ import { lookUpUser } from './attach/look-up-user.ts';
 import { startDirectly, startWithShell } from './attach/start.ts';
 import { switchTo } from './attach/user-lookup.ts';
 import type { ResolvedUser } from './attach/user-lookup.ts';
-import { NotStartedError } from './method.ts';
+import { thereIs, whereToRun } from './attach/place.ts';
 import type { Availability, Method } from './method.ts';
 
-/** Runs commands with LXC's own `lxc-attach` on this host. */
+/** Runs commands with LXC's own `lxc-attach`, on this host or another Proxmox node. */
 export const lxcAttach: Method = {
   name: 'lxc-attach',
 
   check(container: Container): Availability {
+    if (container.remote !== undefined) return thereIs('lxc-attach', container);
     if (container.lxc === undefined) return { ok: false, reason: 'the container is not on this host' };
     if (findExecutable('lxc-attach') === undefined) return { ok: false, reason: 'lxc-attach is not installed' };
     return { ok: true };
@@ -48,18 +49,15 @@ function cannotBecome({ name, uid, gid }: ResolvedUser): LxcriError {
 }
 
 function attacherFor(container: Container, request: ExecRequest): Attacher {
-  const file = findExecutable('lxc-attach');
-  if (file === undefined || container.lxc === undefined) throw new NotStartedError('lxc-attach is not available');
-  const { name, lxcpath, initPid } = container.lxc;
+  // On another node it is where that node's own configuration says.
+  const { name, lxcpath } = container.lxc ?? { name: container.id, lxcpath: undefined };
   return {
-    file,
-    initPid,
+    ...whereToRun('lxc-attach', container),
     // --quiet: what lxc-attach has to say would mix with the command's standard error.
     args: (variables, extraOptions) => [
       '-n',
       name,
-      '-P',
-      lxcpath,
+      ...(lxcpath === undefined ? [] : ['-P', lxcpath]),
       '--clear-env',
       '--quiet',
       ...variables.map((variable) => `--keep-var=${variable}`),

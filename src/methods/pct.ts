@@ -4,6 +4,7 @@ import type { Session } from '../model/session.ts';
 import { findExecutable } from '../process/executable.ts';
 import { NoShellError } from './attach/failures.ts';
 import type { Attacher } from './attach/launch.ts';
+import { thereIs, whereToRun } from './attach/place.ts';
 import { startWithShell } from './attach/start.ts';
 import { NotStartedError } from './method.ts';
 import type { Availability, Method } from './method.ts';
@@ -20,8 +21,9 @@ export const pct: Method = {
 
   check(container: Container, request: ExecRequest): Availability {
     if (container.platform !== 'proxmox') return unavailable('not a Proxmox container');
-    if (container.lxc === undefined) return unavailable('the container is on another node');
-    if (findExecutable('pct') === undefined) return unavailable('pct is not installed');
+    const there = container.remote === undefined ? undefined : thereIs('pct', container);
+    if (there?.ok === false) return there;
+    if (there === undefined && findExecutable('pct') === undefined) return unavailable('pct is not installed');
     if (request.env.size > 0) return unavailable('pct exec would show environment values on its command line');
     if (request.user !== undefined) return unavailable('pct exec cannot change the user');
     if (request.privileged) return unavailable('pct exec has no elevated privileges');
@@ -31,12 +33,9 @@ export const pct: Method = {
   },
 
   async start(container: Container, request: ExecRequest, abort: AbortSignal): Promise<Session> {
-    const file = findExecutable('pct');
-    if (file === undefined) throw new NotStartedError('pct is not installed');
     // keep-env still defaults to 1; "--" ends its options, which it would else look for among the command's words.
     const attacher: Attacher = {
-      file,
-      initPid: container.lxc?.initPid,
+      ...whereToRun('pct', container),
       args: () => ['exec', container.id, '--keep-env', '0', '--'],
     };
     try {

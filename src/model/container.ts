@@ -15,6 +15,8 @@ export interface Container {
   readonly lxc?: LxcHandle;
   /** How its platform is asked about it over the network; absent when it is on this host. */
   readonly control?: RemoteControl;
+  /** How it is reached on another node; absent when it is on this host. */
+  readonly remote?: RemoteHandle;
   /** The Proxmox configuration lock that holds it (`backup`, `migrate` ...). */
   readonly lock?: string;
 }
@@ -25,6 +27,28 @@ export interface LxcHandle {
   readonly lxcpath: string;
   /** Its init process by this host's numbering, once it is known to run. */
   readonly initPid?: number | undefined;
+}
+
+/** A container on another Proxmox node. */
+export interface RemoteHandle {
+  readonly ssh: SshTarget;
+  /** What the node has said of it; absent before it was asked. */
+  readonly found?: {
+    /** By the node's numbering. */
+    readonly initPid: number | undefined;
+    /** Which of `pct` and `lxc-attach` are there. */
+    readonly tools: readonly string[];
+  };
+}
+
+/** How ssh reaches a node. */
+export interface SshTarget {
+  /** As `ssh` takes it: a host of the user's ssh configuration, or USER@HOST. */
+  readonly destination: string;
+  /** Options of `ssh` before it. */
+  readonly options: readonly string[];
+  /** Whether the user there becomes root by `sudo -n`. */
+  readonly sudo: boolean;
 }
 
 /** What a result says of the container. */

@@ -1,4 +1,4 @@
-import type { Container } from '../model/container.ts';
+import type { Container, SshTarget } from '../model/container.ts';
 import { LxcriError, isLxcriError } from '../model/errors.ts';
 import type { ContainerSummary } from '../model/status.ts';
 import type { ApiClient } from '../proxmox/api/client.ts';
@@ -18,6 +18,8 @@ export interface Cluster {
   /** Whether a word with a scheme is looked up in it alone. */
   readonly current: boolean;
   readonly client: ApiClient;
+  /** How ssh reaches a node of it. */
+  readonly ssh: (node: string) => SshTarget;
   /** Gets the lines of the logs of tasks. */
   readonly onTaskLine?: ((line: string) => void) | undefined;
 }
@@ -109,6 +111,8 @@ function containerOf({ cluster, guest }: Found): Container {
     platform: 'proxmox',
     node,
     control: controlOf(cluster.client, guest, cluster.onTaskLine),
+    // Commands run in containers only.
+    ...(guest.type === 'lxc' ? { remote: { ssh: cluster.ssh(node) } } : {}),
     ...(lock === undefined ? {} : { lock }),
   };
 }

@@ -11,7 +11,8 @@ import { Capture } from './capture.ts';
 import { chainOf, startByChain } from './chain.ts';
 import type { Started } from './chain.ts';
 import { asHostFailure } from './host-failure.ts';
-import { locate } from './locate.ts';
+import { find } from './find.ts';
+import { isKnownToItsNode } from './locate.ts';
 import type { HostInventory } from './locate.ts';
 import { newExecutionId, newResult } from './new-result.ts';
 import { monotonicMs } from './monotonic.ts';
@@ -175,13 +176,18 @@ class RunningExecution implements Execution {
       }, timeoutMs);
     }
     try {
-      refuseUnlessRoot();
-      const container = locate(parseReference(target), inventory, this.#options.node);
+      const reference = parseReference(target);
+      const { node } = this.#options;
+      // Who is reached by ssh alone has to be root there, and not here.
+      if (inventory.clusters === undefined && !isKnownToItsNode(reference, inventory, node)) refuseUnlessRoot();
+      const container = await find(reference, inventory, node, 'cluster');
       this.#container = container;
-      const started = await this.#start(await validateRunning(container, this.#options.ignoreLock));
+      const running = await validateRunning(container, this.#options.ignoreLock);
+      this.#container = running;
+      const started = await this.#start(running);
       this.#method = started.method;
       this.#session = started.session;
-      this.#options.onStarted?.({ container: identityOf(container), method: started.method });
+      this.#options.onStarted?.({ container: identityOf(running), method: started.method });
       return this.#finish(await this.#supervise(started.session));
     } catch (error) {
       return this.#failed(error);

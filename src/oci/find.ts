@@ -3,7 +3,7 @@ import { isLxcriError } from '../model/errors.ts';
 import type { ErrorCode } from '../model/errors.ts';
 import type { Cluster } from './cluster.ts';
 import { locate } from './locate.ts';
-import type { HostInventory } from './locate.ts';
+import type { HostInventory, Reach } from './locate.ts';
 import type { Reference } from './reference.ts';
 
 /** What says that a container is not on this host, and may be elsewhere. */
@@ -17,11 +17,19 @@ const NOT_HERE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
  * Finds the one container that a reference means: on this host first, then in the clusters of the inventory.
  *
  * @param node the Proxmox node the user named.
+ * @param reach as of `locate`.
  * @throws LxcriError as `locate`, and as the clusters' answers.
  */
-export async function find(reference: Reference, inventory: HostInventory, node?: string): Promise<Container> {
+export async function find(
+  reference: Reference,
+  inventory: HostInventory,
+  node?: string,
+  reach: Reach = 'host',
+): Promise<Container> {
+  // Contexts know more of a node than its name does.
+  const here = inventory.clusters !== undefined && !inventory.pve.present ? 'host' : reach;
   try {
-    return locate(reference, inventory, node);
+    return locate(reference, inventory, node, here);
   } catch (error) {
     const { scheme } = reference;
     const isOfProxmox = scheme === undefined || scheme === 'pve' || scheme === 'vm';

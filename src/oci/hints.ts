@@ -19,7 +19,7 @@ export function notRunning(
   container: Container,
   status: Status,
   consequence = '',
-  hint = `start it with: proxmox-lxcri start ${shortReference(container)}`,
+  hint = startHint(container),
 ): LxcriError {
   const isStarting = status === 'starting';
   return new LxcriError(
@@ -29,6 +29,13 @@ export function notRunning(
   );
 }
 
+/** What to do about a container that is not running. */
+function startHint(container: Container): string {
+  if (container.remote !== undefined && container.control === undefined)
+    return `start it with: ${onItsNode(container, `pct start ${container.id}`)}`;
+  return `start it with: proxmox-lxcri start ${shortReference(container)}`;
+}
+
 /** The words that mean it and no other. */
 function shortReference(container: Container): string {
   const isUsual = container.platform === 'proxmox' || container.lxc?.lxcpath === DEFAULT_LXCPATH;
@@ -36,13 +43,20 @@ function shortReference(container: Container): string {
 }
 
 /** What to do about a frozen container. */
-export function thawHint({ platform, id, lxc }: Container): string {
+export function thawHint(container: Container): string {
+  const { platform, id, lxc, remote } = container;
+  if (remote !== undefined) return `thaw it with: ${onItsNode(container, `pct resume ${id}`)}`;
   return `thaw it with: ${platform === 'proxmox' || lxc === undefined ? `pct resume ${id}` : `lxc-unfreeze -P ${lxc.lxcpath} -n ${lxc.name}`}`;
 }
 
 /** What to do about a lock of the Proxmox configuration. */
-export function unlockHint({ id }: Container): string {
-  return `wait until that task has ended; if none is running: pct unlock ${id}`;
+export function unlockHint(container: Container): string {
+  return `wait until that task has ended; if none is running: ${onItsNode(container, `pct unlock ${container.id}`)}`;
+}
+
+/** A command of the node that the container is on. */
+function onItsNode({ node, remote }: Container, command: string): string {
+  return remote === undefined ? command : `ssh ${node} ${command}`;
 }
 
 /** The error of a container whose monitor cannot be asked from here. */

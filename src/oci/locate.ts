@@ -6,6 +6,7 @@ import { LxcriError } from '../model/errors.ts';
 import { NodeConfig } from '../proxmox/node/config.ts';
 import type { ContainerConfig } from '../proxmox/node/config.ts';
 import type { Cluster } from './cluster.ts';
+import { clusterSshTarget, configuredSshTarget } from '../proxmox/node/ssh-target.ts';
 import { checkVmid, isName, isVmid } from './reference.ts';
 import type { Reference } from './reference.ts';
 
@@ -32,28 +33,50 @@ export function hostInventory(settings?: InventorySettings): HostInventory {
   return { lxcpaths: lxcpaths({ directories: lxcpath }), pve: new NodeConfig(pveDirectory) };
 }
 
+/** Where a container may be: on this host, or also on another node of its Proxmox cluster. */
+export type Reach = 'host' | 'cluster';
+
 /**
  * Finds the one container that a reference means. It reads files and starts nothing.
  *
  * @param node the Proxmox node the user named with `--node`.
+ * @param reach how far away it may be. On a host outside of any cluster, one that is named with its node is taken to be
+ *   there: only the node itself knows.
  * @throws LxcriError ContainerNotFound, AmbiguousContainer, PlatformUnreachable, NoMethodAvailable or UsageError.
  */
-export function locate(reference: Reference, inventory: HostInventory, node?: string): Container {
+export function locate(
+  reference: Reference,
+  inventory: HostInventory,
+  node?: string,
+  reach: Reach = 'host',
+): Container {
   const { scheme, id } = reference;
   const wantedNode = reference.node ?? node;
+  if (wantedNode !== undefined && !isName(wantedNode))
+    throw new LxcriError(
+      'UsageError',
+      `${JSON.stringify(wantedNode)} cannot be the name of a node`,
+      'see: pvecm nodes',
+    );
+  if (reach === 'cluster' && isKnownToItsNode(reference, inventory, node)) return onNamedNode(id, wantedNode ?? '');
   if ((scheme === 'pve' || wantedNode !== undefined) && !inventory.pve.present) throw notProxmox();
+  const elsewhere = (): Container[] => (reach === 'cluster' ? onOtherNodes(id, inventory.pve, wantedNode) : []);
   switch (scheme) {
     case undefined: {
       const found = [
         ...onProxmox(id, inventory, wantedNode),
         ...(wantedNode === undefined ? onLxc(id, inventory) : []),
+        ...elsewhere(),
       ];
-      return onlyOne(found, id) ?? notFound(reference, inventory, wantedNode);
+      return withWayThere(onlyOne(found, id), inventory) ?? notFound(reference, inventory, wantedNode);
     }
     case 'lxc':
       return onlyOne(onLxc(id, within(inventory, reference.lxcpath)), id) ?? notFound(reference, inventory, wantedNode);
     case 'pve':
-      return onlyOne(onProxmox(id, inventory, wantedNode), id) ?? notFound(reference, inventory, wantedNode);
+      return (
+        withWayThere(onlyOne([...onProxmox(id, inventory, wantedNode), ...elsewhere()], id), inventory) ??
+        notFound(reference, inventory, wantedNode)
+      );
     default:
       throw new LxcriError(
         'NoMethodAvailable',
@@ -61,6 +84,49 @@ export function locate(reference: Reference, inventory: HostInventory, node?: st
         'it serves pve: and lxc: containers of this host',
       );
   }
+}
+
+/** Whether a reference names a node, and this host knows of no cluster: then ssh is the way to it, and root is not needed here. */
+export function isKnownToItsNode(reference: Reference, { pve }: HostInventory, node?: string): boolean {
+  const { scheme } = reference;
+  return (reference.node ?? node) !== undefined && (scheme === undefined || scheme === 'pve') && !pve.present;
+}
+
+function onNamedNode(id: string, node: string): Container {
+  return { id, name: id, platform: 'proxmox', node, remote: { ssh: configuredSshTarget(node) } };
+}
+
+/** Containers of the cluster's other nodes with this VMID or host name; without the way there. */
+function onOtherNodes(id: string, pve: NodeConfig, wantedNode?: string): Container[] {
+  if (isVmid(id)) {
+    const guest = pve.guest(id);
+    if (guest?.type !== 'lxc' || guest.node === pve.node || (wantedNode ?? guest.node) !== guest.node) return [];
+    const config = pve.container(id, guest.node);
+    return config === undefined ? [] : [configuredContainer(config, guest.node)];
+  }
+  const nodes = pve.otherNodes.filter((node) => (wantedNode ?? node) === node);
+  return nodes.flatMap((node) =>
+    pve
+      .containers(node)
+      .filter(({ hostname }) => hostname === id)
+      .map((config) => configuredContainer(config, node)),
+  );
+}
+
+function configuredContainer({ vmid, hostname, lock }: ContainerConfig, node: string): Container {
+  return {
+    id: vmid,
+    name: hostname ?? vmid,
+    platform: 'proxmox',
+    node,
+    ...(lock === undefined ? {} : { lock }),
+  };
+}
+
+/** Adds how a container of another node is reached. */
+function withWayThere(container: Container | undefined, { pve }: HostInventory): Container | undefined {
+  if (container?.node === undefined || container.lxc !== undefined) return container;
+  return { ...container, remote: { ssh: clusterSshTarget(pve, container.node) } };
 }
 
 function notProxmox(): LxcriError {
@@ -85,15 +151,8 @@ function onProxmox(id: string, { pve }: HostInventory, wantedNode?: string): Con
   return configs.map((config) => proxmoxContainer(config, node));
 }
 
-function proxmoxContainer({ vmid, hostname, lock }: ContainerConfig, node: string): Container {
-  return {
-    id: vmid,
-    name: hostname ?? vmid,
-    platform: 'proxmox',
-    node,
-    lxc: { name: vmid, lxcpath: DEFAULT_LXCPATH },
-    ...(lock === undefined ? {} : { lock }),
-  };
+function proxmoxContainer(config: ContainerConfig, node: string): Container {
+  return { ...configuredContainer(config, node), lxc: { name: config.vmid, lxcpath: DEFAULT_LXCPATH } };
 }
 
 /** Every container of this host: Proxmox's own, then those of plain LXC. */

@@ -6,8 +6,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
  */
 
 /** Linux's default, and how many values above it are ours: at most 0.15 ms, below what a timer's user can notice. */
-const DEFAULT_NS = 50_000;
-const VALUES = 100_000;
+export const DEFAULT_NS = 50_000;
+export const VALUES = 100_000;
 
 /** The mark of an execution; two executions can by chance have the same. */
 export function timerSlackFor(execId: string): number {

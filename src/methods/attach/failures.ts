@@ -83,6 +83,15 @@ export function attachFailure(log: string, exitCode: number, request: ExecReques
   );
 }
 
+/** What the kernel says of it is E2BIG. */
+export function tooLong(): LxcriError {
+  return new LxcriError(
+    'UsageError',
+    'the command and its environment are too long for the kernel',
+    'pass the data on standard input',
+  );
+}
+
 function textOf(word: Word): string {
   return typeof word === 'string' ? word : Buffer.from(word).toString('utf8');
 }

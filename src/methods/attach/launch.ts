@@ -1,9 +1,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { isatty } from 'node:tty';
 
-import { LxcriError } from '../../model/errors.ts';
 import type { ExecRequest, Word } from '../../model/request.ts';
 import type { SessionExit } from '../../model/session.ts';
 import { inheritableDescriptors } from '../../process/descriptors.ts';
@@ -12,25 +10,32 @@ import { withTimerSlack } from '../../process/timer-slack.ts';
 import { ProcessTree } from '../../process/tree.ts';
 import { startWatchdog } from '../../process/watchdog.ts';
 import { restoreTerminal, saveTerminal } from '../../terminal/device.ts';
+import type { NodeAddress } from '../../remote/nodes.ts';
 import { NotStartedError } from '../method.ts';
 import { spawnArguments } from './argv.ts';
 import type { SpawnArguments } from './argv.ts';
+import { launchOnNode } from './launch-on-node.ts';
+import { TERMINAL_FD, isOurTerminal } from './own-terminal.ts';
 import { spawnInPty } from './pty.ts';
+import { tooLong } from './failures.ts';
 import { helperOf } from './session.ts';
-import type { AttachedSessionParts, Helper } from './session.ts';
+import type { AttachedSessionParts, LocalHelper } from './session.ts';
 import { childStdio } from './stdio.ts';
 import type { ChildStdio } from './stdio.ts';
 
 /** How a program that attaches to containers is called. */
 export interface Attacher {
+  /** Its path; on another node its name. */
   readonly file: string;
+  /** The node it runs on; absent for this host. */
+  readonly node?: NodeAddress | undefined;
   /**
    * Its arguments up to and including the `--` before the command.
    *
    * @param variables names of variables in its environment that are to reach the command.
    */
   readonly args: (variables: readonly string[], extraOptions: readonly string[]) => string[];
-  /** The init process of the container, by this host's numbering. */
+  /** The init process of the container, by the numbering of the host that it runs on. */
   readonly initPid: number | undefined;
 }
 
@@ -53,6 +58,8 @@ export interface Launch {
 export interface Launched {
   readonly parts: AttachedSessionParts;
   readonly channel: Readable | undefined;
+  /** What the program has logged there. */
+  readonly logged?: () => string;
 }
 
 /**
@@ -61,7 +68,8 @@ export interface Launched {
  * @throws NotStartedError when it cannot be run, LxcriError `UsageError` when the command is too long.
  */
 export async function launch(options: Launch): Promise<Launched> {
-  const { request } = options;
+  const { request, attacher } = options;
+  if (attacher.node !== undefined) return launchOnNode(options, attacher.node);
   const env = helperEnvironment(options.environment);
   const { file, args } = spawnArguments(options.attacher.file, options.words);
   const judgeExit = (exitCode: number): SessionExit => ({ kind: 'exited', exitCode, signal: null });
@@ -96,19 +104,6 @@ export async function launch(options: Launch): Promise<Launched> {
   };
 }
 
-const TERMINAL_FD = 0;
-
-/** Whether the attaching program can work on our own terminal, as it is made to. */
-function isOurTerminal({ stdin, stdout }: ExecRequest): boolean {
-  return (
-    stdin.kind === 'descriptor' &&
-    stdin.fd === TERMINAL_FD &&
-    isatty(stdin.fd) &&
-    stdout.kind === 'descriptor' &&
-    isatty(stdout.fd)
-  );
-}
-
 async function spawnHelper(
   execId: string,
   { file, args }: SpawnArguments,
@@ -116,7 +111,7 @@ async function spawnHelper(
   stdio: ChildStdio,
   withChannel: boolean,
   detached: boolean,
-): Promise<{ helper: Helper; channel: Readable | undefined }> {
+): Promise<{ helper: LocalHelper; channel: Readable | undefined }> {
   const hidden = inheritableDescriptors();
   const devNull = hidden.length === 0 ? undefined : openSync('/dev/null', 'r+');
   try {
@@ -141,12 +136,7 @@ async function spawnHelper(
 }
 
 function spawnFailure(error: NodeJS.ErrnoException, file: string): Error {
-  if (error.code !== 'E2BIG') return new NotStartedError(`cannot run ${file}: ${error.code ?? error.message}`);
-  return new LxcriError(
-    'UsageError',
-    'the command and its environment are too long for the kernel',
-    'pass the data on standard input',
-  );
+  return error.code === 'E2BIG' ? tooLong() : new NotStartedError(`cannot run ${file}: ${error.code ?? error.message}`);
 }
 
 function nothing(): void {}

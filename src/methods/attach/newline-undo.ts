@@ -1,3 +1,6 @@
+import { Transform } from 'node:stream';
+import type { Readable } from 'node:stream';
+
 const RETURN = 0x0d;
 const NEWLINE = 0x0a;
 
@@ -26,4 +29,19 @@ export class NewlineUndo {
   end(): Buffer {
     return this.#held ? Buffer.of(RETURN) : Buffer.alloc(0);
   }
+}
+
+/** The output of a pseudo-terminal as the program behind it wrote it. */
+export function withoutExtraReturns(output: Readable | null): Readable | null {
+  if (output === null) return null;
+  const newlines = new NewlineUndo();
+  const undo = new Transform({
+    transform: (chunk: Buffer, _encoding, done) => done(null, newlines.write(chunk)),
+    flush: (done) => done(null, newlines.end()),
+    destroy: (_error, done) => {
+      output.destroy();
+      done(null);
+    },
+  });
+  return output.pipe(undo);
 }

@@ -8,7 +8,7 @@ import { findExecutable } from '../../process/executable.ts';
 import { makePipes } from '../../process/fifo.ts';
 import { withTimerSlack } from '../../process/timer-slack.ts';
 import { NewlineUndo } from './newline-undo.ts';
-import type { Helper } from './session.ts';
+import type { LocalHelper } from './session.ts';
 
 /** What to run behind a pseudo-terminal of our own. */
 export interface PtyLaunch {
@@ -22,7 +22,7 @@ export interface PtyLaunch {
 
 /** A program behind a pseudo-terminal. */
 export interface PtyProcess {
-  readonly helper: Helper;
+  readonly helper: LocalHelper;
   readonly channel: Readable | undefined;
   readonly stdin: Writable;
   readonly stdout: Readable;

@@ -8,19 +8,35 @@ import type { Watchdog } from '../../process/watchdog.ts';
 /** How long the attaching program may outlive the command's tree before it is ended too. */
 const HELPER_GRACE_MS = 1000;
 
-/** What the attaching program is to us: a child process, or a child behind a pseudo-terminal. */
+/** What the attaching program is to us: a child process, a child behind a pseudo-terminal, or one on another node. */
 export interface Helper {
-  readonly pid: number;
   /** Resolves when it has ended. */
-  readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  readonly ended: Promise<HelperEnd>;
   kill(signal: NodeJS.Signals): void;
 }
+
+/** An attaching program on this host. */
+export interface LocalHelper extends Helper {
+  readonly pid: number;
+}
+
+/** How the attaching program ended. */
+export interface HelperEnd {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** Why nothing is known of its end: the connection to its node was lost. */
+  readonly lost?: string;
+}
+
+/** The processes of the command, wherever they are. */
+export type CommandTree = Pick<ProcessTree, 'commandPid' | 'signalCommand' | 'signalCommandGroup' | 'kill'>;
 
 /** The parts of a session. */
 export interface AttachedSessionParts {
   readonly helper: Helper;
-  readonly tree: ProcessTree;
-  readonly watchdog: Watchdog;
+  readonly tree: CommandTree;
+  /** What ends the tree if we die; to be dismissed when what is left of it is meant to stay. */
+  readonly watchdog: Pick<Watchdog, 'dismiss'>;
   readonly stdin: Writable | null;
   readonly stdout: Readable | null;
   readonly stderr: Readable | null;
@@ -31,7 +47,7 @@ export interface AttachedSessionParts {
   readonly judgeExit: (exitCode: number) => SessionExit;
 }
 
-/** A command that runs in a container through a local attaching program. */
+/** A command that runs in a container through an attaching program. */
 export class AttachedSession implements Session {
   readonly treeKill = true;
   readonly stdin: Writable | null;
@@ -46,8 +62,9 @@ export class AttachedSession implements Session {
     this.stdin = parts.stdin;
     this.stdout = parts.stdout;
     this.stderr = parts.stderr;
-    this.exit = parts.helper.ended.then(({ code, signal }) => {
+    this.exit = parts.helper.ended.then(({ code, signal, lost }) => {
       this.#ended = true;
+      if (lost !== undefined) return { kind: 'lost', reason: lost };
       // The attaching program passes the command's status on as an exit code; if a signal ended the program itself, the status is lost.
       if (code === null) return { kind: 'lost', reason: `the attaching program was ended by ${signal ?? 'a signal'}` };
       return parts.judgeExit(code);
@@ -84,8 +101,8 @@ export class AttachedSession implements Session {
   }
 }
 
-/** A plain child process as a {@link Helper}. */
-export function helperOf(child: ChildProcess, pid: number): Helper {
+/** A plain child process as an attaching program. */
+export function helperOf(child: ChildProcess, pid: number): LocalHelper {
   return {
     pid,
     ended: new Promise((resolve) => child.on('exit', (code, signal) => resolve({ code, signal }))),

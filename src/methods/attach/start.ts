@@ -11,6 +11,7 @@ import { CARRIER_PREFIX, RUN_SCRIPT } from './container-script.ts';
 import { attachFailure, notStarted, refusal } from './failures.ts';
 import { CHANNEL_GRACE_MS, launch } from './launch.ts';
 import type { Attacher, Launched } from './launch.ts';
+import { LOG_THERE } from './launch-on-node.ts';
 import { readMessages } from './messages.ts';
 import { AttachedSession } from './session.ts';
 import type { ResolvedUser } from './user-lookup.ts';
@@ -72,13 +73,15 @@ export async function startDirectly(
   environment: Record<string, string>,
   request: ExecRequest,
 ): Promise<Session> {
-  const log = openUnnamedFile();
-  const logOptions = ['-o', log.path, ...extraOptions];
-  const [shell, ...first] = withUsualMask(attacher.file);
+  const isHere = attacher.node === undefined;
+  const file = isHere ? openUnnamedFile() : undefined;
+  const logOptions = ['-o', file?.path ?? LOG_THERE, ...extraOptions];
+  // On another node our program there has set the mask.
+  const [program, ...first] = isHere ? withUsualMask(attacher.file) : ([attacher.file] as const);
   const words = [...first, ...attacher.args(Object.keys(environment), logOptions), ...request.command];
   try {
     const launched = await launch({
-      attacher: { ...attacher, file: shell },
+      attacher: { ...attacher, file: program },
       words,
       environment,
       request,
@@ -86,8 +89,8 @@ export async function startDirectly(
       holdStderr: true,
     });
     const judgeExit = (exitCode: number): SessionExit => {
-      const failure = attachFailure(log.read(), exitCode, request);
-      log.close();
+      const failure = attachFailure(file?.read() ?? launched.logged?.() ?? '', exitCode, request);
+      file?.close();
       return failure === undefined
         ? { kind: 'exited', exitCode, signal: null }
         : { kind: 'not-started', error: failure };
@@ -98,7 +101,7 @@ export async function startDirectly(
       stderr: launched.parts.stderr?.pipe(new AttachMessageFilter()) ?? null,
     });
   } catch (error) {
-    log.close();
+    file?.close();
     throw error;
   }
 }
@@ -111,7 +114,10 @@ function hasStarted(message: string | undefined): boolean {
 /** A container that takes longer to start a command than this does not want to. */
 const START_DEADLINE_MS = 60_000;
 
-/** Waits until the script says that the command starts; what else it says is why it does not. */
+/**
+ * Waits until the script says that the command starts; what else it says is why it does not. With a connection that was
+ * lost meanwhile the command may have started, so it is treated as one that has.
+ */
 async function awaitStart({ parts, channel }: Launched, request: ExecRequest, abort: AbortSignal): Promise<Session> {
   if (channel === undefined) throw new Error('a start needs a channel');
   const session = new AttachedSession(parts);
@@ -123,7 +129,11 @@ async function awaitStart({ parts, channel }: Launched, request: ExecRequest, ab
     });
     void ended.then(() => parts.helper.ended).then(() => resolve());
   });
-  const ended = parts.helper.ended.then(() => sleep(CHANNEL_GRACE_MS, undefined, { ref: false }));
+  const lost = { yes: false };
+  const ended = parts.helper.ended.then((end) => {
+    lost.yes = end.lost !== undefined;
+    return lost.yes ? undefined : sleep(CHANNEL_GRACE_MS, undefined, { ref: false });
+  });
   const aborted = new Promise<void>((resolve) =>
     abort.aborted ? resolve() : abort.addEventListener('abort', () => resolve()),
   );
@@ -139,7 +149,7 @@ async function awaitStart({ parts, channel }: Launched, request: ExecRequest, ab
     await Promise.race([said, ended]);
   }
   channel.destroy();
-  if (hasStarted(message)) {
+  if (hasStarted(message) || (message === undefined && lost.yes)) {
     // Found now, while it certainly is a child of the attaching program.
     void parts.tree.commandPid;
     return session;

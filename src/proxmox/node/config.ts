@@ -10,7 +10,13 @@ export interface Guest {
   readonly node: string;
 }
 
-/** What the configuration of a local container says that matters here. */
+/** A node of the cluster. */
+export interface Member {
+  readonly ip: string | undefined;
+  readonly online: boolean;
+}
+
+/** What the configuration of a container says that matters here. */
 export interface ContainerConfig {
   readonly vmid: string;
   readonly hostname: string | undefined;
@@ -47,40 +53,56 @@ export class NodeConfig {
     }
   }
 
-  /** The configuration of a container of this node; `undefined` when it has none here. */
-  container(vmid: string): ContainerConfig | undefined {
-    const text = read(`${this.directory}/lxc/${vmid}.conf`);
+  /** The configuration of a container of a node; `undefined` when it has none there. Default: this node. */
+  container(vmid: string, node?: string): ContainerConfig | undefined {
+    const text = read(`${this.#containerFolder(node)}/${vmid}.conf`);
     return text === undefined ? undefined : { vmid, ...parseConfig(text) };
   }
 
-  /** All containers of this node. */
-  containers(): ContainerConfig[] {
-    let files: string[];
-    try {
-      files = readdirSync(`${this.directory}/lxc`);
-    } catch {
-      return [];
-    }
-    return files
+  /** All containers of a node. Default: this one. */
+  containers(node?: string): ContainerConfig[] {
+    return list(this.#containerFolder(node))
       .map((file) => /^([1-9]\d{2,8})\.conf$/.exec(file)?.[1])
       .filter((vmid) => vmid !== undefined)
-      .map((vmid) => this.container(vmid))
+      .map((vmid) => this.container(vmid, node))
       .filter((config) => config !== undefined);
+  }
+
+  /** The other nodes that have a configuration in the cluster, whether they run or not. */
+  get otherNodes(): string[] {
+    const own = this.node;
+    return list(`${this.directory}/nodes`).filter((name) => name !== own);
+  }
+
+  /** A node as the cluster's members see it; `undefined` when it is none of them. */
+  member(node: string): Member | undefined {
+    const members = readJson(`${this.directory}/.members`) as
+      | { nodelist?: Record<string, { ip?: unknown; online?: unknown }> }
+      | undefined;
+    const entry = members?.nodelist?.[node];
+    if (entry === undefined) return undefined;
+    return { ip: typeof entry.ip === 'string' ? entry.ip : undefined, online: entry.online === 1 };
+  }
+
+  /** The host keys of a node, where the cluster has them in a file of the node's own (pve-cluster 8.1 and later). */
+  knownHosts(node: string): string | undefined {
+    const file = `${this.directory}/nodes/${node}/ssh_known_hosts`;
+    return read(file) === undefined ? undefined : file;
   }
 
   /** A guest of any node, by its VMID. */
   guest(vmid: string): Guest | undefined {
-    const text = read(`${this.directory}/.vmlist`);
-    if (text === undefined) return undefined;
-    try {
-      const { ids } = JSON.parse(text) as { ids?: Record<string, { node?: unknown; type?: unknown }> };
-      const entry = ids?.[vmid];
-      if (typeof entry?.node !== 'string' || (entry.type !== 'lxc' && entry.type !== 'qemu')) return undefined;
-      return { vmid, node: entry.node, type: entry.type };
-    } catch {
-      // It is rewritten in place while the cluster changes; the container's own file has already been asked.
-      return undefined;
-    }
+    // It is rewritten in place while the cluster changes; the container's own file has already been asked.
+    const guests = readJson(`${this.directory}/.vmlist`) as
+      | { ids?: Record<string, { node?: unknown; type?: unknown }> }
+      | undefined;
+    const entry = guests?.ids?.[vmid];
+    if (typeof entry?.node !== 'string' || (entry.type !== 'lxc' && entry.type !== 'qemu')) return undefined;
+    return { vmid, node: entry.node, type: entry.type };
+  }
+
+  #containerFolder(node: string | undefined): string {
+    return node === undefined ? `${this.directory}/lxc` : `${this.directory}/nodes/${node}/lxc`;
   }
 }
 
@@ -90,6 +112,23 @@ function parseConfig(text: string): { hostname: string | undefined; lock: string
   const value = (key: string): string | undefined =>
     new RegExp(`^${key}:[ \\t]*(\\S+)[ \\t]*$`, 'm').exec(current)?.[1];
   return { hostname: value('hostname'), lock: value('lock') };
+}
+
+function list(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
+}
+
+/** `undefined` where there is no such file, or it is no JSON at the moment. */
+function readJson(file: string): unknown {
+  try {
+    return JSON.parse(read(file) ?? '');
+  } catch {
+    return undefined;
+  }
 }
 
 function read(file: string): string | undefined {

@@ -1,0 +1,24 @@
+import type { Container } from '../../model/container.ts';
+import { findExecutable } from '../../process/executable.ts';
+import { NotStartedError } from '../method.ts';
+import type { Availability } from '../method.ts';
+import type { Attacher } from './launch.ts';
+
+/** Whether the node of a container has said that this program is there. */
+export function thereIs(program: string, { node, remote }: Container): Availability {
+  if (remote?.found?.tools.includes(program) === true) return { ok: true };
+  return { ok: false, reason: `${program} is not installed on node ${node}` };
+}
+
+/**
+ * Where an attaching program runs for a container: beside it.
+ *
+ * @throws NotStartedError when it is not installed.
+ */
+export function whereToRun(program: string, { node, lxc, remote }: Container): Omit<Attacher, 'args'> {
+  if (remote !== undefined && node !== undefined)
+    return { file: program, node: { node, ssh: remote.ssh }, initPid: remote.found?.initPid };
+  const file = findExecutable(program);
+  if (file === undefined) throw new NotStartedError(`${program} is not installed`);
+  return { file, initPid: lxc?.initPid };
+}

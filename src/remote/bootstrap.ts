@@ -1,0 +1,26 @@
+import { randomBytes } from 'node:crypto';
+
+import { DEFAULT_NS, VALUES } from '../process/timer-slack.ts';
+import { TAG_VARIABLE } from '../process/tree.ts';
+import { SILENCE_SECONDS } from './connection.ts';
+import { WINDOW } from './frames.ts';
+import { PROGRAM } from './program.ts';
+
+/** How our program gets to run on a node. */
+export interface Bootstrap {
+  /** For a shell there, whichever it is: bourne's, fish and csh read it alike. It reads the program, and becomes it. */
+  readonly command: string;
+  /** What it says once it runs. */
+  readonly nonce: string;
+  /** To be written to its standard input first. */
+  readonly program: Buffer;
+}
+
+/** What is needed to run our program on a node without writing it to a disk there, or to a command line. */
+export function bootstrap(): Bootstrap {
+  const nonce = `proxmox-lxcri-${randomBytes(16).toString('hex')}`;
+  const settings = `my ($NONCE, $WINDOW, $SILENCE, $TAG, $SLACK_FLOOR, $SLACK_VALUES) = ('${nonce}', ${WINDOW}, ${SILENCE_SECONDS}, '${TAG_VARIABLE}', ${DEFAULT_NS + 1}, ${VALUES});\n`;
+  const program = Buffer.from(settings + PROGRAM);
+  const loader = `$p="";while(length $p<${program.length}){sysread(STDIN,$p,${program.length}-length $p,length $p)or exit 1}eval $p;die $@ if $@`;
+  return { command: `perl -e '${loader}'`, nonce, program };
+}

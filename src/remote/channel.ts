@@ -1,0 +1,25 @@
+import type { Readable, Writable } from 'node:stream';
+
+/** How bytes travel to our program on another node and back, whatever carries them. */
+export interface Channel {
+  /** To the program's standard input. */
+  readonly input: Writable;
+  /** From its standard output; what a login prints before it is part of it. */
+  readonly output: Readable;
+  /** Settles when the channel has ended: what its carrier says of it. Never rejects. */
+  readonly ended: Promise<ChannelEnd>;
+  /** Ends the channel from our side, and with it all that was started over it and not let go. */
+  close(): void;
+  /** Ends it at once, whatever is still on its way. */
+  abort(): void;
+  /** Whether this process is to stay alive for the channel's sake. */
+  hold(held: boolean): void;
+}
+
+/** Why a channel ended. */
+export interface ChannelEnd {
+  /** The carrier's exit code, where it is a program. */
+  readonly code: number | null;
+  /** What it said, in its own words. */
+  readonly said: string;
+}

@@ -1,0 +1,224 @@
+import { LxcriError } from '../model/errors.ts';
+import type { Channel, ChannelEnd } from './channel.ts';
+import { FrameReader, frameHeader, unpackList } from './frames.ts';
+import type { Frame, Request, StreamFrame } from './frames.ts';
+
+/** How often we tell the other side that we are still there; it gives up after {@link SILENCE_SECONDS}. */
+const PING_MS = 10_000;
+
+/** How long the other side hears nothing before it ends what it runs for us. */
+export const SILENCE_SECONDS = 60;
+
+/** The same, for us. */
+const SILENCE_MS = 60_000;
+
+/** More than any login prints. */
+const MAX_GREETING_BYTES = 256 * 1024;
+
+/** Who we are on the node. */
+export interface Login {
+  readonly uid: number;
+  readonly user: string;
+}
+
+/** One command of a connection: hears of its own frames, and of the connection's end. */
+export interface Listener {
+  frame(frame: Frame): void;
+  /** @param reason one line. */
+  lost(reason: string): void;
+}
+
+/** Thrown when a channel ended, or stayed silent, before our program on the node had said that it runs. */
+export class NoAnswerError extends Error {
+  /** `undefined`: it took too long. */
+  readonly end: ChannelEnd | undefined;
+  /** What was said on the channel itself instead. */
+  readonly greeting: string;
+
+  constructor(end: ChannelEnd | undefined, greeting: string) {
+    super(end === undefined ? 'no answer' : end.said);
+    this.end = end;
+    this.greeting = greeting;
+  }
+}
+
+/** What comes before our program's first frame. */
+class Greeting {
+  readonly #mark: Buffer;
+  #bytes: Buffer = Buffer.alloc(0);
+
+  constructor(nonce: string) {
+    this.#mark = Buffer.from(`\n${nonce}\n`);
+  }
+
+  get text(): string {
+    return this.#bytes.toString('utf8');
+  }
+
+  get isTooLong(): boolean {
+    return this.#bytes.length > MAX_GREETING_BYTES;
+  }
+
+  /** Who we are there, once that is known. */
+  read(chunk: Buffer): Login | undefined {
+    this.#bytes = Buffer.concat([this.#bytes, chunk]);
+    const at = this.#bytes.indexOf(this.#mark);
+    if (at === -1) return undefined;
+    const [hello] = new FrameReader().read(this.#bytes.subarray(at + this.#mark.length));
+    if (hello === undefined) return undefined;
+    const [uid, user = ''] = unpackList(hello.payload);
+    return { uid: Number(uid), user };
+  }
+}
+
+/** A connection to our program on a node; it carries any number of commands at once. */
+export class Connection {
+  readonly login: Login;
+  readonly #channel: Channel;
+  readonly #reader = new FrameReader();
+  readonly #listeners = new Map<number, Listener>();
+  readonly #pings: NodeJS.Timeout;
+  #lost: string | undefined;
+  #lastId = 0;
+  #heardAt = Date.now();
+  #pingedAt = Date.now();
+
+  private constructor(channel: Channel, login: Login) {
+    this.login = login;
+    this.#channel = channel;
+    this.#pings = setInterval(() => this.#ping(), PING_MS);
+    this.#pings.unref();
+    channel.output.on('data', (chunk: Buffer) => this.#take(chunk));
+    channel.input.on('error', () => {});
+    void channel.ended.then(({ said }) => this.#end(said === '' ? 'it was closed' : said));
+    channel.hold(false);
+  }
+
+  /**
+   * Waits until our program on the other side answers.
+   *
+   * @param nonce what it says first; whatever comes before is a login's greeting.
+   * @param timeoutMs how long that may take.
+   * @throws NoAnswerError, and then the channel is closed.
+   */
+  static async open(channel: Channel, nonce: string, timeoutMs: number): Promise<Connection> {
+    let timer: NodeJS.Timeout | undefined;
+    const greeting = new Greeting(nonce);
+    try {
+      const login = await new Promise<Login>((resolve, reject) => {
+        const fail = (end: ChannelEnd | undefined): void => reject(new NoAnswerError(end, greeting.text));
+        timer = setTimeout(() => fail(undefined), timeoutMs);
+        void channel.ended.then(fail);
+        channel.output.on('data', (chunk: Buffer) => {
+          const answer = greeting.read(chunk);
+          if (answer !== undefined) resolve(answer);
+          else if (greeting.isTooLong) fail(undefined);
+        });
+      });
+      // Nothing more comes before we have asked for something.
+      channel.output.removeAllListeners('data');
+      return new Connection(channel, login);
+    } catch (error) {
+      channel.abort();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Why the connection is of no use any more; `undefined` while it is. */
+  get lost(): string | undefined {
+    return this.#lost;
+  }
+
+  /** A number for a new command, whose frames go to this listener. */
+  listen(listener: Listener): number {
+    this.#lastId += 1;
+    if (this.#listeners.size === 0) this.#channel.hold(true);
+    this.#listeners.set(this.#lastId, listener);
+    if (this.#lost !== undefined) listener.lost(this.#lost);
+    return this.#lastId;
+  }
+
+  /** Nothing more is wanted for this number. */
+  forget(id: number): void {
+    if (this.#listeners.delete(id) && this.#listeners.size === 0) this.#channel.hold(false);
+  }
+
+  /**
+   * Sends a frame.
+   *
+   * @param done is called once it has left this process, or never will.
+   */
+  send(type: Request | StreamFrame, id: number, stream: number, payload: Uint8Array = EMPTY, done?: () => void): void {
+    if (this.#lost !== undefined) {
+      if (done !== undefined) process.nextTick(done);
+      return;
+    }
+    const { input } = this.#channel;
+    const header = frameHeader(type, id, stream, payload.length);
+    const written = (): void => done?.();
+    if (payload.length === 0) {
+      input.write(header, written);
+      return;
+    }
+    input.cork();
+    input.write(header);
+    input.write(payload, written);
+    input.uncork();
+  }
+
+  /** One question, one answer. */
+  ask(type: Request, payload: Uint8Array): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      const id = this.listen({
+        frame: (frame) => {
+          this.forget(id);
+          resolve(Buffer.from(frame.payload));
+        },
+        lost: (reason) => reject(new LxcriError('PlatformUnreachable', reason)),
+      });
+      this.send(type, id, 0, payload);
+    });
+  }
+
+  close(): void {
+    this.#channel.close();
+    this.#end('it was closed');
+  }
+
+  #take(chunk: Buffer): void {
+    this.#heardAt = Date.now();
+    try {
+      for (const frame of this.#reader.read(chunk)) this.#listeners.get(frame.id)?.frame(frame);
+    } catch (error) {
+      this.#channel.abort();
+      this.#end((error as Error).message);
+    }
+  }
+
+  #ping(): void {
+    const now = Date.now();
+    // We were stopped ourselves, and what has come meanwhile is read next.
+    if (now - this.#pingedAt > 2 * PING_MS) this.#heardAt = now;
+    this.#pingedAt = now;
+    if (now - this.#heardAt > SILENCE_MS) {
+      this.#channel.abort();
+      this.#end(`nothing was heard for ${SILENCE_MS / 1000} s`);
+    } else {
+      this.send('q', 0, 0);
+    }
+  }
+
+  #end(reason: string): void {
+    if (this.#lost !== undefined) return;
+    this.#lost = reason;
+    clearInterval(this.#pings);
+    const listeners = [...this.#listeners.values()];
+    this.#listeners.clear();
+    for (const listener of listeners) listener.lost(reason);
+    this.#channel.hold(false);
+  }
+}
+
+const EMPTY = new Uint8Array(0);

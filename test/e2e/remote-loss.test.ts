@@ -1,0 +1,136 @@
+/** The connection to a node is lost: the command is never run twice, never said to have succeeded, and nothing of it is left. */
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { expect } from 'chai';
+
+import { assertNothingNew, processesIn, snapshotProcesses, startContainer, waitFor } from '../support/lxc.ts';
+import type { Container } from '../support/lxc.ts';
+import { programsOnNodes } from '../support/pve/remote-programs.ts';
+import { startSshCluster } from '../support/pve/ssh-cluster.ts';
+import type { SshCluster } from '../support/pve/ssh-cluster.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
+import type { TcpProxy } from '../support/tcp-proxy.ts';
+import { startCli } from '../methods/contract/cli.ts';
+import type { RunningCli } from '../methods/contract/cli.ts';
+import { resultOf } from '../methods/contract/result.ts';
+
+const VMID = 500_000_000 + (process.pid % 100_000_000);
+
+describe('a lost connection to a node', () => {
+  let cluster: SshCluster;
+  let container: Container;
+  let proxy: TcpProxy;
+  let runs = 0;
+
+  before(async () => {
+    cluster = await startSshCluster({
+      nodes: { pve2: [{ vmid: VMID }] },
+      portOf: async ({ address, port }) => {
+        proxy = await startTcpProxy(address, port);
+        return proxy.port;
+      },
+    });
+    container = await startContainer({ kind: 'busybox', name: String(VMID) });
+  });
+
+  after(async () => {
+    await container.destroy();
+    await cluster.stop();
+    await proxy.stop();
+  });
+
+  /** A command that says that it runs, where that can be counted, and never ends. */
+  function start(): { cli: RunningCli; mark: string; starts: () => Promise<number> } {
+    runs += 1;
+    const mark = `/tmp/ran-${runs}`;
+    const script = `echo ran >>${mark}; setsid sleep 30000${runs} & sleep 40000${runs}`;
+    const cli = startCli(['exec', '--json', '--method', 'lxc-attach', String(VMID), '--', 'sh', '-c', script], {
+      env: cluster.environment,
+    });
+    const starts = async (): Promise<number> =>
+      (await container.attach(['sh', '-c', `cat ${mark} 2>/dev/null`])).stdout.split('\n').filter(Boolean).length;
+    return { cli, mark, starts };
+  }
+
+  async function isRunning(): Promise<boolean> {
+    return (await processesIn(container)).some(({ args }) => args === `sleep 40000${runs}`);
+  }
+
+  const running = (): Promise<boolean> => waitFor(isRunning, { what: 'the command to run' });
+
+  for (let point = 0; point < 20; point++) {
+    it(`is cut at a random moment (${point + 1})`, async () => {
+      const before = await snapshotProcesses(container);
+      const cold = point % 2 === 0;
+      if (cold) proxy.cut();
+      const { cli, starts } = start();
+      const delay = Math.random() * (cold ? 1000 : 500);
+      await sleep(delay);
+      // A connection that comes later is cut as well.
+      const cutter = setInterval(() => proxy.cut(), 5);
+      await sleep(50);
+      let ended = false;
+      void cli.ended.then(() => (ended = true));
+      await Promise.race([cli.ended, sleep(1000)]);
+      clearInterval(cutter);
+      // Cut before the connection was there, it tries once more: then for good.
+      await waitFor(async () => ended || (await isRunning()), { what: 'an end, or a start' });
+      if (!ended) proxy.cut();
+      const result = resultOf(await cli.ended);
+      const count = await starts();
+      expect(result.exitCode, `after ${delay} ms`).to.be.oneOf([125, 255]);
+      expect(count, 'starts').to.be.at.most(result.exitCode === 255 ? 1 : 0);
+      expect(result.connectionLost).to.equal(result.exitCode === 255);
+      await assertNothingNew(container, before, 10_000);
+    });
+  }
+
+  it('is told with what is known, and the tree has ended', async () => {
+    const before = await snapshotProcesses(container);
+    const { cli, starts } = start();
+    await running();
+    proxy.cut();
+    const result = resultOf(await cli.ended);
+    expect(result).to.deep.include({ exitCode: 255, started: true, connectionLost: true, treeKill: true });
+    expect(result.error?.code).to.equal('ConnectionLost');
+    expect(await starts()).to.equal(1);
+    await assertNothingNew(container, before);
+  });
+
+  it('because the session on the node was killed: the node ends the tree', async () => {
+    const before = await snapshotProcesses(container);
+    const { cli } = start();
+    await running();
+    const [first] = await programsOnNodes(cluster.nodes.get('pve2')?.sshd.pid ?? 0);
+    process.kill(first?.parent ?? 0, 'SIGKILL');
+    expect(resultOf(await cli.ended)).to.deep.include({ exitCode: 255, connectionLost: true, treeKill: true });
+    await assertNothingNew(container, before);
+  });
+
+  it('because our program on the node was killed: its guardian ends the tree', async () => {
+    const before = await snapshotProcesses(container);
+    const { cli } = start();
+    await running();
+    // The one that speaks with us, and not the guardian, which leads a session of its own.
+    for (const { pid } of await programsOnNodes(cluster.nodes.get('pve2')?.sshd.pid ?? 0)) process.kill(pid, 'SIGKILL');
+    expect(resultOf(await cli.ended)).to.deep.include({ exitCode: 255, connectionLost: true, treeKill: true });
+    await assertNothingNew(container, before);
+  });
+
+  it('ends nothing that was let go: a daemon stays when the shared connection is cut', async () => {
+    const name = `sleep 50000${(runs += 1)}`;
+    const cli = startCli(
+      ['exec', '--json', String(VMID), '--', 'sh', '-c', `setsid ${name} >/dev/null 2>&1 </dev/null & echo up`],
+      { env: cluster.environment },
+    );
+    expect(resultOf(await cli.ended).stdout).to.equal('up\n');
+    proxy.cut();
+    await waitFor(() => proxy.open === 0, { what: 'the connections to be gone' });
+    await waitFor(async () => (await programsOnNodes(cluster.nodes.get('pve2')?.sshd.pid ?? 0)).length === 0, {
+      what: 'our programs on the node to end',
+    });
+    const daemon = (await processesIn(container)).find(({ args }) => args === name);
+    expect(daemon, 'the daemon').not.to.equal(undefined);
+    process.kill(daemon?.pid ?? 0, 'SIGKILL');
+  });
+});

@@ -1,0 +1,202 @@
+/** Commands in containers of other nodes, over real ssh. */
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { expect } from 'chai';
+
+import { createContainer, processesIn, startContainer, waitFor } from '../support/lxc.ts';
+import type { Container } from '../support/lxc.ts';
+import { startSshCluster } from '../support/pve/ssh-cluster.ts';
+import type { SshCluster } from '../support/pve/ssh-cluster.ts';
+import { OPEN, runCli, startCli } from '../methods/contract/cli.ts';
+import { expectErrorLine, resultOf } from '../methods/contract/result.ts';
+
+const BASE = 400_000_000 + (process.pid % 100_000_000);
+const [RUNNING, STOPPED, LOCKED, FROZEN, THIRD, SHELLESS] = [BASE, BASE + 1, BASE + 2, BASE + 3, BASE + 4, BASE + 5];
+
+describe('a container of another node', () => {
+  let cluster: SshCluster;
+  let container: Container;
+  const containers: Container[] = [];
+
+  before(async () => {
+    cluster = await startSshCluster({
+      nodes: {
+        pve2: [
+          { vmid: RUNNING, hostname: 'web' },
+          { vmid: STOPPED },
+          { vmid: LOCKED, lock: 'backup' },
+          { vmid: FROZEN },
+          { vmid: SHELLESS },
+        ],
+        pve3: [{ vmid: THIRD, hostname: 'twin' }],
+        pve4: [{ vmid: THIRD + 100, hostname: 'twin' }],
+      },
+    });
+    container = await startContainer({ kind: 'busybox', name: String(RUNNING) });
+    containers.push(container);
+    containers.push(await createContainer({ kind: 'busybox', name: String(STOPPED) }));
+    for (const vmid of [LOCKED, FROZEN, THIRD]) {
+      containers.push(await startContainer({ kind: 'busybox', name: String(vmid) }));
+    }
+    await containers.find(({ name }) => name === String(FROZEN))?.freeze();
+  });
+
+  after(async () => {
+    for (const each of containers) await each.destroy();
+    await cluster.stop();
+  });
+
+  const exec = (words: readonly string[], env = cluster.environment, stdin?: string) =>
+    runCli(['exec', ...words], { env, stdin });
+  const errorOf = async (words: readonly string[], env?: Record<string, string>) => {
+    const result = resultOf(await exec(['--json', ...words, '--', 'true'], env));
+    expect([result.exitCode, result.started]).to.deep.equal([125, false]);
+    return result.error;
+  };
+
+  for (const [how, reference] of [
+    ['its VMID', String(RUNNING)],
+    ['its name', 'web'],
+    ['its node', `pve:pve2/${RUNNING}`],
+  ] as const) {
+    it(`is found by ${how}`, async () => {
+      const result = resultOf(await exec(['--json', reference, '--', 'sh', '-c', 'echo out; echo err >&2; exit 42']));
+      expect(result).to.deep.include({ exitCode: 42, stdout: 'out\n', stderr: 'err\n', method: 'pct', treeKill: true });
+      expect(result.container).to.deep.equal({ id: String(RUNNING), name: 'web', platform: 'proxmox', node: 'pve2' });
+    });
+  }
+
+  it('is reached from a host that has nothing but ssh, by its node', async () => {
+    for (const words of [[`pve:pve2/${RUNNING}`], ['--node', 'pve2', 'web']]) {
+      const result = resultOf(await exec(['--json', ...words, '--', 'sh', '-c', 'cat; exit 3'], cluster.laptop, 'in'));
+      expect(result).to.deep.include({ exitCode: 3, stdout: 'in' });
+      expect(result.container).to.deep.equal({ id: String(RUNNING), name: 'web', platform: 'proxmox', node: 'pve2' });
+    }
+  });
+
+  describe('is refused with the reason, before anything is started,', () => {
+    for (const [what, vmid, code] of [
+      ['when it is stopped', STOPPED, 'ContainerNotRunning'],
+      ['when it is locked', LOCKED, 'ContainerLocked'],
+      ['when it is frozen', FROZEN, 'ContainerFrozen'],
+      ['when its node does not have it', BASE + 99, 'ContainerNotFound'],
+    ] as const) {
+      it(what, async () => {
+        expect((await errorOf([String(vmid)]))?.code).to.equal(code);
+        const error = await errorOf([`pve:pve2/${vmid}`], cluster.laptop);
+        expect(error?.code).to.equal(code);
+        expect(error?.message).to.include(String(vmid));
+      });
+    }
+
+    it('when two nodes have one of that name', async () => {
+      const error = await errorOf(['twin']);
+      expect(error?.code).to.equal('AmbiguousContainer');
+      expect(error?.message)
+        .to.include(`pve:${THIRD}`)
+        .and.include(`pve:${THIRD + 100}`);
+      expect(await errorOf(['--node', 'pve2', 'twin'])).to.deep.include({ code: 'ContainerNotFound' });
+    });
+
+    it('when it is on another node than was said', async () => {
+      const error = await errorOf([`pve:pve3/${RUNNING}`], cluster.laptop);
+      expect(error).to.deep.include({
+        code: 'ContainerNotFound',
+        message: `container ${RUNNING} is not on node pve3, but on node pve2`,
+      });
+    });
+
+    it('when the node is offline', async () => {
+      const file = join(cluster.tree.dir, '.members');
+      const members = readFileSync(file, 'utf8');
+      const { chmodSync, writeFileSync } = await import('node:fs');
+      chmodSync(file, 0o640);
+      writeFileSync(file, members.replace(/("pve3": \{ "id": \d+, "online": )1/, '$10'));
+      try {
+        const error = await errorOf([String(THIRD)]);
+        expect(error).to.deep.include({ code: 'PlatformUnreachable' });
+        expect(error?.message).to.match(/pve3 is offline/);
+      } finally {
+        writeFileSync(file, members);
+      }
+    });
+  });
+
+  it('gets a terminal of its own, of the size that was asked for, and without changes to its output', async () => {
+    const { exitCode, stdout } = await exec(
+      ['-t', '--method', 'lxc-attach', 'web', '--', 'sh', '-c', 'stty size; tty; printf "a\\r\\nb\\n"; exit 7'],
+      cluster.environment,
+      '',
+    );
+    expect(exitCode).to.equal(7);
+    expect(stdout.toString()).to.match(/^24 80\r\n\/dev\/\S+\r\na\r\r\nb\r\n$/);
+  });
+
+  it('shows no value of a variable on any command line or in any environment but the command’s, on either side', async () => {
+    const secret = `secret-${process.pid}-${Date.now()}`;
+    const cli = startCli(
+      ['exec', '--method', 'lxc-attach', '-e', 'TOKEN', 'web', '--', 'sh', '-c', 'echo ready; sleep 300071'],
+      { env: { ...cluster.environment, TOKEN: secret }, stdin: OPEN },
+    );
+    try {
+      const seen = new Set<string>();
+      const look = (): void => {
+        for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+          for (const file of ['cmdline', 'environ']) {
+            const line = read(`/proc/${pid}/${file}`);
+            if (line.includes(secret)) seen.add(`${file}: ${read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')}`);
+          }
+        }
+      };
+      const timer = setInterval(look, 5);
+      await waitFor(async () => (await processesIn(container)).some(({ args }) => args === 'sleep 300071'), {
+        what: 'the command to run',
+      });
+      clearInterval(timer);
+      look();
+      // Our own environment had it, and so have what we started locally (ssh) and the attaching program, which hands it on.
+      expect([...seen].filter((line) => line.startsWith('cmdline'))).to.deep.equal([]);
+      expect([...seen].filter((line) => line.startsWith('environ: perl'))).to.deep.equal([]);
+    } finally {
+      cli.child.kill('SIGKILL');
+      await waitFor(async () => !(await processesIn(container)).some(({ args }) => args === 'sleep 300071'), {
+        what: 'the command to end',
+      });
+    }
+  });
+
+  it('runs many commands at once over one shared connection, each with its own streams', async () => {
+    const results = await Promise.all(
+      Array.from({ length: 12 }, (_, index) =>
+        exec(
+          ['--method', 'lxc-attach', 'web', '--', 'sh', '-c', `cat; echo ${index} >&2; exit ${index}`],
+          undefined,
+          `in ${index}`,
+        ),
+      ),
+    );
+    for (const [index, { exitCode, stdout, stderr }] of results.entries()) {
+      expect([exitCode, stdout.toString(), stderr.toString()]).to.deep.equal([index, `in ${index}`, `${index}\n`]);
+    }
+  });
+
+  it('leaves nothing behind on the node when all has ended', async () => {
+    expectErrorLine((await exec(['web', '--', 'no-such-command'])).stderr, 'CommandNotFound');
+    await waitFor(
+      () =>
+        !readdirSync('/proc')
+          .filter((name) => /^\d+$/.test(name))
+          .some((pid) => read(`/proc/${pid}/environ`).includes(cluster.nodes.get('pve2')?.tree.dir ?? '-')),
+      { what: 'our programs on the node to end' },
+    );
+  });
+});
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
