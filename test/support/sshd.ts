@@ -34,6 +34,12 @@ export interface Sshd {
 
 let started = 0;
 
+/** A test that is ended takes its servers with it. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** Starts a server on a loopback address of its own. */
 export async function startSshd({ environment = {}, config = [] }: SshdOptions = {}): Promise<Sshd> {
   started += 1;
@@ -66,9 +72,7 @@ export async function startSshd({ environment = {}, config = [] }: SshdOptions =
   const child = spawn(SSHD, ['-D', '-e', '-f', file('config')], { stdio: ['ignore', 'ignore', 'pipe'] });
   let log = '';
   child.stderr?.on('data', (chunk: Buffer) => (log += chunk.toString()));
-  // A test that is ended takes its servers with it.
-  const endNow = (): void => void child.kill('SIGKILL');
-  process.once('exit', endNow);
+  running.add(child);
   await waitFor(() => accepts(address, port), { what: `sshd to listen on ${address}:${port}: ${log}` });
   return {
     address,
@@ -78,8 +82,8 @@ export async function startSshd({ environment = {}, config = [] }: SshdOptions =
     identityFile: file('identity'),
     log: () => log,
     async stop() {
-      process.off('exit', endNow);
       await ended(child);
+      running.delete(child);
     },
   };
 }
