@@ -19,11 +19,12 @@ export interface LocalOptions {
   readonly command?: string;
   readonly environment?: Record<string, string>;
   readonly timeoutMs?: number;
+  readonly silenceSeconds?: number;
 }
 
 export async function startLocalProgram(options: LocalOptions = {}): Promise<LocalProgram> {
-  const { prelude = ':', command = 'exec $program', environment = {}, timeoutMs = 10_000 } = options;
-  const { command: program, nonce, program: text } = bootstrap();
+  const { prelude = ':', command = 'exec $program', environment = {}, timeoutMs = 10_000, silenceSeconds } = options;
+  const { command: program, nonce, program: text } = bootstrap(silenceSeconds);
   const script = `${prelude}\n${command.replace('$program', () => program)}`;
   const child = spawn('/bin/sh', ['-c', script], {
     env: { PATH: process.env['PATH'], ...environment },
@@ -33,6 +34,7 @@ export async function startLocalProgram(options: LocalOptions = {}): Promise<Loc
   child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
   child.stdin.on('error', () => {});
   const channel: Channel = {
+    carrierPid: child.pid,
     input: child.stdin,
     output: child.stdout,
     ended: new Promise<ChannelEnd>((resolve) => child.on('close', (code) => resolve({ code, said }))),

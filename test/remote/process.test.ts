@@ -177,6 +177,14 @@ describe('a program on a node', () => {
     });
   }
 
+  it('is ended with all it started when nothing is heard of us any more, although the channel is open', async () => {
+    const other = await startLocalProgram({ silenceSeconds: 1 });
+    const started = new RemoteProcess(other.connection, launchOf([TREE]));
+    const pids = await tree(started);
+    expect(await started.ended).to.have.property('lost');
+    await waitFor(() => pids.filter(isRunning).length === 0, { what: 'the tree to be gone' });
+  });
+
   it('that ended by itself leaves what it started, whatever becomes of the channel', async () => {
     const started = start(['setsid sh -c "echo \\$\\$; exec sleep 300086 >/dev/null 2>&1" & exit 0']);
     const [pid] = (await once(started.stdout ?? process, 'data')) as [Buffer];

@@ -42,8 +42,14 @@ describe('ssh to a node', () => {
       destination: `root@${server.address}`,
       options: [
         ...(changes.options ?? []),
-        ...['-F', 'none', '-p', String(server.port), '-i', server.identityFile],
-        ...['-o', 'HostKeyAlias=node', '-o', `UserKnownHostsFile=${knownHosts}`, '-o', 'GlobalKnownHostsFile=none'],
+        '-F',
+        'none',
+        '-i',
+        server.identityFile,
+        `-oPort=${server.port}`,
+        '-oHostKeyAlias=node',
+        `-oUserKnownHostsFile=${knownHosts}`,
+        '-oGlobalKnownHostsFile=none',
       ],
       sudo: changes.sudo ?? false,
     };
