@@ -22,6 +22,9 @@ const PACKAGES = [
   'strace',
   'runc',
   'crun',
+  // Nodes that are reached over ssh.
+  'openssh-client',
+  'openssh-server',
   'hyperfine',
   'cron',
   // For building node-pty.

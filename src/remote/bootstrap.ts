@@ -16,10 +16,14 @@ export interface Bootstrap {
   readonly program: Buffer;
 }
 
-/** What is needed to run our program on a node without writing it to a disk there, or to a command line. */
-export function bootstrap(): Bootstrap {
+/**
+ * What is needed to run our program on a node without writing it to a disk there, or to a command line.
+ *
+ * @param silenceSeconds after how long without a frame it ends what it runs for us.
+ */
+export function bootstrap(silenceSeconds = SILENCE_SECONDS): Bootstrap {
   const nonce = `proxmox-lxcri-${randomBytes(16).toString('hex')}`;
-  const settings = `my ($NONCE, $WINDOW, $SILENCE, $TAG, $SLACK_FLOOR, $SLACK_VALUES) = ('${nonce}', ${WINDOW}, ${SILENCE_SECONDS}, '${TAG_VARIABLE}', ${DEFAULT_NS + 1}, ${VALUES});\n`;
+  const settings = `my ($NONCE, $WINDOW, $SILENCE, $TAG, $SLACK_FLOOR, $SLACK_VALUES) = ('${nonce}', ${WINDOW}, ${silenceSeconds}, '${TAG_VARIABLE}', ${DEFAULT_NS + 1}, ${VALUES});\n`;
   const program = Buffer.from(settings + PROGRAM);
   const loader = `$p="";while(length $p<${program.length}){sysread(STDIN,$p,${program.length}-length $p,length $p)or exit 1}eval $p;die $@ if $@`;
   return { command: `perl -e '${loader}'`, nonce, program };

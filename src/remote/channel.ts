@@ -2,6 +2,8 @@ import type { Readable, Writable } from 'node:stream';
 
 /** How bytes travel to our program on another node and back, whatever carries them. */
 export interface Channel {
+  /** A process of this host that lives as long as the other side runs what it does for us; where there is one. */
+  readonly carrierPid: number | undefined;
   /** To the program's standard input. */
   readonly input: Writable;
   /** From its standard output; what a login prints before it is part of it. */

@@ -126,6 +126,11 @@ export class Connection {
     }
   }
 
+  /** See {@link Channel.carrierPid}. */
+  get carrierPid(): number | undefined {
+    return this.#channel.carrierPid;
+  }
+
   /** Why the connection is of no use any more; `undefined` while it is. */
   get lost(): string | undefined {
     return this.#lost;

@@ -92,6 +92,11 @@ export class RemoteProcess implements Listener {
     connection.send('S', this.#id, 0, startPayload(launch));
   }
 
+  /** A process of this host that lives until the node has ended what it is to end. */
+  get carrierPid(): number | undefined {
+    return this.#connection.carrierPid;
+  }
+
   /** What the program has logged. */
   get log(): string {
     return Buffer.concat(this.#log).toString('utf8');

@@ -47,6 +47,7 @@ describe('errors', () => {
       { vmid: ELSEWHERE, hostname: 'elsewhere', node: 'pve2' },
     ],
     qemu: [{ vmid: MACHINE, name: 'machine' }],
+    members: [{ name: 'pve2', online: false }],
   });
   const onNode = { PROXMOX_LXCRI_PVE_DIR: tree.dir };
   const everywhere = { PROXMOX_LXCRI_LXCPATH: `${DEFAULT_LXCPATH}:${otherPath}` };
@@ -154,16 +155,16 @@ describe('errors', () => {
       says: new RegExp(`${DEFAULT_LXCPATH}.*${otherPath}`),
       env: everywhere,
     }));
-    itSays('on another node', () => ({
+    itSays('on another node, which is offline', () => ({
       words: [String(ELSEWHERE), ...TOUCH],
-      code: 'NoMethodAvailable',
-      says: /pve2/,
+      code: 'PlatformUnreachable',
+      says: /pve2 is offline/,
       env: onNode,
     }));
-    itSays('on another node, named', () => ({
+    itSays('on another node, named, which is offline', () => ({
       words: [`pve:pve2/${ELSEWHERE}`, ...TOUCH],
-      code: 'NoMethodAvailable',
-      says: /pve2/,
+      code: 'PlatformUnreachable',
+      says: /pve2 is offline/,
       env: onNode,
     }));
     itSays('a virtual machine', () => ({

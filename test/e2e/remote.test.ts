@@ -1,15 +1,18 @@
 /** Commands in containers of other nodes, over real ssh. */
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
 
-import { createContainer, processesIn, startContainer, waitFor } from '../support/lxc.ts';
+import { createContainer, processesIn, run, startContainer, waitFor } from '../support/lxc.ts';
 import type { Container } from '../support/lxc.ts';
 import { startSshCluster } from '../support/pve/ssh-cluster.ts';
 import type { SshCluster } from '../support/pve/ssh-cluster.ts';
-import { OPEN, runCli, startCli } from '../methods/contract/cli.ts';
+import { CLI, OPEN, runCli, startCli } from '../methods/contract/cli.ts';
 import { expectErrorLine, resultOf } from '../methods/contract/result.ts';
+import { closeTerminals, openTerminal } from '../support/tmux.ts';
 
 const BASE = 400_000_000 + (process.pid % 100_000_000);
 const [RUNNING, STOPPED, LOCKED, FROZEN, THIRD, SHELLESS] = [BASE, BASE + 1, BASE + 2, BASE + 3, BASE + 4, BASE + 5];
@@ -40,6 +43,7 @@ describe('a container of another node', () => {
       containers.push(await startContainer({ kind: 'busybox', name: String(vmid) }));
     }
     await containers.find(({ name }) => name === String(FROZEN))?.freeze();
+    containers.push(await startContainer({ kind: 'noshell', name: String(SHELLESS) }));
   });
 
   after(async () => {
@@ -179,6 +183,91 @@ describe('a container of another node', () => {
     for (const [index, { exitCode, stdout, stderr }] of results.entries()) {
       expect([exitCode, stdout.toString(), stderr.toString()]).to.deep.equal([index, `in ${index}`, `${index}\n`]);
     }
+  });
+
+  describe('at our terminal', () => {
+    afterEach(closeTerminals);
+
+    it('is a shell of the right size, which gets its changes, and the terminal is given back', async () => {
+      const terminal = await openTerminal({ columns: 97, rows: 31 });
+      const settings = async (): Promise<string> => (await run(['stty', '-g', '-F', terminal.device])).stdout;
+      const before = await settings();
+      const { PATH = '', PROXMOX_LXCRI_PVE_DIR = '' } = cluster.environment;
+      await terminal.type(
+        `PATH='${PATH}' PROXMOX_LXCRI_PVE_DIR='${PROXMOX_LXCRI_PVE_DIR}' ${CLI} exec -it -e 'PS1=ct> ' web sh; echo "[rc=$?]"`,
+      );
+      await terminal.waitForScreen(/^ct> /m);
+      await terminal.type('stty size');
+      await terminal.waitForScreen(/^31 97$/m);
+      await terminal.type('until [ "$(stty size)" = "40 120" ]; do sleep 0.05; done; echo resi""zed');
+      await terminal.resize({ columns: 120, rows: 40 });
+      await terminal.waitForScreen(/^resized$/m);
+      await terminal.type('sleep 300093');
+      await waitFor(async () => (await processesIn(container)).some(({ args }) => args === 'sleep 300093'), {
+        what: 'the command to run',
+      });
+      await terminal.press('C-c');
+      await terminal.type('exit 9');
+      await terminal.waitForScreen(/\[rc=9\]/);
+      expect(await settings()).to.equal(before);
+    });
+  });
+
+  it('needs no shell for a plain command, and says what was wrong with one', async () => {
+    const plain = resultOf(await exec(['--json', String(SHELLESS), '--', '/bin/printf', 'a  b\n']));
+    expect(plain).to.deep.include({ exitCode: 0, stdout: 'a  b\n', method: 'lxc-attach' });
+    const missing = resultOf(await exec(['--json', String(SHELLESS), '--', '/no/such/program']));
+    expect(missing).to.deep.include({ exitCode: 127, started: false });
+    expect(missing.error?.code).to.equal('CommandNotFound');
+  });
+
+  it('passes much data in both directions, unchanged and in flat memory', async () => {
+    const bytes = 256 * 1024 * 1024;
+    const cli = startCli(['exec', '--method', 'lxc-attach', 'web', '--', 'sh', '-c', 'cat; exit 5'], {
+      env: cluster.environment,
+      stdin: OPEN,
+      timeoutMs: 120_000,
+    });
+    // What has come is looked at, and not kept.
+    cli.child.stdout?.removeAllListeners('data');
+    const [sent, received] = [createHash('sha256'), createHash('sha256')];
+    let length = 0;
+    cli.child.stdout?.on('data', (chunk: Buffer) => {
+      received.update(chunk);
+      length += chunk.length;
+    });
+    const block = randomBytes(1024 * 1024);
+    for (let at = 0; at < bytes; at += block.length) {
+      block.writeUInt32LE(at / block.length);
+      const piece = Buffer.from(block);
+      sent.update(piece);
+      if (cli.child.stdin?.write(piece) === false) await once(cli.child.stdin, 'drain');
+    }
+    const peakKib = Number(/^VmHWM:\s+(\d+)/m.exec(read(`/proc/${cli.pid}/status`))?.[1]);
+    cli.child.stdin?.end();
+    expect((await cli.ended).exitCode).to.equal(5);
+    expect([length, received.digest('hex')]).to.deep.equal([bytes, sent.digest('hex')]);
+    expect(peakKib).to.be.below(256 * 1024);
+  });
+
+  it('holds a lock until its tree has ended, also when we are killed', async () => {
+    const locked = (...command: string[]) => [
+      'exec',
+      '--lock',
+      `plx-remote-${process.pid}`,
+      '--method',
+      'lxc-attach',
+      'web',
+      '--',
+      ...command,
+    ];
+    const first = startCli(locked('sh', '-c', 'trap "" TERM; sleep 300092'), { env: cluster.environment });
+    await waitFor(async () => (await processesIn(container)).some(({ args }) => args === 'sleep 300092'), {
+      what: 'the first command to run',
+    });
+    const second = startCli(locked('sh', '-c', 'ps | grep -c "[s]leep 300092"'), { env: cluster.environment });
+    first.child.kill('SIGKILL');
+    expect((await second.ended).stdout.toString()).to.equal('0\n');
   });
 
   it('leaves nothing behind on the node when all has ended', async () => {

@@ -228,3 +228,81 @@ describe('the inventory of this host', () => {
     expect(inventory.pve.node).to.equal('pve7');
   });
 });
+
+describe('locating a container anywhere in the cluster', () => {
+  const tree = createPveTree({
+    node: 'pve1',
+    containers: [
+      { vmid: 101, hostname: 'web' },
+      { vmid: 202, hostname: 'away', node: 'pve2', lock: 'backup' },
+      { vmid: 203, hostname: 'web', node: 'pve2' },
+      { vmid: 204, hostname: 'far', node: 'pve3' },
+    ],
+    qemu: [{ vmid: 300, node: 'pve2' }],
+    members: [
+      { name: 'pve2', ip: '192.0.2.2' },
+      { name: 'pve3', online: false },
+    ],
+  });
+  const inventory: HostInventory = { lxcpaths: [lxcpathWith('plain')], pve: new NodeConfig(tree.dir) };
+  const find = (word: string, node?: string) => locate(parseReference(word), inventory, node, 'cluster');
+  const away = {
+    id: '202',
+    name: 'away',
+    platform: 'proxmox',
+    node: 'pve2',
+    lock: 'backup',
+    remote: {
+      ssh: {
+        destination: 'root@192.0.2.2',
+        options: ['-e', 'none', '-o', 'BatchMode=yes', '-o', 'HostKeyAlias=pve2'],
+        sudo: false,
+      },
+    },
+  };
+
+  it('finds it by VMID and by host name, with the node named or not', () => {
+    for (const word of ['202', 'away', 'pve:202', 'pve:pve2/away']) expect(find(word), word).to.deep.equal(away);
+    expect(find('away', 'pve2')).to.deep.equal(away);
+  });
+
+  it('finds those of this host as ever', () => {
+    expect(find('101')).to.deep.include({ id: '101', node: 'pve1', lxc: { name: '101', lxcpath: DEFAULT_LXCPATH } });
+    expect(find('plain')).to.deep.include({ platform: 'lxc' });
+  });
+
+  it('does not choose between nodes', () => {
+    expect(() => find('web')).to.throw(LxcriError, /pve:101, pve:203/);
+    expect(find('web', 'pve2').id).to.equal('203');
+    expect(find('web', 'pve1').id).to.equal('101');
+  });
+
+  it('does not find it on a node where it is not', () => {
+    expect(() => find('202', 'pve3')).to.throw(LxcriError, /no container 202/);
+    expect(() => find('300')).to.throw(LxcriError, /QEMU/);
+  });
+
+  it('says that a node is offline', () => {
+    expect(() => find('204')).to.throw(LxcriError, /pve3 is offline/);
+  });
+
+  it('refuses what cannot be the name of a node', () => {
+    expect(() => find('101', '../pve2')).to.throw(LxcriError, /cannot be the name of a node/);
+    expect(() => find('101', '-oProxyCommand=x')).to.throw(LxcriError, /cannot be the name of a node/);
+  });
+
+  it('takes the word of a host outside of any cluster for the node', () => {
+    const laptop: HostInventory = { lxcpaths: [], pve: new NodeConfig('/nonexistent') };
+    expect(locate(parseReference('pve:pve2/web'), laptop, undefined, 'cluster')).to.deep.equal({
+      id: 'web',
+      name: 'web',
+      platform: 'proxmox',
+      node: 'pve2',
+      remote: { ssh: { destination: 'pve2', options: [], sudo: false } },
+    });
+    expect(() => locate(parseReference('pve:202'), laptop, undefined, 'cluster')).to.throw(
+      LxcriError,
+      /not a Proxmox VE node/,
+    );
+  });
+});

@@ -36,6 +36,12 @@ export interface Sshd {
 
 let started = 0;
 
+/** A test that is ended takes its servers with it. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** Starts a server on a loopback address of its own. */
 export async function startSshd({ environment = {}, config = [], prefix = [] }: SshdOptions = {}): Promise<Sshd> {
   started += 1;
@@ -69,9 +75,7 @@ export async function startSshd({ environment = {}, config = [], prefix = [] }: 
   const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
   let log = '';
   child.stderr?.on('data', (chunk: Buffer) => (log += chunk.toString()));
-  // A test that is ended takes its servers with it.
-  const endNow = (): void => void child.kill('SIGKILL');
-  process.once('exit', endNow);
+  running.add(child);
   await waitFor(() => accepts(address, port), { what: `sshd to listen on ${address}:${port}: ${log}` });
   return {
     address,
@@ -81,8 +85,8 @@ export async function startSshd({ environment = {}, config = [], prefix = [] }: 
     identityFile: file('identity'),
     log: () => log,
     async stop() {
-      process.off('exit', endNow);
       await ended(child);
+      running.delete(child);
     },
   };
 }

@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 
 import type { ExecRequest, StdioTarget } from '../../model/request.ts';
+import { holdDescriptor } from '../../process/descriptor-holder.ts';
 import { startWatchdog } from '../../process/watchdog.ts';
 import type { NodeAddress } from '../../remote/nodes.ts';
 import type { RemoteProcess } from '../../remote/process.ts';
@@ -41,6 +42,9 @@ export async function launchOnNode(options: Launch, address: NodeAddress): Promi
   const failure = await process.launched;
   if (failure !== undefined) throw launchFailure(failure, attacher.file, address.node);
   const local = ownTerminal(request);
+  const { carrierPid } = process;
+  const letGo =
+    request.guard === undefined || carrierPid === undefined ? () => {} : holdDescriptor(request.guard, carrierPid);
   return {
     channel: process.channel,
     logged: () => process.log,
@@ -50,6 +54,7 @@ export async function launchOnNode(options: Launch, address: NodeAddress): Promi
       watchdog: {
         async dismiss() {
           await process.release();
+          letGo();
           await local.dismiss();
         },
       },

@@ -41,6 +41,7 @@ export function sshChannel(file: string, args: readonly string[], env: NodeJS.Pr
     for (const stream of [child.stdin, child.stderr, output]) stream.destroy();
   };
   return {
+    carrierPid: child.pid,
     input: child.stdin,
     output,
     ended,

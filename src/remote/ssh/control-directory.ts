@@ -17,8 +17,8 @@ export function controlDirectory(env: NodeJS.ProcessEnv): string | undefined {
   return places.find((path) => isPrivate(path, us));
 }
 
-/** Makes it where it is missing. */
-function isPrivate(path: string, us: number): boolean {
+/** Whether a directory is ours alone: no link, and closed to all others. It is made where it is missing. */
+export function isPrivate(path: string, us: number): boolean {
   try {
     mkdirSync(path, { mode: 0o700 });
   } catch {

@@ -100,4 +100,28 @@ describe('the configuration of a Proxmox node', () => {
       expect(strange.guest('101'), text).to.equal(undefined);
     }
   });
+
+  it('tells the other nodes, whose containers they have, and how the cluster sees them', () => {
+    const cluster = createPveTree({
+      node: 'pve1',
+      containers: [
+        { vmid: 101, hostname: 'web' },
+        { vmid: 202, hostname: 'away', node: 'pve2' },
+      ],
+      members: [
+        { name: 'pve2', ip: '192.0.2.2' },
+        { name: 'pve3', online: false },
+      ],
+    });
+    const own = new NodeConfig(cluster.dir);
+    expect(own.otherNodes).to.deep.equal(['pve2']);
+    expect(own.containers('pve2').map(({ vmid }) => vmid)).to.deep.equal(['202']);
+    expect(own.container('202', 'pve2')?.hostname).to.equal('away');
+    expect(own.member('pve2')).to.deep.equal({ ip: '192.0.2.2', online: true });
+    expect(own.member('pve3')?.online).to.equal(false);
+    expect(own.member('pve4')).to.equal(undefined);
+    expect(own.knownHosts('pve2')).to.equal(undefined);
+    writeFileSync(`${cluster.dir}/nodes/pve2/ssh_known_hosts`, '');
+    expect(own.knownHosts('pve2')).to.equal(`${cluster.dir}/nodes/pve2/ssh_known_hosts`);
+  });
 });
