@@ -112,7 +112,7 @@ async function dispatch(words: readonly string[], config: Config): Promise<unkno
   const own = words.slice(0, words.includes('--') ? words.indexOf('--') : undefined);
   if (words.length === 0 || own.some((word) => HELP_FLAGS.includes(word))) return help([...words], config);
   const long = VERBS.includes(`${first} ${second}`);
-  if (!long && GROUPS.includes(first)) return help([first], config);
+  if (!long && GROUPS.includes(first) && !VERBS.includes(first)) return help([first], config);
   const found = await config.findCommand(long ? `${first}:${second}` : first, { must: true }).load();
   // Ours have a constructor; oclif's type is that of the abstract class.
   const Found = found as unknown as new (argv: string[], config: Config) => Command;

@@ -58,7 +58,8 @@ export abstract class Verb extends Command {
     } catch (thrown) {
       // Whoever sent the signal knows; there is nothing to say but that it was followed.
       if (thrown instanceof Interruption) return exitCodeOfSignal(thrown.signal);
-      const error = ownError(thrown, (this.id ?? '').replaceAll(':', ' '), Object.keys(this.ctor.flags));
+      // A verb without flags of its own has no table of them.
+      const error = ownError(thrown, (this.id ?? '').replaceAll(':', ' '), Object.keys({ ...this.ctor.flags }));
       if (json) return printDocument(complete({}, error.toInfo()), error.exitCode);
       sayError(error.toInfo());
       return error.exitCode;

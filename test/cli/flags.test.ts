@@ -25,6 +25,7 @@ describe('the flags of exec', () => {
       '--kill-after DURATION',
       '-d --detach',
       '--method A[,B]',
+      '--context NAME',
       '--node NODE',
       '--lock NAME',
       '--if-locked wait|skip|fail',
