@@ -22,11 +22,11 @@ const PACKAGES = [
   'strace',
   'runc',
   'crun',
+  'hyperfine',
+  'cron',
   // Nodes that are reached over ssh.
   'openssh-client',
   'openssh-server',
-  'hyperfine',
-  'cron',
   // For building node-pty.
   'make',
   'g++',
