@@ -183,7 +183,9 @@ describe('a Proxmox hookscript', () => {
 
   it('of a guest that is not here, or not running, is refused', async () => {
     const hook = script('--on post-start "$@" -- true');
-    expect((await hook.call(ELSEWHERE, 'post-start')).stderr).to.match(/PlatformUnreachable: hook post-start of \d+: .*pve2/);
+    expect((await hook.call(ELSEWHERE, 'post-start')).stderr).to.match(
+      /PlatformUnreachable: hook post-start of \d+: .*pve2/,
+    );
     expect((await hook.call(BASE + 3, 'post-start')).stderr).to.match(/ContainerNotFound: hook post-start of /);
     await container.stop();
     expect((await hook.call(VMID, 'post-start')).stderr).to.match(
