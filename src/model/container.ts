@@ -1,4 +1,4 @@
-import type { RemoteControl } from './remote.ts';
+import type { ApiAccess, RemoteControl } from './remote.ts';
 
 /** Where a container lives. */
 export type Platform = 'proxmox' | 'lxc' | 'docker' | 'kubernetes' | 'microvm' | 'host';
@@ -15,6 +15,8 @@ export interface Container {
   readonly lxc?: LxcHandle;
   /** How its platform is asked about it over the network; absent when it is on this host. */
   readonly control?: RemoteControl;
+  /** How commands get to it over the API of its cluster; absent when it is on this host. */
+  readonly api?: ApiAccess;
   /** How it is reached on another node; absent when it is on this host. */
   readonly remote?: RemoteHandle;
   /** The Proxmox configuration lock that holds it (`backup`, `migrate` ...). */

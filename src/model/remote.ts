@@ -1,3 +1,4 @@
+import type { RawTerminal } from './raw-terminal.ts';
 import type { Status } from './status.ts';
 
 /** What can be done with a guest of another host, by asking its platform over the network. */
@@ -8,4 +9,34 @@ export interface RemoteControl {
   start(abort?: AbortSignal): Promise<string | undefined>;
   shutdown(seconds: number, abort?: AbortSignal): Promise<string | undefined>;
   kill(abort?: AbortSignal): Promise<string | undefined>;
+}
+
+/** The ways to run a command in a guest over the API of an unmodified Proxmox VE, in the order in which they are tried. */
+export const API_ROUTES = ['guest-agent', 'node-shell', 'console'] as const;
+
+/** One of them; also the name of the method that uses it alone. */
+export type ApiRoute = (typeof API_ROUTES)[number];
+
+/** How the API of its cluster is used for one guest. */
+export interface ApiAccess {
+  /** The context that it was found by. */
+  readonly context: string;
+  /** Of the guest: its node, VMID and kind. */
+  readonly node: string;
+  readonly vmid: string;
+  readonly type: 'lxc' | 'qemu';
+  /** What the context lets take part without being named. */
+  readonly routes: readonly ApiRoute[];
+  /** Whom we are to the server: a shell of a node is had only by a ticket of root@pam. */
+  readonly login: 'root-ticket' | 'ticket' | 'token';
+  /**
+   * One call, below `/api2/json`.
+   *
+   * @throws LxcriError as the API client.
+   */
+  call<T>(method: 'GET' | 'POST', path: string, parameters?: Record<string, unknown>, abort?: AbortSignal): Promise<T>;
+  /** A fresh shell of the guest's node, as root. */
+  openNodeShell(abort?: AbortSignal): Promise<RawTerminal>;
+  /** The guest's console: one terminal, shared with everybody who looks at it. */
+  openConsole(abort?: AbortSignal): Promise<RawTerminal>;
 }
