@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
+import { isatty } from 'node:tty';
 
 import { identityOf } from '../model/container.ts';
 import type { Container, ContainerIdentity } from '../model/container.ts';
@@ -7,6 +8,7 @@ import { EXIT, exitCodeOfSignal } from '../model/exit-codes.ts';
 import type { ExecRequest, MethodName, StdioTarget, TerminalSpec, UserSpec, Word } from '../model/request.ts';
 import type { Attempt, ExecResult } from '../model/result.ts';
 import type { ForwardedSignal, Session, SessionExit } from '../model/session.ts';
+import { isHungUp } from '../terminal/device.ts';
 import { Capture } from './capture.ts';
 import { chainOf, startByChain } from './chain.ts';
 import type { Started } from './chain.ts';
@@ -129,6 +131,8 @@ class RunningExecution implements Execution {
   readonly #startedAtMs = monotonicMs();
   readonly #stdout: Capture;
   readonly #stderr: Capture;
+  /** The descriptor of the terminal that the command is given, or that is read for it. */
+  readonly #terminalFd: number | undefined;
   #container: Container | undefined;
   #method: MethodName | null = null;
   #session: Session | undefined;
@@ -146,6 +150,8 @@ class RunningExecution implements Execution {
     const limit = options.maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES;
     this.#stdout = new Capture(limit);
     this.#stderr = new Capture(limit);
+    const { stdin = 'none' } = options;
+    this.#terminalFd = stdin !== 'none' && 'fd' in stdin && isatty(stdin.fd) ? stdin.fd : undefined;
     this.result = this.#run(inventory, target);
   }
 
@@ -243,6 +249,8 @@ class RunningExecution implements Execution {
     clearTimeout(this.#timeoutTimer);
     clearTimeout(this.#killTimer);
     stopInput();
+    // Its input ended with the terminal, which it may have learned before we get the signal.
+    if (this.#terminalFd !== undefined && isHungUp(this.#terminalFd)) this.#canceledBy ??= 'SIGHUP';
     // What a command that ended by itself left running was meant to stay.
     if (this.#canceledBy !== undefined || this.#timedOut || exit.kind === 'lost')
       this.#treeEnded = await session.kill();

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { readlinkSync } from 'node:fs';
+import { closeSync, constants, openSync, readlinkSync } from 'node:fs';
+import { isatty } from 'node:tty';
 
 import { findExecutable, helperEnvironment } from '../process/executable.ts';
 import type { SavedTerminal } from '../process/watchdog.ts';
@@ -32,4 +33,22 @@ export function restoreTerminal(fd: number, saved: SavedTerminal): void {
   const stty = findExecutable('stty');
   if (stty !== undefined)
     spawnSync(stty, [saved.settings], { stdio: [fd, 'ignore', 'ignore'], env: helperEnvironment() });
+}
+
+/**
+ * Whether what was a terminal when it was opened is gone: its window was closed, or its connection was lost. The kernel
+ * says so by SIGHUP to the leader of the session alone, which may pass it on much later, or never; a program that reads
+ * the terminal comes to its end at once. From that moment on a pseudo-terminal cannot be opened again (EIO: pty_open in
+ * Linux' drivers/tty/pty.c), and a little later its descriptors are none of a terminal any more.
+ *
+ * @param fd was a terminal's.
+ */
+export function isHungUp(fd: number): boolean {
+  if (!isatty(fd)) return true;
+  try {
+    closeSync(openSync(`/proc/self/fd/${fd}`, constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK));
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EIO';
+  }
 }

@@ -234,6 +234,27 @@ describe('exec at a terminal', () => {
     }
   });
 
+  for (const { how, flags } of [
+    { how: 'on it', flags: '-it' },
+    { how: 'that reads it', flags: '-T' },
+  ]) {
+    it(`leaves nothing running of a command ${how} when the terminal dies and nobody tells us`, async () => {
+      const processes = await snapshotProcesses(container);
+      const terminal = await openTerminal();
+      // The kernel tells the session's leader alone, and this one keeps it to itself.
+      await terminal.type('trap : HUP');
+      await call(terminal, `${flags} ${WITH_PROMPT} ${container.name} sh`);
+      // What is typed before the terminal is the command's may be lost.
+      if (flags === '-it') await terminal.waitForScreen(/^ct> /m);
+      await terminal.type('/bin/sleep 105400001 & setsid /bin/sleep 105500001 &');
+      for (const marker of ['105400001', '105500001']) await waitForProcess(marker);
+      const cli = await cliPid(terminal);
+      terminal.close();
+      await assertNothingNew(container, processes);
+      await waitFor(() => !isRunning(cli), { what: 'the CLI to end' });
+    });
+  }
+
   describe('without -t', () => {
     it('gives a shell a terminal', async () => {
       const terminal = await shellIn(container, '');

@@ -1,5 +1,6 @@
-import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { Readable, Writable } from 'node:stream';
+import { ReadStream } from 'node:tty';
 
 import { expect } from 'chai';
 
@@ -18,6 +19,8 @@ import {
   startContainer,
 } from '../support/lxc.ts';
 import type { Container, ProcessSnapshot } from '../support/lxc.ts';
+import { closeTerminals, openTerminal } from '../support/tmux.ts';
+import type { Terminal } from '../support/tmux.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 describe('an execution', () => {
@@ -272,6 +275,45 @@ describe('an execution', () => {
     await sleeps('1019');
     execution.signal('SIGTERM');
     expect(await execution.result).to.deep.include({ exitCode: 7, canceled: true, timedOut: false, error: null });
+  });
+
+  describe('whose input is a terminal', () => {
+    // Of another process: ours would hand its other side to what we start.
+    let terminal: Terminal;
+    let fd: number;
+
+    beforeEach(async () => {
+      terminal = await openTerminal();
+      // Nobody else may read it.
+      await terminal.type('echo alo""ne; exec sleep 1000');
+      await terminal.waitForScreen(/^alone$/m);
+      fd = openSync(terminal.device, constants.O_RDWR | constants.O_NOCTTY);
+      openFiles.push(fd);
+    });
+    afterEach(closeTerminals);
+
+    async function startReader(): Promise<Execution> {
+      const stream = () => new ReadStream(fd);
+      const script = 'setsid sleep 107400003 & cat >/dev/null; exit 3';
+      const execution = start(['sh', '-c', script], { stdin: { fd, stream } });
+      await sleeps('107400003');
+      return execution;
+    }
+
+    it('is canceled when that is gone, also if no signal says so', async () => {
+      const execution = await startReader();
+      terminal.close();
+      expect(await execution.result).to.deep.include({ canceled: true, exitCode: 3, started: true, treeKill: true });
+      expect(await processesMatching(container, '107400003')).to.deep.equal([]);
+    });
+
+    it('is not canceled when the end of input is typed', async () => {
+      const execution = await startReader();
+      await terminal.press('C-d');
+      expect(await execution.result).to.deep.include({ canceled: false, exitCode: 3 });
+      const [left] = await processesMatching(container, '107400003');
+      process.kill(left?.pid ?? expect.fail('what was meant to stay is gone'), 'SIGKILL');
+    });
   });
 
   it('kills what ignores the signal', async () => {

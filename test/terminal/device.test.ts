@@ -1,9 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
+import { isatty } from 'node:tty';
 
 import { expect } from 'chai';
 
-import { restoreTerminal, saveTerminal } from '../../src/terminal/device.ts';
+import { isHungUp, restoreTerminal, saveTerminal } from '../../src/terminal/device.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { openPseudoTerminal } from './pseudo-terminal.ts';
 import type { PseudoTerminal } from './pseudo-terminal.ts';
 
@@ -42,6 +44,21 @@ describe('the settings of a terminal', () => {
       expect(saveTerminal(fd)).to.equal(undefined);
     } finally {
       closeSync(fd);
+    }
+  });
+});
+
+describe('a terminal', () => {
+  it('is gone from when its other side is closed', async () => {
+    const terminal = await openPseudoTerminal();
+    try {
+      expect(isHungUp(terminal.fd)).to.equal(false);
+      terminal.hangUp();
+      await waitFor(() => isHungUp(terminal.fd), { what: 'the terminal to be gone' });
+      // Its descriptor is still open.
+      expect(isatty(terminal.fd)).to.equal(false);
+    } finally {
+      terminal.close();
     }
   });
 });

@@ -14,6 +14,8 @@ export interface PseudoTerminal {
   readonly fd: number;
   /** What was written on it so far. */
   output(): string;
+  /** Closes the other side, as a window that is closed does. */
+  hangUp(): void;
   close(): void;
 }
 
@@ -29,6 +31,8 @@ export async function openPseudoTerminal(): Promise<PseudoTerminal> {
     device,
     fd,
     output: () => text,
+    // Missing in node-pty's types.
+    hangUp: () => (pty as IPty & { destroy(): void }).destroy(),
     close() {
       closeSync(fd);
       pty.kill('SIGKILL');
