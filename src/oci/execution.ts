@@ -243,14 +243,14 @@ class RunningExecution implements Execution {
       outputPump(session.stdout, stdout, (chunk) => this.#stdout.write(chunk)),
       outputPump(session.stderr, stderr, (chunk) => this.#stderr.write(chunk)),
     ].filter((made) => made !== undefined);
-    const stopInput = feed(session.stdin, stdin);
+    const stopInput = feed(session.stdin, stdin, () => this.#isTerminalGone() && this.signal('SIGHUP'));
     const exit = await session.exit;
     this.#options.onExited?.();
     clearTimeout(this.#timeoutTimer);
     clearTimeout(this.#killTimer);
     stopInput();
-    // Its input ended with the terminal, which it may have learned before we get the signal.
-    if (this.#terminalFd !== undefined && isHungUp(this.#terminalFd)) this.#canceledBy ??= 'SIGHUP';
+    // It may have ended with its terminal, before we get the signal.
+    if (this.#isTerminalGone()) this.#canceledBy ??= 'SIGHUP';
     // What a command that ended by itself left running was meant to stay.
     if (this.#canceledBy !== undefined || this.#timedOut || exit.kind === 'lost')
       this.#treeEnded = await session.kill();
@@ -258,6 +258,10 @@ class RunningExecution implements Execution {
     this.#outputIncomplete = unfinished.includes(true);
     await session.release();
     return exit;
+  }
+
+  #isTerminalGone(): boolean {
+    return this.#terminalFd !== undefined && isHungUp(this.#terminalFd);
   }
 
   #request(): ExecRequest {
@@ -396,8 +400,12 @@ function outputPump(source: Readable | null, output: Output, capture: Sink): Pum
   });
 }
 
-/** Feeds the command's standard input; returns what stops it. */
-function feed(target: Writable | null, input: Input): () => void {
+/**
+ * Feeds the command's standard input; returns what stops it.
+ *
+ * @param onEnd called when a stream of ours that it is read from has ended.
+ */
+function feed(target: Writable | null, input: Input, onEnd: () => void): () => void {
   if (target === null) return () => {};
   // The command may close its input, or end, at any time.
   target.on('error', () => {});
@@ -414,8 +422,10 @@ function feed(target: Writable | null, input: Input): () => void {
   }
   const source = input.stream();
   source.on('error', () => target.end());
+  source.on('end', onEnd).on('error', onEnd);
   source.pipe(target);
   return () => {
+    source.off('end', onEnd).off('error', onEnd);
     source.unpipe(target);
     source.pause();
     target.destroy();

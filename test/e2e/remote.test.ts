@@ -13,6 +13,7 @@ import type { SshCluster } from '../support/pve/ssh-cluster.ts';
 import { CLI, OPEN, runCli, startCli } from '../methods/contract/cli.ts';
 import { expectErrorLine, resultOf } from '../methods/contract/result.ts';
 import { closeTerminals, openTerminal } from '../support/tmux.ts';
+import type { Terminal } from '../support/tmux.ts';
 
 const BASE = 400_000_000 + (process.pid % 100_000_000);
 const [RUNNING, STOPPED, LOCKED, FROZEN, THIRD, SHELLESS] = [BASE, BASE + 1, BASE + 2, BASE + 3, BASE + 4, BASE + 5];
@@ -188,24 +189,41 @@ describe('a container of another node', () => {
   describe('at our terminal', () => {
     afterEach(closeTerminals);
 
+    /** Opens a shell of the container in it. */
+    async function shellIn(terminal: Terminal): Promise<void> {
+      const { PATH = '', PROXMOX_LXCRI_PVE_DIR = '' } = cluster.environment;
+      await terminal.type(
+        `PATH='${PATH}' PROXMOX_LXCRI_PVE_DIR='${PROXMOX_LXCRI_PVE_DIR}' ${CLI} exec -it --kill-after 1s -e 'PS1=ct> ' web sh; echo "[rc=$?]"`,
+      );
+      await terminal.waitForScreen(/^ct> /m);
+    }
+
+    const sleeps = async (seconds: string): Promise<boolean> =>
+      (await processesIn(container)).some(({ args }) => args === `sleep ${seconds}`);
+
+    it('leaves nothing running when that dies and nobody tells us', async () => {
+      const terminal = await openTerminal();
+      // The kernel tells the session's leader alone, and this one keeps it to itself.
+      await terminal.type('trap : HUP');
+      await shellIn(terminal);
+      await terminal.type('setsid sleep 300094 &');
+      await waitFor(() => sleeps('300094'), { what: 'the command to run' });
+      terminal.close();
+      await waitFor(async () => !(await sleeps('300094')), { what: 'all to be ended' });
+    });
+
     it('is a shell of the right size, which gets its changes, and the terminal is given back', async () => {
       const terminal = await openTerminal({ columns: 97, rows: 31 });
       const settings = async (): Promise<string> => (await run(['stty', '-g', '-F', terminal.device])).stdout;
       const before = await settings();
-      const { PATH = '', PROXMOX_LXCRI_PVE_DIR = '' } = cluster.environment;
-      await terminal.type(
-        `PATH='${PATH}' PROXMOX_LXCRI_PVE_DIR='${PROXMOX_LXCRI_PVE_DIR}' ${CLI} exec -it -e 'PS1=ct> ' web sh; echo "[rc=$?]"`,
-      );
-      await terminal.waitForScreen(/^ct> /m);
+      await shellIn(terminal);
       await terminal.type('stty size');
       await terminal.waitForScreen(/^31 97$/m);
       await terminal.type('until [ "$(stty size)" = "40 120" ]; do sleep 0.05; done; echo resi""zed');
       await terminal.resize({ columns: 120, rows: 40 });
       await terminal.waitForScreen(/^resized$/m);
       await terminal.type('sleep 300093');
-      await waitFor(async () => (await processesIn(container)).some(({ args }) => args === 'sleep 300093'), {
-        what: 'the command to run',
-      });
+      await waitFor(() => sleeps('300093'), { what: 'the command to run' });
       await terminal.press('C-c');
       await terminal.type('exit 9');
       await terminal.waitForScreen(/\[rc=9\]/);
