@@ -1,12 +1,14 @@
 import { fstatSync } from 'node:fs';
 
+import type { Settings } from '../config/keys.ts';
 import { LxcriError } from '../model/errors.ts';
 import { SCHEMA_VERSION } from '../model/result.ts';
 import { SIGNALS } from '../oci/detached/control.ts';
 import type { DetachedSignal } from '../oci/detached/control.ts';
+import type { ClusterAccess } from '../oci/detached/handover.ts';
 import { startDetached } from '../oci/detached/start.ts';
 import { ExecutionStore } from '../oci/detached/store.ts';
-import { hostInventory } from '../oci/locate.ts';
+import type { HostInventory } from '../oci/locate.ts';
 import { newExecutionId, newResult } from '../oci/new-result.ts';
 import { say, sayError } from './messages.ts';
 import type { ExecWords } from './parse-exec.ts';
@@ -19,7 +21,11 @@ import type { ExecCall } from './run-exec.ts';
  *
  * @returns the exit code.
  */
-export async function execDetached(call: ExecCall, flags: ExecWords['flags']): Promise<number> {
+export async function execDetached(
+  call: ExecCall,
+  flags: ExecWords['flags'],
+  inventory: HostInventory,
+): Promise<number> {
   refuse(flags);
   const { container: target, command, settings, json, verbose } = call;
   const { env, workdir, user, privileged, timeoutMs, killAfterMs, methods, node } = call.options;
@@ -29,7 +35,9 @@ export async function execDetached(call: ExecCall, flags: ExecWords['flags']): P
     id: newExecutionId(),
     directory: ExecutionStore.below(settings.stateDirectory).directory,
     keepMs: settings['detached.keep'],
-    inventory: hostInventory(settings),
+    inventory,
+    ...(inventory.clusters === undefined ? {} : { clusters: clusterAccess(settings, flags) }),
+    environment: variables(process.env),
     target,
     command,
     options: { env, workdir, user, privileged, timeoutMs, killAfterMs, maxOutputBytes, methods, node },
@@ -63,6 +71,17 @@ export async function execDetached(call: ExecCall, flags: ExecWords['flags']): P
     : printText(`${request.id}\n`, 0, rest);
 }
 
+function clusterAccess({ stateDirectory }: Settings, flags: ExecWords['flags']): ClusterAccess {
+  const context = flags.get('context')?.at(-1);
+  return { stateDirectory, ...(context === undefined ? {} : { context }) };
+}
+
+function variables(env: NodeJS.ProcessEnv): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
+}
+
 /** What a command that nobody waits for, without a terminal and without standard input, cannot be given. */
 function refuse(flags: ExecWords['flags']): void {
   const withoutStreams = 'a detached command has no terminal and no standard input';
@@ -70,7 +89,6 @@ function refuse(flags: ExecWords['flags']): void {
   if (flags.has('stdin') && hasInput()) throw contradiction('--stdin', withoutStreams);
   for (const flag of ['lock', 'if-locked', 'lock-timeout'] as const)
     if (flags.has(flag)) throw contradiction(`--${flag}`, 'a lock is given back when this program ends');
-  if (flags.has('context')) throw contradiction('--context', 'its supervisor asks no clusters');
   if (flags.has('only-on-failure')) throw contradiction('--only-on-failure', 'nobody waits for a detached command');
 }
 

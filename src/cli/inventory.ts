@@ -40,20 +40,29 @@ export function inventoryOf(
   const host: HostInventory =
     isRoot && context === undefined ? hostInventory(settings) : { lxcpaths: [], pve: new NodeConfig(NOWHERE) };
   if (!mayHaveContexts) return host;
-  const clusters = async (): Promise<Cluster[]> => {
-    const { clientFor, currentContext, loadContexts, pickContext, sshAccess } = await import('../contexts/room.ts');
-    const contexts = await loadContexts(process.env);
-    const chosen = context === undefined ? [...contexts.all.values()] : [pickContext(contexts, process.env, context)];
-    const current = context === undefined ? currentContext(contexts, process.env) : chosen[0];
-    return chosen.map((each) => ({
-      name: each.name,
-      // What was named needs no scheme.
-      bare: each.bare || context !== undefined,
-      current: each === current,
-      client: clientFor(each, { env: process.env, stateDirectory: settings.stateDirectory }),
-      ssh: (node) => sshAccess(each, node),
-      onTaskLine,
-    }));
-  };
-  return { ...host, clusters };
+  return { ...host, clusters: () => clustersOf(settings.stateDirectory, { context, onTaskLine }) };
+}
+
+/**
+ * The clusters of all contexts, or of the one that was named. Nothing is connected yet.
+ *
+ * @throws LxcriError ConfigError
+ */
+export async function clustersOf(
+  stateDirectory: string,
+  { context, onTaskLine }: Pick<InventoryOptions, 'context' | 'onTaskLine'>,
+): Promise<Cluster[]> {
+  const { clientFor, currentContext, loadContexts, pickContext, sshAccess } = await import('../contexts/room.ts');
+  const contexts = await loadContexts(process.env);
+  const chosen = context === undefined ? [...contexts.all.values()] : [pickContext(contexts, process.env, context)];
+  const current = context === undefined ? currentContext(contexts, process.env) : chosen[0];
+  return chosen.map((each) => ({
+    name: each.name,
+    // What was named needs no scheme.
+    bare: each.bare || context !== undefined,
+    current: each === current,
+    client: clientFor(each, { env: process.env, stateDirectory }),
+    ssh: (node) => sshAccess(each, node),
+    onTaskLine,
+  }));
 }

@@ -58,7 +58,7 @@ export async function runExec(words: readonly Word[], showHelp: () => Promise<nu
       context: parsed.flags.get('context')?.at(-1),
       mayBeAnybody: isReachedBySsh(call),
     });
-    if (parsed.flags.has('detach')) return await detach(call, parsed.flags);
+    if (parsed.flags.has('detach')) return await detach(call, parsed.flags, inventory);
     if (call.lock === undefined) return await run(call, inventory);
     const { runLocked } = await import('./exec-lock.ts');
     return await runLocked(call.lock, call, (guard) => run(call, inventory, guard));
@@ -97,11 +97,11 @@ export function asksForJson(words: readonly Word[]): boolean {
 }
 
 /** Loaded for `--detach` only. */
-async function detach(call: ExecCall, flags: ExecWords['flags']): Promise<number> {
+async function detach(call: ExecCall, flags: ExecWords['flags'], inventory: HostInventory): Promise<number> {
   const { execDetached } = await import('./exec-detached.ts');
   // Not earlier: the flags may name files such as /dev/fd/63.
   closeInheritedDescriptors();
-  return execDetached(call, flags);
+  return execDetached(call, flags, inventory);
 }
 
 /** What is to be run, understood from the words. */

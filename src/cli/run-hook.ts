@@ -2,8 +2,9 @@ import { isatty } from 'node:tty';
 
 import type { Settings } from '../config/keys.ts';
 import { loadSettings } from '../config/settings.ts';
+import { hasContexts } from '../contexts/files.ts';
 import { LxcriError, isLxcriError } from '../model/errors.ts';
-import type { ErrorInfo } from '../model/errors.ts';
+import type { ErrorCode, ErrorInfo } from '../model/errors.ts';
 import type { Word } from '../model/request.ts';
 import { SCHEMA_VERSION } from '../model/result.ts';
 import type { ExecResult } from '../model/result.ts';
@@ -177,7 +178,8 @@ class Hook {
     const options = { ...call.options, ignoreLock };
     const result = await execute({ ...call, container: target, options }, hostInventory(call.settings));
     if (call.verbose) explain(result);
-    const { exitCode, error, durationMs } = result;
+    const { exitCode, durationMs } = result;
+    const error = result.container === null ? withReach(result.error) : result.error;
     if (this.#json) return this.#print({ result, exitCode }, error);
     if (error !== null) sayError(this.#withContext(error));
     else if (this.#event !== undefined && (exitCode !== 0 || call.quiet)) {
@@ -215,6 +217,18 @@ class Hook {
     );
   }
 }
+
+/** What a hook does not find may be in a cluster that it does not ask: who may set annotations must not choose there. */
+function withReach(error: ErrorInfo | null): ErrorInfo | null {
+  if (error === null || !ELSEWHERE.has(error.code) || !hasContexts(process.env)) return error;
+  return { ...error, hint: 'a hook looks on this host and the nodes of its cluster, and asks no contexts' };
+}
+
+const ELSEWHERE: ReadonlySet<string> = new Set<ErrorCode>([
+  'ContainerNotFound',
+  'PlatformUnreachable',
+  'NoMethodAvailable',
+]);
 
 /** Why nothing is to be done in this phase, if so. */
 function notAskedFor({ moment }: HookEvent, { flags }: HookWords): string | undefined {

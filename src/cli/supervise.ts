@@ -5,6 +5,7 @@ import { EXIT } from '../model/exit-codes.ts';
 import { CHANNEL_FD } from '../oci/detached/start.ts';
 import { superviseExecution } from '../oci/detached/supervise.ts';
 import type { startExecution } from '../oci/execution.ts';
+import { clustersOf } from './inventory.ts';
 import { say } from './messages.ts';
 import { forwardSignals } from './signals.ts';
 
@@ -18,7 +19,15 @@ export async function supervise(start: typeof startExecution): Promise<number> {
     say('UsageError: "supervise" is a part of "exec --detach" and cannot be called; see: proxmox-lxcri exec --help');
     return EXIT.notStarted;
   }
-  await superviseExecution({ channel: new Socket({ fd: CHANNEL_FD }), start, forwardSignals });
+  await superviseExecution({
+    channel: new Socket({ fd: CHANNEL_FD }),
+    start,
+    clusters:
+      ({ context, stateDirectory }) =>
+      () =>
+        clustersOf(stateDirectory, { context }),
+    forwardSignals,
+  });
   return 0;
 }
 

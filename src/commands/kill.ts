@@ -46,7 +46,8 @@ To a detached execution (exec --detach), named by its id or the beginning of it,
     const settings = await loadSettings(process.env);
     const inventory = inventoryOf(settings, { words: ['kill', ...this.argv], context: flags.context });
     const store = ExecutionStore.below(settings.stateDirectory);
-    const execution = namedExecution(store, target, inventory);
+    // Who names a cluster means a guest of it.
+    const execution = flags.context === undefined ? await namedExecution(store, target, inventory) : undefined;
     if (execution !== undefined) return killedExecution(store, execution, named ?? 'SIGTERM');
     const signal = named ?? 'SIGKILL';
     const change = await killContainer(inventory, target, signal, flags.node);

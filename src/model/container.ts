@@ -21,6 +21,8 @@ export interface Container {
   readonly remote?: RemoteHandle;
   /** The Proxmox configuration lock that holds it (`backup`, `migrate` ...). */
   readonly lock?: string;
+  /** Whether it is a template of Proxmox: others are made of it, and it never runs. */
+  readonly template?: boolean;
 }
 
 /** A container as `liblxc` addresses it. */

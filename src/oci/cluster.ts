@@ -30,7 +30,8 @@ interface Found {
 }
 
 /**
- * Finds the one guest of some clusters that a reference means, by VMID or name, in one round trip to each.
+ * Finds the one guest of some clusters that a reference means, by VMID or name, in one round trip to each. All of them must
+ * answer: one that cannot be asked may have a guest of that name as well, and which one is meant is not guessed.
  *
  * @param node the node the user named.
  * @throws LxcriError ContainerNotFound, AmbiguousContainer, PermissionDenied, or why a cluster could not be asked.
@@ -45,10 +46,8 @@ export async function findGuest(reference: Reference, clusters: readonly Cluster
     .filter(({ guest }) => wantedNode === undefined || guest.node === wantedNode)
     .filter(({ guest }) => guest.vmid === id || guest.name === id);
   const [only, ...others] = found;
-  if (only === undefined) {
-    const failure = answers.find(({ error }) => error !== undefined)?.error;
-    throw failure ?? (await notFound(id, wantedNode, answers));
-  }
+  const silent = answers.find(({ error }) => error !== undefined);
+  if (only === undefined) throw silent?.error ?? (await notFound(id, wantedNode, answers));
   if (others.length > 0) {
     throw new LxcriError(
       'AmbiguousContainer',
@@ -56,7 +55,18 @@ export async function findGuest(reference: Reference, clusters: readonly Cluster
       'name the VMID, the node (pve:NODE/VMID) or the cluster (--context)',
     );
   }
+  if (silent?.error !== undefined) throw uncertain(id, only, silent.cluster.name, silent.error);
   return containerOf(only);
+}
+
+/** What a word means is not known for sure while one of those that it may be a guest of does not say. */
+function uncertain(id: string, found: Found, silent: string, { message }: LxcriError): LxcriError {
+  const { name } = found.cluster;
+  return new LxcriError(
+    'PlatformUnreachable',
+    `${id} is ${described(found)}, but the cluster ${silent}, which may have one too, cannot be asked: ${message}`,
+    `to mean the one of ${name}: --context ${name}`,
+  );
 }
 
 /** What a cluster answered. */
@@ -104,7 +114,7 @@ function described({ cluster, guest: { type, node, vmid } }: Found): string {
 }
 
 function containerOf({ cluster, guest }: Found): Container {
-  const { vmid, name, node, lock } = guest;
+  const { vmid, name, node, lock, template } = guest;
   return {
     id: vmid,
     name: name ?? vmid,
@@ -114,6 +124,7 @@ function containerOf({ cluster, guest }: Found): Container {
     // Commands run in containers only.
     ...(guest.type === 'lxc' ? { remote: { ssh: cluster.ssh(node) } } : {}),
     ...(lock === undefined ? {} : { lock }),
+    ...(template ? { template } : {}),
   };
 }
 

@@ -29,6 +29,15 @@ export function notRunning(
   );
 }
 
+/** The error of a container that never runs, because others are made of it. */
+export function neverRuns(code: 'ContainerNotRunning' | 'OperationFailed', container: Container): LxcriError {
+  return new LxcriError(
+    code,
+    `container ${label(container)} is a template, which never runs`,
+    'clone it, and use that',
+  );
+}
+
 /** What to do about a container that is not running. */
 function startHint(container: Container): string {
   if (container.remote !== undefined && container.control === undefined)

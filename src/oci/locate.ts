@@ -113,13 +113,14 @@ function onOtherNodes(id: string, pve: NodeConfig, wantedNode?: string): Contain
   );
 }
 
-function configuredContainer({ vmid, hostname, lock }: ContainerConfig, node: string): Container {
+function configuredContainer({ vmid, hostname, lock, template }: ContainerConfig, node: string): Container {
   return {
     id: vmid,
     name: hostname ?? vmid,
     platform: 'proxmox',
     node,
     ...(lock === undefined ? {} : { lock }),
+    ...(template ? { template } : {}),
   };
 }
 

@@ -3,7 +3,7 @@ import type { ContainerState } from '../lxc/state.ts';
 import type { Container } from '../model/container.ts';
 import { LxcriError } from '../model/errors.ts';
 import type { Status } from '../model/status.ts';
-import { label, notRunning, thawHint, unlockHint, unreachable } from './hints.ts';
+import { label, neverRuns, notRunning, thawHint, unlockHint, unreachable } from './hints.ts';
 import { askNode } from './remote.ts';
 
 /** Locks of a Proxmox configuration under which the container is being copied, moved or replaced (`lock` in pct.conf(5)). */
@@ -18,6 +18,7 @@ const BLOCKING_LOCKS = new Set(['backup', 'create', 'destroyed', 'migrate', 'rol
  *   for a container of another node also what the way there can meet with, and ContainerNotFound.
  */
 export async function validateRunning(container: Container, ignoreLock = false): Promise<Container> {
+  if (container.template === true) throw neverRuns('ContainerNotRunning', container);
   if (container.remote !== undefined) {
     const { state, container: known } = await askNode(container, container.remote);
     if (!ignoreLock) refuseLocked(known);

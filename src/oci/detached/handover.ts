@@ -14,6 +14,14 @@ export type DetachedOptions = Pick<
   readonly maxOutputBytes: number;
 };
 
+/** What a supervisor needs to know to ask the clusters that its caller would ask. */
+export interface ClusterAccess {
+  /** The context that was named: then only its cluster is asked. */
+  readonly context?: string;
+  /** The setting of that name. */
+  readonly stateDirectory: string;
+}
+
 /** What the caller hands to the supervisor. It holds secrets (values of variables), so it is never a command line. */
 export interface DetachedRequest {
   readonly id: string;
@@ -21,7 +29,12 @@ export interface DetachedRequest {
   readonly directory: string;
   /** How long results are kept there, in milliseconds. */
   readonly keepMs: number;
-  readonly inventory: HostInventory;
+  /** Where containers are looked for on this host. */
+  readonly inventory: Pick<HostInventory, 'lxcpaths' | 'pve'>;
+  /** How clusters are reached, where they are to be asked as well. */
+  readonly clusters?: ClusterAccess;
+  /** The caller's variables: ssh and the sources of secrets need them. */
+  readonly environment: Readonly<Record<string, string>>;
   /** The container reference as typed. */
   readonly target: string;
   readonly command: readonly Word[];

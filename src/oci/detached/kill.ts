@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { LxcriError, isLxcriError } from '../../model/errors.ts';
-import { locate } from '../locate.ts';
+import type { ErrorCode } from '../../model/errors.ts';
+import { find } from '../find.ts';
 import type { HostInventory } from '../locate.ts';
 import { parseReference } from '../reference.ts';
 import { connectTo } from './control.ts';
@@ -21,25 +22,43 @@ const ONLY_FORWARDED: ReadonlySet<DetachedSignal> = new Set<DetachedSignal>(['SI
 
 /**
  * The execution that a word means where containers are named as well: one whose id begins so, if there is no container of
- * that name. Digits alone are a VMID, mistyped perhaps, and never an execution.
+ * that name. Digits alone are a VMID, mistyped perhaps, and never an execution. Clusters are asked only where an id begins
+ * so, and not for a whole one.
  *
  * @returns its id, or `undefined` when the word is to be taken for a container.
- * @throws LxcriError `InvalidExecutionId` when the word has the form of a whole id that is unknown, or begins several.
+ * @throws LxcriError `InvalidExecutionId` when the word has the form of a whole id that is unknown, or begins several; why
+ *   a cluster that may have a container of that name could not be asked.
  */
-export function namedExecution(store: ExecutionStore, word: string, inventory: HostInventory): string | undefined {
-  if (/^\d*$/.test(word) || isContainer(word, inventory)) return undefined;
-  return isExecutionId(word) ? store.get(word).id : store.find(word);
+export async function namedExecution(
+  store: ExecutionStore,
+  word: string,
+  inventory: HostInventory,
+): Promise<string | undefined> {
+  const { lxcpaths, pve, clusters } = inventory;
+  if (/^\d*$/.test(word) || (await isContainer(word, { lxcpaths, pve }))) return undefined;
+  if (isExecutionId(word)) return store.get(word).id;
+  const id = store.find(word);
+  return id !== undefined && clusters !== undefined && (await isContainer(word, inventory)) ? undefined : id;
 }
 
-function isContainer(word: string, inventory: HostInventory): boolean {
+async function isContainer(word: string, inventory: HostInventory): Promise<boolean> {
   try {
-    locate(parseReference(word), inventory);
+    await find(parseReference(word), inventory);
     return true;
   } catch (error) {
-    if (isLxcriError(error)) return error.code === 'AmbiguousContainer';
-    throw error;
+    if (!isLxcriError(error)) throw error;
+    if (inventory.clusters === undefined || NOT_A_CONTAINER.has(error.code)) return error.code === 'AmbiguousContainer';
+    throw new LxcriError(error.code, error.message, 'for a detached execution write its whole id');
   }
 }
+
+/** What cannot be asked may have a container of that name. */
+const NOT_A_CONTAINER: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'ContainerNotFound',
+  'AmbiguousContainer',
+  'NoMethodAvailable',
+  'UsageError',
+]);
 
 /**
  * Sends a signal to the command of a detached execution, by way of its supervisor. As in the foreground, TERM, INT, HUP

@@ -82,6 +82,11 @@ export class ExecutionStore {
     return new ExecutionStore(join(stateDirectory, 'executions'));
   }
 
+  /** Whether there is one yet. */
+  get isThere(): boolean {
+    return existsSync(this.directory);
+  }
+
   /** The path of a file of an execution, or of its folder. */
   path(id: string, file: (typeof FILES)[keyof typeof FILES] | '' = ''): string {
     return join(this.directory, id, file);

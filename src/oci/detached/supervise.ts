@@ -3,11 +3,12 @@ import type { Duplex } from 'node:stream';
 import { isLxcriError } from '../../model/errors.ts';
 import type { ExecResult } from '../../model/result.ts';
 import type { Execution, StartNotice, startExecution } from '../execution.ts';
+import type { HostInventory } from '../locate.ts';
 import { newResult } from '../new-result.ts';
 import { SIGNALS } from './control.ts';
 import type { DetachedSignal } from './control.ts';
 import { decodeRequest } from './handover.ts';
-import type { Answer, DetachedRequest } from './handover.ts';
+import type { Answer, ClusterAccess, DetachedRequest } from './handover.ts';
 import { eachLine } from './lines.ts';
 import { makePlace } from './place.ts';
 import type { Place } from './place.ts';
@@ -18,6 +19,8 @@ export interface SupervisorParts {
   /** To the caller: the request comes from it, and the answer goes to it. It may close at any time. */
   readonly channel: Duplex;
   readonly start: typeof startExecution;
+  /** The clusters that the caller would ask. */
+  readonly clusters: (access: ClusterAccess) => Required<HostInventory>['clusters'];
   /** Passes the signals that this process gets on to the command; returns what stops it. */
   readonly forwardSignals: (execution: Execution) => () => void;
 }
@@ -30,6 +33,8 @@ export async function superviseExecution(parts: SupervisorParts): Promise<void> 
   const signals = new Mailbox();
   const request = await receive(parts.channel, signals);
   if (request === undefined) return;
+  // In memory only: what a process was started with can be read by others of its user for as long as it runs.
+  Object.assign(process.env, request.environment);
   const answer = new AnswerOnce(parts.channel);
   const { id, target, command, options } = request;
   const store = new ExecutionStore(request.directory);
@@ -66,12 +71,13 @@ export async function superviseExecution(parts: SupervisorParts): Promise<void> 
 }
 
 async function run(
-  { id, inventory, target, command, options }: DetachedRequest,
+  { id, inventory: host, clusters: access, target, command, options }: DetachedRequest,
   { stdout, stderr }: Place,
-  { start, forwardSignals }: SupervisorParts,
+  { start, clusters, forwardSignals }: SupervisorParts,
   signals: Mailbox,
   onStarted: (notice: StartNotice) => void,
 ): Promise<ExecResult> {
+  const inventory = access === undefined ? host : { ...host, clusters: clusters(access) };
   const execution = start(inventory, target, command, {
     ...options,
     id,

@@ -5,7 +5,7 @@ import { LxcriError } from '../../model/errors.ts';
 import type { ErrorCode, ErrorInfo } from '../../model/errors.ts';
 import type { ContainerStatus, Status } from '../../model/status.ts';
 import { startExecution } from '../execution.ts';
-import { label, thawHint } from '../hints.ts';
+import { label, neverRuns, thawHint } from '../hints.ts';
 import { fullReference } from '../locate.ts';
 import type { HostInventory } from '../locate.ts';
 import { monotonicMs } from '../monotonic.ts';
@@ -84,6 +84,7 @@ async function untilSettled(
   abort: AbortSignal | undefined,
 ): Promise<ContainerStatus> {
   const { container } = before;
+  if (container.template === true) throw neverRuns('OperationFailed', container);
   const isEnding = (status: Status): boolean => status === 'stopping' || status === 'aborting';
   const settled = isEnding(before.status)
     ? await untilStatus(container, (status) => !isEnding(status), timeoutMs, abort)

@@ -22,6 +22,8 @@ export interface ContainerConfig {
   readonly hostname: string | undefined;
   /** Who holds it: `backup`, `migrate`, `snapshot` ... */
   readonly lock: string | undefined;
+  /** Whether others are made of it; it never runs itself. */
+  readonly template: boolean;
 }
 
 /**
@@ -107,11 +109,11 @@ export class NodeConfig {
 }
 
 /** Reads the current state of a container's configuration; the sections after it are snapshots, with values of their own. */
-function parseConfig(text: string): { hostname: string | undefined; lock: string | undefined } {
+function parseConfig(text: string): Omit<ContainerConfig, 'vmid'> {
   const current = text.split(/^\[/m, 1)[0] ?? '';
   const value = (key: string): string | undefined =>
     new RegExp(`^${key}:[ \\t]*(\\S+)[ \\t]*$`, 'm').exec(current)?.[1];
-  return { hostname: value('hostname'), lock: value('lock') };
+  return { hostname: value('hostname'), lock: value('lock'), template: value('template') === '1' };
 }
 
 function list(directory: string): string[] {

@@ -10,6 +10,8 @@ describe('the handover to a supervisor', () => {
     directory: '/nowhere',
     keepMs: 4,
     inventory: { lxcpaths: ['/a', '/b c'], pve: new NodeConfig('/pve') },
+    clusters: { context: 'home', stateDirectory: '/state' },
+    environment: { SSH_AUTH_SOCK: '/a b', EMPTY: '' },
     target: 'lxc:web',
     command: ['sh', '', 'a\nb "é" \u2028', new Uint8Array([0xff, 0, 10])],
     options: {
@@ -36,7 +38,14 @@ describe('the handover to a supervisor', () => {
     expect(command.map((word) => Buffer.from(word))).to.deep.equal(request.command.map((word) => Buffer.from(word)));
     expect([...(options.env ?? [])]).to.deep.equal([...(request.options.env ?? [])]);
     expect({ ...options, env: undefined }).to.deep.equal({ ...request.options, env: undefined });
-    expect(rest).to.deep.equal({ id: '1', directory: '/nowhere', keepMs: 4, target: 'lxc:web' });
+    expect(rest).to.deep.equal({
+      id: '1',
+      directory: '/nowhere',
+      keepMs: 4,
+      clusters: { context: 'home', stateDirectory: '/state' },
+      environment: { SSH_AUTH_SOCK: '/a b', EMPTY: '' },
+      target: 'lxc:web',
+    });
   });
 
   it('leaves out what was not asked for', () => {

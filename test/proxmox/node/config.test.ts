@@ -29,8 +29,13 @@ describe('the configuration of a Proxmox node', () => {
   });
 
   it('tells the present of a container, not its snapshots, pending changes or description', () => {
-    expect(config.container('101')).to.deep.equal({ vmid: '101', hostname: 'web', lock: undefined });
-    expect(config.container('102')).to.deep.equal({ vmid: '102', hostname: 'db.example', lock: 'migrate' });
+    expect(config.container('101')).to.deep.equal({ vmid: '101', hostname: 'web', lock: undefined, template: false });
+    expect(config.container('102')).to.deep.equal({
+      vmid: '102',
+      hostname: 'db.example',
+      lock: 'migrate',
+      template: false,
+    });
   });
 
   it('holds the containers of this node only', () => {
@@ -82,10 +87,10 @@ describe('the configuration of a Proxmox node', () => {
     put('106.conf.tmp.1', 'hostname: temporary\n');
     const strange = new NodeConfig(dir);
     expect(strange.containers()).to.have.deep.members([
-      { vmid: '101', hostname: undefined, lock: undefined },
-      { vmid: '102', hostname: 'web', lock: undefined },
-      { vmid: '103', hostname: undefined, lock: undefined },
-      { vmid: '104', hostname: undefined, lock: undefined },
+      { vmid: '101', hostname: undefined, lock: undefined, template: false },
+      { vmid: '102', hostname: 'web', lock: undefined, template: false },
+      { vmid: '103', hostname: undefined, lock: undefined, template: false },
+      { vmid: '104', hostname: undefined, lock: undefined, template: false },
     ]);
     for (const text of [
       '',

@@ -1,0 +1,75 @@
+import { expect } from 'chai';
+
+import type { LxcriError } from '../../src/model/errors.ts';
+import { findGuest } from '../../src/oci/cluster.ts';
+import type { Cluster } from '../../src/oci/cluster.ts';
+import { parseReference } from '../../src/oci/reference.ts';
+import { clientOf, failureOf, pinned } from '../proxmox/api/clients.ts';
+import { httpAnswer, openTlsServer } from '../support/tls-server.ts';
+import type { TlsServer } from '../support/tls-server.ts';
+
+/** As `GET /cluster/resources` lists it. */
+const WEB = { id: 'lxc/101', type: 'lxc', vmid: 101, node: 'pve1', status: 'running', name: 'web', template: 0 };
+
+const DOWN = httpAnswer('500 out of order', '');
+
+function listing(...guests: object[]): string {
+  return httpAnswer('200 OK', JSON.stringify({ data: guests }));
+}
+
+describe('a guest of several clusters', () => {
+  const servers: TlsServer[] = [];
+
+  afterEach(async () => {
+    for (const server of servers.splice(0)) await server.close();
+  });
+
+  async function clusters(answers: Record<string, string>): Promise<Cluster[]> {
+    const all: Cluster[] = [];
+    for (const [name, answer] of Object.entries(answers)) {
+      const server = await openTlsServer((socket) => socket.write(answer));
+      servers.push(server);
+      const ssh = (node: string) => ({ destination: node, options: [], sudo: false });
+      all.push({ name, bare: true, current: false, client: clientOf([pinned(server)]), ssh });
+    }
+    return all;
+  }
+
+  async function refusal(word: string, answers: Record<string, string>): Promise<LxcriError> {
+    return failureOf(findGuest(parseReference(word), await clusters(answers)));
+  }
+
+  it('is found when all of them answer, and one has it', async () => {
+    const found = await findGuest(parseReference('web'), await clusters({ home: listing(WEB), lab: listing() }));
+    expect([found.id, found.node, found.template]).to.deep.equal(['101', 'pve1', undefined]);
+  });
+
+  it('is not taken for the one that was meant while another cluster may have it as well', async () => {
+    for (const word of ['web', '101', 'pve:101', 'pve:pve1/web']) {
+      const { code, message, hint } = await refusal(word, { home: listing(WEB), lab: DOWN });
+      expect(code, word).to.equal('PlatformUnreachable');
+      expect(message, word).to.match(/is pve:pve1\/101 \(home\), but the cluster lab, .* out of order/);
+      expect(hint, word).to.equal('to mean the one of home: --context home');
+    }
+  });
+
+  it('is told by the error of the cluster that cannot be asked where no other has it', async () => {
+    const { code, message } = await refusal('web', { home: DOWN, lab: listing() });
+    expect(message).to.include('out of order');
+    expect(code).not.to.equal('ContainerNotFound');
+  });
+
+  it('is ambiguous when two have it, whatever a third one says', async () => {
+    const { code, message } = await refusal('web', { home: listing(WEB), lab: listing(WEB), gone: DOWN });
+    expect([code, message.includes('(home)'), message.includes('(lab)')]).to.deep.equal([
+      'AmbiguousContainer',
+      true,
+      true,
+    ]);
+  });
+
+  it('says of a template that it is one', async () => {
+    const mold = listing({ ...WEB, template: 1, status: 'stopped' });
+    expect(await findGuest(parseReference('web'), await clusters({ home: mold }))).to.deep.include({ template: true });
+  });
+});
