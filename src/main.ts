@@ -1,7 +1,8 @@
-import { say } from './cli/messages.ts';
+import { sayError } from './cli/messages.ts';
 import { exactWords } from './cli/raw-argv.ts';
 import { runExec } from './cli/run-exec.ts';
 import { EXIT } from './model/exit-codes.ts';
+import { internalError } from './model/internal-error.ts';
 import type { Word } from './model/request.ts';
 import { startExecution } from './oci/execution.ts';
 
@@ -55,7 +56,7 @@ main(process.argv.slice(2)).then(
   // All output is written by now; what is still open (our standard input, a watchdog) must not hold us.
   (code) => process.exit(code),
   (error: unknown) => {
-    say(`internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}; please report it`);
+    sayError(internalError(error).toInfo());
     process.exit(EXIT.notStarted);
   },
 );

@@ -1,3 +1,6 @@
+import { LxcriError } from '../model/errors.ts';
+import { unlessAborted } from '../proxmox/api/unless-aborted.ts';
+
 /** A signal of this process that ends what it is doing. */
 export class Interruption extends Error {
   override readonly name = 'Interruption';
@@ -24,4 +27,29 @@ export async function interruptible<Result>(action: (abort: AbortSignal) => Prom
   } finally {
     for (const signal of INTERRUPTING) process.off(signal, interrupt);
   }
+}
+
+/**
+ * The same for what only asks: it is not waited for after a signal, or when the time is over.
+ *
+ * @throws Interruption; LxcriError `ExecutionTimeout`.
+ */
+export function answered<Result>(
+  question: (abort: AbortSignal) => Promise<Result>,
+  timeoutMs: number | undefined,
+): Promise<Result> {
+  return interruptible(async (interrupted) => {
+    const limit = new AbortController();
+    const late = (): void => {
+      const message = `there was no answer within ${timeoutMs} ms`;
+      limit.abort(new LxcriError('ExecutionTimeout', message, 'give it more time with --timeout'));
+    };
+    const timer = timeoutMs === undefined ? undefined : setTimeout(late, timeoutMs);
+    const abort = AbortSignal.any([interrupted, limit.signal]);
+    try {
+      return await unlessAborted(question(abort), abort);
+    } finally {
+      clearTimeout(timer);
+    }
+  });
 }

@@ -24,8 +24,9 @@ import State from '../commands/state.ts';
 import Stop from '../commands/stop.ts';
 import { EXIT } from '../model/exit-codes.ts';
 import { nearest } from '../values/nearest.ts';
-import { say } from './messages.ts';
+import { say, sayError } from './messages.ts';
 import { closedOutput, judge } from './print-document.ts';
+import { ownError } from './verb.ts';
 
 /** The verbs, for oclif's explicit command discovery. */
 export const COMMANDS = {
@@ -77,10 +78,9 @@ export async function runOclif(argv: readonly string[]): Promise<number> {
     return judge(failure ?? closedOutput(), 0);
   } catch (error) {
     if (error instanceof Errors.ExitError) return error.oclif.exit ?? 0;
-    say(
-      `UsageError: ${(error instanceof Error ? error.message : String(error)).split('\n')[0] ?? ''}; see: proxmox-lxcri --help`,
-    );
-    return EXIT.notStarted;
+    const own = ownError(error, '');
+    sayError(own.toInfo());
+    return own.exitCode;
   }
 }
 

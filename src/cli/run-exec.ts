@@ -6,6 +6,7 @@ import type { Settings } from '../config/keys.ts';
 import { loadSettings } from '../config/settings.ts';
 import { AVAILABLE_METHODS } from '../methods/registry.ts';
 import { LxcriError, isLxcriError } from '../model/errors.ts';
+import { internalError } from '../model/internal-error.ts';
 import type { TerminalSpec, Word } from '../model/request.ts';
 import type { ExecResult } from '../model/result.ts';
 import { isTerminalType } from '../model/rules.ts';
@@ -81,9 +82,9 @@ function printResult(result: ExecResult): Promise<number> {
   return printDocument(result, result.exitCode, `the command's exit code is ${result.exitCode}`);
 }
 
-/** An error of ours, to be reported; everything else is thrown on. */
+/** An error of ours, to be reported; any other is a mistake of ours. */
 export async function ownError(error: unknown): Promise<LxcriError> {
-  if (!isLxcriError(error)) throw error;
+  if (!isLxcriError(error)) return internalError(error);
   if (!(error instanceof UnknownFlagError)) return error;
   // Loaded for a mistyped flag only.
   const { withSuggestion } = await import('./suggest.ts');

@@ -1,6 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 
 import { LxcriError } from '../model/errors.ts';
+import { parseDuration } from './values/duration.ts';
 
 /** The container that a verb is about; see {@link namedContainer}. */
 export const containerArg = Args.string({
@@ -33,6 +34,17 @@ export const verboseFlag = Flags.boolean({
   char: 'v',
   summary: "show the log of Proxmox's task on standard error, as it comes",
 });
+
+/** For verbs that only ask. */
+export const answerTimeoutFlag = Flags.string({
+  helpValue: 'DURATION',
+  summary: 'how long to wait for answers at most (default: as long as each server may take)',
+});
+
+/** Milliseconds. */
+export function answerTimeout(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : parseDuration(text, '--timeout');
+}
 
 /** The context that a verb is about. */
 export const contextArg = Args.string({

@@ -3,6 +3,7 @@ import { Command, Errors, Flags } from '@oclif/core';
 import { exitCodeOfSignal } from '../model/exit-codes.ts';
 import { LxcriError, isLxcriError } from '../model/errors.ts';
 import type { ErrorInfo } from '../model/errors.ts';
+import { internalError } from '../model/internal-error.ts';
 import { SCHEMA_VERSION } from '../model/result.ts';
 import { asHostFailure } from '../oci/host-failure.ts';
 import { closeInheritedDescriptors } from '../process/descriptors.ts';
@@ -72,10 +73,9 @@ function complete(document: object, error: ErrorInfo | null): object {
 }
 
 /**
- * An error of the call in our own form; oclif's are about its words.
+ * An error in our own form; oclif's are about the words of the call, and what nobody foresaw is a mistake of ours.
  *
  * @param flags names of the verb's own, to find the one that was meant.
- * @throws whatever is not an error of the call.
  */
 export function ownError(thrown: unknown, verb: string, flags: readonly string[] = []): LxcriError {
   const error = asHostFailure(thrown);
@@ -84,10 +84,11 @@ export function ownError(thrown: unknown, verb: string, flags: readonly string[]
     const message = error.message.split('\n')[0] ?? '';
     const [, typed = ''] = /^Nonexistent flag: --(\S+)$/.exec(message) ?? [];
     const meant = nearest(typed, flags);
-    const hint = meant === undefined ? `see: proxmox-lxcri ${verb} --help` : `did you mean --${meant}?`;
+    const hint =
+      meant === undefined ? `see: proxmox-lxcri ${verb === '' ? '' : `${verb} `}--help` : `did you mean --${meant}?`;
     return new LxcriError('UsageError', lowerFirst(message), hint);
   }
-  throw error;
+  return internalError(error);
 }
 
 function lowerFirst(text: string): string {

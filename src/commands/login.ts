@@ -3,11 +3,13 @@ import { isatty } from 'node:tty';
 
 import { Args, Flags } from '@oclif/core';
 
+import { answered } from '../cli/interruption.ts';
 import { loginText } from '../cli/login-text.ts';
 import { readInput } from '../cli/read-input.ts';
 import { flagValue } from '../cli/values/flag-value.ts';
 import { Verb } from '../cli/verb.ts';
 import type { Outcome } from '../cli/verb.ts';
+import { answerTimeout, answerTimeoutFlag } from '../cli/verb-flags.ts';
 import { loadSettings } from '../config/settings.ts';
 import { LxcriError } from '../model/errors.ts';
 import { askerAtTerminal } from '../terminal/prompt.ts';
@@ -74,6 +76,7 @@ renewed while it is used, and ends two hours after.`;
       summary: 'read the password from standard input',
     }),
     'token-stdin': Flags.boolean({ summary: 'read the secret of the token from standard input' }),
+    timeout: answerTimeoutFlag,
     bare: Flags.boolean({ summary: 'a word without a scheme may name a container of it', allowNo: true }),
   };
 
@@ -81,6 +84,7 @@ renewed while it is used, and ends two hours after.`;
     const { args, flags } = await this.parse(Login);
     refuseConflicts(flags);
     const { name } = args;
+    const timeoutMs = answerTimeout(flags.timeout);
     const { host, user, token, fingerprint } = flags;
     const request = {
       name: name === undefined ? undefined : flagValue('NAME', () => contextName(name)),
@@ -94,7 +98,8 @@ renewed while it is used, and ends two hours after.`;
     };
     const { stateDirectory } = await loadSettings(process.env);
     const room = await import('../contexts/room.ts');
-    const done = await room.login(request, { env: process.env, stateDirectory, ask: askerAtTerminal() });
+    const place = { env: process.env, stateDirectory, ask: askerAtTerminal() };
+    const done = await answered((abort) => room.login(request, { ...place, abort }), timeoutMs);
     return { document: done, text: () => loginText(done) };
   }
 }

@@ -2,13 +2,14 @@ import { Flags } from '@oclif/core';
 import type { Interfaces } from '@oclif/core';
 
 import { CONTAINER_SORT_KEYS, containerColumns } from '../cli/container-table.ts';
+import { answered } from '../cli/interruption.ts';
 import { inventoryOf } from '../cli/inventory.ts';
 import { sayError } from '../cli/messages.ts';
 import { requireRoot } from '../cli/privileges.ts';
 import { PROCESS_SORT_KEYS, processColumns } from '../cli/process-table.ts';
 import { Verb } from '../cli/verb.ts';
 import type { Outcome } from '../cli/verb.ts';
-import { containerArg, contextFlag, nodeFlag } from '../cli/verb-flags.ts';
+import { answerTimeout, answerTimeoutFlag, containerArg, contextFlag, nodeFlag } from '../cli/verb-flags.ts';
 import { loadSettings } from '../config/settings.ts';
 import { LxcriError } from '../model/errors.ts';
 import { FILTER_KEYS, parseFilters } from '../oci/filter.ts';
@@ -57,6 +58,7 @@ export default class Ps extends Verb {
     'no-trunc': Flags.boolean({ summary: 'do not shorten columns to the width of the terminal' }),
     wide: Flags.boolean({ summary: "processes: the parent, the host's pid, state, terminal, threads and time too" }),
     numeric: Flags.boolean({ summary: 'processes: uids instead of user names; nothing is run in the container' }),
+    timeout: answerTimeoutFlag,
     node: nodeFlag,
     context: contextFlag,
   };
@@ -71,9 +73,10 @@ export default class Ps extends Verb {
     const filter = parseFilters(flags.filter ?? []);
     // A key that there is not is known before the containers are asked anything.
     sortBy([], flags.sort ?? 'id', CONTAINER_SORT_KEYS);
+    const timeoutMs = answerTimeout(flags.timeout);
     const settings = await loadSettings(process.env);
     const inventory = inventoryOf(settings, { words: ['ps', ...this.argv], context: flags.context });
-    const { containers: found, unreachable } = await listEverything(inventory);
+    const { containers: found, unreachable } = await answered((abort) => listEverything(inventory, abort), timeoutMs);
     const [failure] = unreachable;
     // Where there is nothing to show, that is the answer.
     if (failure !== undefined && found.length === 0) throw failure.error;
@@ -94,7 +97,7 @@ export default class Ps extends Verb {
   }
 
   async #processes(target: string, flags: PsFlags): Promise<Outcome> {
-    refuse(flags, ['all', 'filter', 'context'], 'it is about the list of containers: leave it out');
+    refuse(flags, ['all', 'filter', 'context', 'timeout'], 'it is about the list of containers: leave it out');
     requireRoot(['ps', ...this.argv], false);
     // A key that there is not is known before the container is asked anything.
     sortBy([], flags.sort ?? 'pid', PROCESS_SORT_KEYS);

@@ -1,7 +1,15 @@
+import { answered } from '../cli/interruption.ts';
 import { inventoryOf } from '../cli/inventory.ts';
 import { Verb } from '../cli/verb.ts';
 import type { Outcome } from '../cli/verb.ts';
-import { containerArg, contextFlag, namedContainer, nodeFlag } from '../cli/verb-flags.ts';
+import {
+  answerTimeout,
+  answerTimeoutFlag,
+  containerArg,
+  contextFlag,
+  namedContainer,
+  nodeFlag,
+} from '../cli/verb-flags.ts';
 import { loadSettings } from '../config/settings.ts';
 import { ociState } from '../oci/state.ts';
 import { containerStatus } from '../oci/status.ts';
@@ -17,14 +25,16 @@ A guest that is asked for over the API of Proxmox has no pid here: it would be a
 
   static override args = { container: containerArg };
 
-  static override flags = { node: nodeFlag, context: contextFlag };
+  static override flags = { timeout: answerTimeoutFlag, node: nodeFlag, context: contextFlag };
 
   protected override async perform(): Promise<Outcome> {
     const { args, flags } = await this.parse(State);
     const target = namedContainer(args.container, 'state CONTAINER');
+    const timeoutMs = answerTimeout(flags.timeout);
     const settings = await loadSettings(process.env);
     const inventory = inventoryOf(settings, { words: ['state', ...this.argv], context: flags.context });
-    const state = ociState(await containerStatus(inventory, target, flags.node));
+    const status = await answered((abort) => containerStatus(inventory, target, flags.node, abort), timeoutMs);
+    const state = ociState(status);
     return { document: state, text: () => `${JSON.stringify(state, undefined, 2)}\n` };
   }
 }

@@ -3,7 +3,10 @@ import { isDeepStrictEqual } from 'node:util';
 import { LxcriError } from '../model/errors.ts';
 import { ApiClient } from '../proxmox/api/client.ts';
 import type { Credentials, Ticket } from '../proxmox/api/credentials.ts';
+import { permissions } from '../proxmox/api/permissions.ts';
+import * as shape from '../proxmox/api/shape.ts';
 import { shownAddress } from '../proxmox/api/trust.ts';
+import { unlessAborted } from '../proxmox/api/unless-aborted.ts';
 import type { Asker } from '../terminal/prompt.ts';
 import { serverAddress } from '../values/address.ts';
 import { tokenId, userName } from '../values/identity.ts';
@@ -40,6 +43,8 @@ export interface LoginPlace {
   readonly stateDirectory: string;
   /** Absent: nobody can be asked. */
   readonly ask: Asker | undefined;
+  /** Ends what is asked of servers. */
+  readonly abort?: AbortSignal | undefined;
 }
 
 /** What came of a login. */
@@ -62,6 +67,8 @@ interface Draft {
   readonly caFile: string | undefined;
 }
 
+const VERSION = shape.object({ version: shape.text });
+
 /** Who logs in. */
 interface Claim {
   readonly kind: Identity['kind'];
@@ -77,9 +84,10 @@ type ServerAddress = Pick<Host, 'host' | 'port'>;
  * Logs in to a cluster: makes sure who the server is, that the secret is right, and only then stores the context, the
  * secret of a token, or the ticket that was got for a password, which itself is stored nowhere.
  *
- * @throws LxcriError
+ * @throws LxcriError; the reason of `abort`, and then nothing is stored.
  */
 export async function login(request: LoginRequest, place: LoginPlace): Promise<Login> {
+  const { abort } = place;
   const draft = await draftOf(request, place);
   const claim = await claimOf(request, draft, place.ask);
   const secret = await secretOf(request, claim, place);
@@ -90,9 +98,10 @@ export async function login(request: LoginRequest, place: LoginPlace): Promise<L
     tickets: { load: () => undefined, save: (got) => (ticket = got), remove: () => (ticket = undefined) },
   });
   try {
-    await client.logIn();
-    const { version } = await client.call<{ version: string }>('GET', '/version');
-    const permissions = await client.call<Record<string, Record<string, number>>>('GET', '/access/permissions');
+    await client.logIn(abort);
+    const { version } = await client.ask(VERSION, 'GET', '/version', {}, abort);
+    const granted = await permissions(client, undefined, abort);
+    abort?.throwIfAborted();
     await store(draft, claim, secret, request.bare, place.env);
     if (ticket !== undefined) ticketStore(draft, place.stateDirectory).save(ticket);
     return {
@@ -101,7 +110,7 @@ export async function login(request: LoginRequest, place: LoginPlace): Promise<L
       version,
       identity: claim.id,
       permissions: Object.fromEntries(
-        Object.entries(permissions).map(([path, privileges]) => [path, Object.keys(privileges).toSorted()]),
+        [...granted].map(([path, privileges]) => [path, [...privileges.keys()].toSorted()]),
       ),
     };
   } finally {
@@ -109,7 +118,7 @@ export async function login(request: LoginRequest, place: LoginPlace): Promise<L
   }
 }
 
-async function draftOf(request: LoginRequest, { env, ask }: LoginPlace): Promise<Draft> {
+async function draftOf(request: LoginRequest, { env, ask, abort }: LoginPlace): Promise<Draft> {
   const contexts = await loadContexts(env);
   const current =
     request.name === undefined && request.address === undefined ? currentContext(contexts, env) : undefined;
@@ -123,7 +132,7 @@ async function draftOf(request: LoginRequest, { env, ask }: LoginPlace): Promise
   const trusted: TrustedHost[] = [];
   for (const host of hostsOf(request, old, address)) {
     // oxlint-disable-next-line no-await-in-loop -- one question after the other
-    trusted.push(await trustedHost(host, caFile, asked));
+    trusted.push(await unlessAborted(trustedHost(host, caFile, asked), abort));
   }
   // Of several some may be down now.
   const [first] = trusted;

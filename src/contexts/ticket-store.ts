@@ -1,3 +1,4 @@
+import { isCsrfToken, isTicket } from '../proxmox/api/credentials.ts';
 import type { Ticket, TicketStore } from '../proxmox/api/credentials.ts';
 import { readPrivateFile, removePrivateFile, writePrivateFile } from './private-file.ts';
 
@@ -26,8 +27,8 @@ export class FileTicketStore implements TicketStore {
       const kept = JSON.parse(readPrivateFile(this.#path) ?? 'null') as Kept | null;
       if (kept?.format !== FORMAT || kept.server !== this.#server || kept.user !== user) return undefined;
       const { ticket, csrfToken, issuedAt } = kept;
-      const isWhole = [ticket, csrfToken].every((text) => typeof text === 'string' && text !== '');
-      return isWhole && Number.isFinite(issuedAt) ? { user, ticket, csrfToken, issuedAt } : undefined;
+      const isWhole = isTicket(ticket) && isCsrfToken(csrfToken) && Number.isFinite(issuedAt);
+      return isWhole ? { user, ticket, csrfToken, issuedAt } : undefined;
     } catch {
       return undefined;
     }

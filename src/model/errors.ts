@@ -24,6 +24,7 @@ export const ERROR_EXIT_CODES = {
   InvalidExecutionId: 125,
   ExecutionRunning: 125,
   OperationFailed: 125,
+  InternalError: 125,
   CommandNotExecutable: 126,
   CommandNotAllowed: 126,
   CommandNotFound: 127,

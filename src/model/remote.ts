@@ -1,14 +1,22 @@
 import type { RawTerminal } from './raw-terminal.ts';
 import type { Status } from './status.ts';
 
+/** How a request to start or end a guest ended. */
+export interface PowerEnd {
+  /** What went wrong, where something did. */
+  readonly failure?: string | undefined;
+  /** Whether it was only handed on: Proxmox's HA manager does it in its own time. */
+  readonly deferred?: boolean;
+}
+
 /** What can be done with a guest of another host, by asking its platform over the network. */
 export interface RemoteControl {
-  /** What it is doing now. No process id: it would be another process on this host. */
-  status(): Promise<Status>;
-  /** Each of these resolves to what went wrong, or to `undefined`, and rejects when it is aborted. */
-  start(abort?: AbortSignal): Promise<string | undefined>;
-  shutdown(seconds: number, abort?: AbortSignal): Promise<string | undefined>;
-  kill(abort?: AbortSignal): Promise<string | undefined>;
+  /** What it is doing now. No process id: it would be another process on this host. Rejects when it is aborted. */
+  status(abort?: AbortSignal): Promise<Status>;
+  /** Each of these rejects when it is aborted, and with ConnectionLost when it is not known what became of the request. */
+  start(abort?: AbortSignal): Promise<PowerEnd>;
+  shutdown(seconds: number, abort?: AbortSignal): Promise<PowerEnd>;
+  kill(abort?: AbortSignal): Promise<PowerEnd>;
 }
 
 /** The ways to run a command in a guest over the API of an unmodified Proxmox VE, in the order in which they are tried. */

@@ -34,12 +34,17 @@ interface Found {
  * answer: one that cannot be asked may have a guest of that name as well, and which one is meant is not guessed.
  *
  * @param node the node the user named.
- * @throws LxcriError ContainerNotFound, AmbiguousContainer, PermissionDenied, or why a cluster could not be asked.
+ * @throws LxcriError ContainerNotFound, AmbiguousContainer, PermissionDenied, or why a cluster could not be asked; the reason of `abort`.
  */
-export async function findGuest(reference: Reference, clusters: readonly Cluster[], node?: string): Promise<Container> {
+export async function findGuest(
+  reference: Reference,
+  clusters: readonly Cluster[],
+  node?: string,
+  abort?: AbortSignal,
+): Promise<Container> {
   const { scheme, id } = reference;
   const wantedNode = reference.node ?? node;
-  const answers = await Promise.all(clusters.map(askForGuests));
+  const answers = await Promise.all(clusters.map((cluster) => askForGuests(cluster, abort)));
   const found = answers
     .flatMap(({ cluster, guests }) => guests.map((guest): Found => ({ cluster, guest })))
     .filter(({ guest }) => (scheme === undefined ? true : guest.type === (scheme === 'vm' ? 'qemu' : 'lxc')))
@@ -47,7 +52,7 @@ export async function findGuest(reference: Reference, clusters: readonly Cluster
     .filter(({ guest }) => guest.vmid === id || guest.name === id);
   const [only, ...others] = found;
   const silent = answers.find(({ error }) => error !== undefined);
-  if (only === undefined) throw silent?.error ?? (await notFound(id, wantedNode, answers));
+  if (only === undefined) throw silent?.error ?? (await notFound(id, wantedNode, answers, abort));
   if (others.length > 0) {
     throw new LxcriError(
       'AmbiguousContainer',
@@ -76,9 +81,9 @@ interface ClusterAnswer {
   readonly error?: LxcriError;
 }
 
-async function askForGuests(cluster: Cluster): Promise<ClusterAnswer> {
+async function askForGuests(cluster: Cluster, abort: AbortSignal | undefined): Promise<ClusterAnswer> {
   try {
-    return { cluster, guests: await listGuests(cluster.client) };
+    return { cluster, guests: await listGuests(cluster.client, abort) };
   } catch (error) {
     if (!isLxcriError(error)) throw error;
     return { cluster, guests: [], error };
@@ -86,12 +91,17 @@ async function askForGuests(cluster: Cluster): Promise<ClusterAnswer> {
 }
 
 /** A guest that may not be seen is not in the list: that is told from one that there is not. */
-async function notFound(id: string, node: string | undefined, answers: readonly ClusterAnswer[]): Promise<LxcriError> {
+async function notFound(
+  id: string,
+  node: string | undefined,
+  answers: readonly ClusterAnswer[],
+  abort: AbortSignal | undefined,
+): Promise<LxcriError> {
   if (isVmid(id)) {
     for (const { cluster } of answers) {
       try {
         // oxlint-disable-next-line no-await-in-loop -- one is nearly always all there is
-        await requirePrivilege(cluster.client, `/vms/${id}`, 'VM.Audit');
+        await requirePrivilege(cluster.client, `/vms/${id}`, 'VM.Audit', abort);
       } catch (error) {
         if (isLxcriError(error) && error.code === 'PermissionDenied') return error;
         throw error;
@@ -135,8 +145,8 @@ export interface ClusterList {
 }
 
 /** All guests of some clusters, in one round trip to each; one that cannot be asked does not hide the others. */
-export async function listClusters(clusters: readonly Cluster[]): Promise<ClusterList> {
-  const answers = await Promise.all(clusters.map(askForGuests));
+export async function listClusters(clusters: readonly Cluster[], abort?: AbortSignal): Promise<ClusterList> {
+  const answers = await Promise.all(clusters.map((cluster) => askForGuests(cluster, abort)));
   return {
     containers: answers.flatMap(({ cluster, guests }) => guests.map((guest) => summaryOf(cluster, guest))),
     unreachable: answers.flatMap(({ cluster, error }) =>

@@ -186,7 +186,7 @@ class RunningExecution implements Execution {
       const { node } = this.#options;
       // Who is reached by ssh alone has to be root there, and not here.
       if (inventory.clusters === undefined && !isKnownToItsNode(reference, inventory, node)) refuseUnlessRoot();
-      const container = await find(reference, inventory, node, 'cluster');
+      const container = await find(reference, inventory, node, 'cluster', this.#abort.signal);
       this.#container = container;
       const running = await validateRunning(container, this.#options.ignoreLock);
       this.#container = running;

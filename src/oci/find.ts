@@ -18,13 +18,15 @@ const NOT_HERE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
  *
  * @param node the Proxmox node the user named.
  * @param reach as of `locate`.
- * @throws LxcriError as `locate`, and as the clusters' answers.
+ * @param abort ends the questions to clusters.
+ * @throws LxcriError as `locate`, and as the clusters' answers; the reason of `abort`.
  */
 export async function find(
   reference: Reference,
   inventory: HostInventory,
   node?: string,
   reach: Reach = 'host',
+  abort?: AbortSignal,
 ): Promise<Container> {
   // Contexts know more of a node than its name does.
   const here = inventory.clusters !== undefined && !inventory.pve.present ? 'host' : reach;
@@ -38,7 +40,7 @@ export async function find(
     const clusters = candidates(await inventory.clusters(), scheme !== undefined);
     if (clusters.length === 0) throw error;
     const { findGuest } = await import('./cluster.ts');
-    return findGuest(reference, clusters, node);
+    return findGuest(reference, clusters, node, abort);
   }
 }
 

@@ -29,11 +29,11 @@ export interface List {
 /**
  * Every container of this host, and every guest of the clusters of the inventory.
  *
- * @throws LxcriError PlatformUnreachable when the containers of this host cannot be listed.
+ * @throws LxcriError PlatformUnreachable when the containers of this host cannot be listed; the reason of `abort`.
  */
-export async function listEverything(inventory: HostInventory): Promise<List> {
+export async function listEverything(inventory: HostInventory, abort?: AbortSignal): Promise<List> {
   const { clusters } = inventory;
-  const [ofHost, ofClusters] = await Promise.all([listHost(inventory), clusters && listOthers(clusters)]);
+  const [ofHost, ofClusters] = await Promise.all([listHost(inventory), clusters && listOthers(clusters, abort)]);
   if (ofClusters === undefined) return { containers: ofHost, unreachable: [] };
   // This host may be a node of the cluster.
   const known = new Set(ofHost.filter(({ node }) => node !== null).map(({ node, id }) => `${node}/${id}`));
@@ -41,9 +41,12 @@ export async function listEverything(inventory: HostInventory): Promise<List> {
   return { containers: [...ofHost, ...others], unreachable: ofClusters.unreachable };
 }
 
-async function listOthers(clusters: () => Promise<readonly Cluster[]>): Promise<ClusterList> {
+async function listOthers(
+  clusters: () => Promise<readonly Cluster[]>,
+  abort: AbortSignal | undefined,
+): Promise<ClusterList> {
   const { listClusters } = await import('./cluster.ts');
-  return listClusters(await clusters());
+  return listClusters(await clusters(), abort);
 }
 
 async function listHost(inventory: HostInventory): Promise<ContainerSummary[]> {

@@ -11,20 +11,25 @@ import { parseReference } from './reference.ts';
  *
  * @param target the container reference as typed.
  * @param node the Proxmox node the user named.
- * @throws LxcriError as `parseReference` and `find`.
+ * @throws LxcriError as `parseReference` and `find`; the reason of `abort`.
  */
 export async function containerStatus(
   inventory: HostInventory,
   target: string,
   node?: string,
+  abort?: AbortSignal,
 ): Promise<ContainerStatus> {
-  return currentStatus(await find(parseReference(target), inventory, node));
+  return currentStatus(await find(parseReference(target), inventory, node, 'host', abort), abort);
 }
 
-/** What a container is doing now. */
-export async function currentStatus(container: Container): Promise<ContainerStatus> {
+/**
+ * What a container is doing now.
+ *
+ * @param abort ends a question to another host; this rejects with its reason.
+ */
+export async function currentStatus(container: Container, abort?: AbortSignal): Promise<ContainerStatus> {
   if (container.control !== undefined)
-    return { container, status: await container.control.status(), initPid: undefined };
+    return { container, status: await container.control.status(abort), initPid: undefined };
   const [state] = await lxcStates(container.lxc === undefined ? [] : [container.lxc]);
   return withState(container, state);
 }

@@ -29,6 +29,7 @@ const CONTRACT: Record<number, string[]> = {
     'InvalidExecutionId',
     'ExecutionRunning',
     'OperationFailed',
+    'InternalError',
   ],
   126: ['CommandNotExecutable', 'CommandNotAllowed'],
   127: ['CommandNotFound'],

@@ -6,7 +6,15 @@ import type { SignalName } from '../../values/signal.ts';
 import { label, notRunning } from '../hints.ts';
 import type { HostInventory } from '../locate.ts';
 import { containerStatus } from '../status.ts';
-import { changeOf, isStopped, lifecycleOf, limited, refuseUnreachable, untilStatus } from './lifecycle.ts';
+import {
+  changeOf,
+  isStopped,
+  lifecycleOf,
+  limited,
+  refuseUnreachable,
+  untilStatus,
+  untilStatusAfter,
+} from './lifecycle.ts';
 import type { Change } from './lifecycle.ts';
 
 /** How long a container may take to be gone after its init was killed. */
@@ -25,8 +33,9 @@ async function killByPlatform(container: Container, signal: SignalName): Promise
     );
   }
   const lifecycle = lifecycleOf(container);
-  const failure = await limited((abort) => lifecycle.kill(abort), GONE_DEFERRED_MS, undefined);
-  const after = await untilStatus(container, isStopped, failure === undefined ? GONE_DEFERRED_MS : 0);
+  const { failure, deferred = false } = await limited((abort) => lifecycle.kill(abort), GONE_DEFERRED_MS, undefined);
+  const goneMs = deferred ? GONE_DEFERRED_MS : GONE_MS;
+  const after = await untilStatusAfter('killed', container, isStopped, failure === undefined ? goneMs : 0);
   if (!isStopped(after.status)) {
     throw new LxcriError(
       'OperationFailed',

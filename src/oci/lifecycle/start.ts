@@ -18,6 +18,8 @@ import {
   refuseLocked,
   refuseUnreachable,
   untilStatus,
+  untilStatusAfter,
+  within,
 } from './lifecycle.ts';
 import type { Change } from './lifecycle.ts';
 
@@ -37,8 +39,8 @@ export const DEFAULT_START_TIMEOUT_MS = 60_000;
 /**
  * Starts a container and waits until it runs. One that runs already is left alone.
  *
- * @throws LxcriError ContainerFrozen, ContainerLocked, ExecutionTimeout, OperationFailed with what the platform said, and
- *   those of finding it; the reason of `abort`, after which the container may be starting nevertheless.
+ * @throws LxcriError ContainerFrozen, ContainerLocked, ExecutionTimeout, OperationFailed with what the platform said,
+ *   ConnectionLost when it is not known whether it was started, and those of finding it; the reason of `abort`, after which the container may be starting nevertheless.
  */
 export async function startContainer(
   inventory: HostInventory,
@@ -47,7 +49,10 @@ export async function startContainer(
 ): Promise<Change> {
   const end = monotonicMs() + timeoutMs;
   const left = (): number => end - monotonicMs();
-  const { container, status } = await untilSettled(await containerStatus(inventory, target, node), left(), abort);
+  const before = await within(timeoutMs, (signal) => containerStatus(inventory, target, node, signal), abort);
+  if (before === undefined) throw tooSlow(`nobody has said what ${target} is doing`, timeoutMs);
+  const settled = await untilSettled(before, left(), abort);
+  const { container, status } = settled;
   if (wait && container.control !== undefined) {
     throw new LxcriError(
       'NoMethodAvailable',
@@ -56,22 +61,23 @@ export async function startContainer(
     );
   }
   let changed = false;
+  let now = settled;
   if (status !== 'running') {
     refuseLockedStart(container);
     const lifecycle = lifecycleOf(container);
-    const failure =
-      status === 'starting' ? undefined : await limited((signal) => lifecycle.start(signal), left(), abort);
+    const { failure, deferred = false } =
+      status === 'starting' ? {} : await limited((signal) => lifecycle.start(signal), left(), abort);
     // Somebody else may have been faster: then it is not our doing.
     changed = status !== 'starting' && failure === undefined;
-    if (failure !== undefined && (await untilStatus(container, isRunning, 0)).status !== 'running')
+    if (failure !== undefined && (await untilStatus(container, isRunning, 0, abort)).status !== 'running')
       throw new LxcriError('OperationFailed', `container ${label(container)} did not start: ${failure}`);
-    const isOver = (now: Status): boolean => isRunning(now) || (isStopped(now) && !lifecycle.deferred);
-    const after = await untilStatus(container, isOver, left(), abort);
-    if (isStopped(after.status) && !lifecycle.deferred && left() > 0) throw endedAgain(container);
-    if (!isRunning(after.status))
-      throw tooSlow(`container ${label(container)} is ${after.status}, not running`, timeoutMs);
+    const isOver = (seen: Status): boolean => isRunning(seen) || (isStopped(seen) && !deferred);
+    now = await untilStatusAfter('started', container, isOver, left(), abort);
+    if (isStopped(now.status) && !deferred && left() > 0) throw endedAgain(container);
+    if (!isRunning(now.status)) throw tooSlow(`container ${label(container)} is ${now.status}, not running`, timeoutMs);
   }
-  if (wait) await untilReady(inventory, container, end, timeoutMs, abort);
+  if (!wait) return changeOf(now, changed);
+  await untilReady(inventory, container, end, timeoutMs, abort);
   return changeOf(await currentStatus(container), changed);
 }
 

@@ -10,7 +10,8 @@ import {
   limited,
   refuseLocked,
   refuseUnreachable,
-  untilStatus,
+  untilStatusAfter,
+  within,
 } from './lifecycle.ts';
 import type { Change } from './lifecycle.ts';
 
@@ -37,6 +38,9 @@ export interface Stopped extends Change {
 const GONE_MS = 10_000;
 const GONE_DEFERRED_MS = 60_000;
 
+/** How long finding it may take, however little time it may take to shut down. */
+const FIND_MS = 10_000;
+
 /** How much longer than the container the tool that shuts it down may take: pct needs 2 s to start. */
 const TOOL_GRACE_MS = 15_000;
 
@@ -44,15 +48,27 @@ const TOOL_GRACE_MS = 15_000;
  * Stops a container: asks its init to shut down, and kills everything in it when the time is over. One that is stopped
  * already is left alone.
  *
- * @throws LxcriError ContainerFrozen (without `force`), ContainerLocked, OperationFailed with what the platform said, and
- *   those of finding it.
+ * @throws LxcriError ContainerFrozen (without `force`), ContainerLocked, ExecutionTimeout, OperationFailed with what the
+ *   platform said, ConnectionLost when it is not known what became of it, and those of finding it; the reason of `abort`.
  */
 export async function stopContainer(
   inventory: HostInventory,
   target: string,
   { node, force = false, timeoutMs = DEFAULT_STOP_TIMEOUT_MS, abort }: StopOptions = {},
 ): Promise<Stopped> {
-  const before = await containerStatus(inventory, target, node);
+  const begin = monotonicMs();
+  const before = await within(
+    Math.max(timeoutMs, FIND_MS),
+    (signal) => containerStatus(inventory, target, node, signal),
+    abort,
+  );
+  if (before === undefined) {
+    throw new LxcriError(
+      'ExecutionTimeout',
+      `nobody has said what ${target} is doing, after ${Math.round(monotonicMs() - begin)} ms`,
+      'nothing was stopped; give it more time with --timeout',
+    );
+  }
   const { container, status } = before;
   refuseUnreachable(before);
   if (status === 'stopped') return { ...changeOf(before, false), forced: false };
@@ -70,12 +86,13 @@ export async function stopContainer(
     const seconds = Math.max(1, Math.ceil(timeoutMs / 1000));
     // Why one does not shut down does not matter: when its time is over it is killed, and not before.
     await limited((signal) => lifecycle.shutdown(seconds, signal), timeoutMs + TOOL_GRACE_MS, abort);
-    const after = await untilStatus(container, isStopped, end - monotonicMs(), abort);
+    const after = await untilStatusAfter('told to shut down', container, isStopped, end - monotonicMs(), abort);
     if (isStopped(after.status)) return { ...changeOf(after, true), forced: false };
   }
-  const goneMs = lifecycle.deferred ? GONE_DEFERRED_MS : GONE_MS;
-  const failure = await limited((signal) => lifecycle.kill(signal), goneMs, abort);
-  const after = await untilStatus(container, isStopped, failure === undefined ? goneMs : 0, abort);
+  const killMs = container.platform === 'proxmox' ? GONE_DEFERRED_MS : GONE_MS;
+  const { failure, deferred = false } = await limited((signal) => lifecycle.kill(signal), killMs, abort);
+  const goneMs = deferred ? GONE_DEFERRED_MS : GONE_MS;
+  const after = await untilStatusAfter('killed', container, isStopped, failure === undefined ? goneMs : 0, abort);
   if (!isStopped(after.status)) {
     throw new LxcriError(
       'OperationFailed',

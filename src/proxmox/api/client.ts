@@ -2,10 +2,12 @@ import { Agent, request as httpsRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
 
 import { LxcriError, isLxcriError } from '../../model/errors.ts';
-import { dataOf, saidBy } from './answer.ts';
+import { MAY_BE_DONE, dataOf, saidBy } from './answer.ts';
 import type { Answer } from './answer.ts';
 import type { Credentials, TicketStore } from './credentials.ts';
+import type { Reader } from './shape.ts';
 import { TicketAuthentication } from './ticket.ts';
+import { unlessAborted } from './unless-aborted.ts';
 import { connectTrusted, shownAddress, unreachable, whyOf } from './trust.ts';
 import type { Endpoint } from './trust.ts';
 
@@ -34,6 +36,13 @@ interface Sendable {
   readonly headers: Record<string, string>;
   /** Whether it may be sent again when it is not known what became of it: reads, and logins, which change nothing. */
   readonly isRepeatable: boolean;
+  readonly abort?: AbortSignal | undefined;
+}
+
+/** What came back, and from whom. */
+interface Sent {
+  readonly answer: Answer;
+  readonly host: Endpoint;
 }
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
@@ -57,36 +66,59 @@ export class ApiClient {
     this.#options = options;
     const { credentials, tickets } = options;
     if (credentials.kind === 'password')
-      this.#tickets = new TicketAuthentication(credentials, tickets, (parameters, isRepeatable) =>
-        this.#postTicket(parameters, isRepeatable),
+      this.#tickets = new TicketAuthentication(credentials, tickets, (read, parameters, isRepeatable) =>
+        this.#postTicket(read, parameters, isRepeatable),
       );
+  }
+
+  /**
+   * One call whose answer is understood by who asks, and by nobody else; `ask` is for all others.
+   *
+   * @param path below `/api2/json`, its segments already encoded.
+   * @returns the answer's `data`, whatever it is; its type is the caller's claim.
+   * @throws LxcriError; the reason of `abort`, after which the request may be done nevertheless.
+   */
+  call<Data = unknown>(
+    method: HttpMethod,
+    path: string,
+    parameters: Parameters = {},
+    abort?: AbortSignal,
+  ): Promise<Data> {
+    return this.ask((data) => data as Data, method, path, parameters, abort);
   }
 
   /**
    * One call.
    *
+   * @param read understands the answer's `data`.
    * @param path below `/api2/json`, its segments already encoded.
-   * @returns the answer's `data`; its type is the caller's claim, taken from the API's documentation.
-   * @throws LxcriError
+   * @throws LxcriError `PlatformUnreachable` for an answer that is not understood, or `ConnectionLost` where what was asked
+   *   for may have been done; the reason of `abort`, after which it may be done nevertheless.
    */
-  async call<Data>(method: HttpMethod, path: string, parameters: Parameters = {}): Promise<Data> {
-    const request = { method, path, parameters, isRepeatable: method === 'GET' };
-    const { headers, ticket } = await this.#authorization(method);
-    let answer = await this.#send({ ...request, headers });
+  async ask<Data>(
+    read: Reader<Data>,
+    method: HttpMethod,
+    path: string,
+    parameters: Parameters = {},
+    abort?: AbortSignal,
+  ): Promise<Data> {
+    const request = { method, path, parameters, isRepeatable: method === 'GET', abort };
+    const { headers, ticket } = await this.#authorization(method, abort);
+    let sent = await this.#send({ ...request, headers });
     // A refusal to authenticate comes before anything is done, so the call may be made again.
-    if (answer.status === 401 && ticket !== undefined && this.#tickets?.mayRenew(ticket) === true)
-      answer = await this.#send({ ...request, headers: (await this.#authorization(method)).headers });
-    if (answer.status === 401) throw this.#refused(answer);
-    return dataOf(answer, `${method} ${path}`) as Data;
+    if (sent.answer.status === 401 && ticket !== undefined && this.#tickets?.mayRenew(ticket) === true)
+      sent = await this.#send({ ...request, headers: (await this.#authorization(method, abort)).headers });
+    if (sent.answer.status === 401) throw this.#refused(sent.answer);
+    return understood(sent, read, request);
   }
 
   /**
    * Gets a new ticket with the password, whatever is kept.
    *
-   * @throws LxcriError AuthenticationFailed, and those of a call.
+   * @throws LxcriError AuthenticationFailed, and those of a call; the reason of `abort`.
    */
-  async logIn(): Promise<void> {
-    await this.#tickets?.logIn();
+  async logIn(abort?: AbortSignal): Promise<void> {
+    if (this.#tickets !== undefined) await unlessAborted(this.#tickets.logIn(), abort);
   }
 
   /** Closes idle connections; a call after this opens a new one. */
@@ -95,16 +127,24 @@ export class ApiClient {
     this.#agents.clear();
   }
 
-  async #postTicket(parameters: Record<string, string>, isRepeatable: boolean): Promise<unknown> {
-    const path = '/access/ticket';
-    return dataOf(await this.#send({ method: 'POST', path, parameters, headers: {}, isRepeatable }), `POST ${path}`);
+  async #postTicket<Data>(
+    read: Reader<Data>,
+    parameters: Record<string, string>,
+    isRepeatable: boolean,
+  ): Promise<Data> {
+    const request = { method: 'POST', path: '/access/ticket', parameters, headers: {}, isRepeatable } as const;
+    return understood(await this.#send(request), read, request);
   }
 
-  async #authorization(method: HttpMethod): Promise<{ headers: Record<string, string>; ticket?: string }> {
+  async #authorization(
+    method: HttpMethod,
+    abort: AbortSignal | undefined,
+  ): Promise<{ headers: Record<string, string>; ticket?: string }> {
     const { credentials } = this.#options;
-    if (this.#tickets !== undefined) return this.#tickets.authorization(method);
+    // One login serves all calls that wait for it: who does not wait any more does not end it.
+    if (this.#tickets !== undefined) return unlessAborted(this.#tickets.authorization(method), abort);
     if (credentials.kind !== 'token') return { headers: {} };
-    const secret = await credentials.secret();
+    const secret = await unlessAborted(credentials.secret(), abort);
     if (!/^[\w-]+$/.test(secret)) {
       throw new LxcriError(
         'AuthenticationFailed',
@@ -130,7 +170,7 @@ export class ApiClient {
   }
 
   /** Sends to the first host that can be reached. */
-  async #send(request: Sendable): Promise<Answer> {
+  async #send(request: Sendable): Promise<Sent> {
     const { hosts } = this.#options;
     const order =
       this.#current === undefined ? hosts : [this.#current, ...hosts.filter((host) => host !== this.#current)];
@@ -140,7 +180,7 @@ export class ApiClient {
         // oxlint-disable-next-line no-await-in-loop -- one host after the other
         const answer = await this.#sendTo(host, request);
         this.#current = host;
-        return answer;
+        return { answer, host };
       } catch (error) {
         // What may have been acted on is not sent again: that is another code.
         if (!isLxcriError(error) || error.code !== 'PlatformUnreachable') throw error;
@@ -161,7 +201,8 @@ export class ApiClient {
     }
   }
 
-  #exchange(host: Endpoint, { method, path, parameters, headers, isRepeatable }: Sendable, agent: Agent) {
+  #exchange(host: Endpoint, { method, path, parameters, headers, isRepeatable, abort }: Sendable, agent: Agent) {
+    abort?.throwIfAborted();
     const encoded = encode(parameters);
     // Proxmox VE takes parameters of GET and DELETE in the query only, and refuses chunked bodies.
     const inQuery = method === 'GET' || method === 'DELETE';
@@ -170,8 +211,12 @@ export class ApiClient {
       let isSent = false;
       let timer: NodeJS.Timeout | undefined;
       let given: string | undefined;
-      const fail = (error: Error): void => {
+      const settled = (): void => {
         clearTimeout(timer);
+        abort?.removeEventListener('abort', stop);
+      };
+      const fail = (error: Error): void => {
+        settled();
         const why = given ?? whyOf(error);
         if (isLxcriError(error)) reject(error);
         else if (!isSent) reject(unreachable(host, why));
@@ -183,6 +228,13 @@ export class ApiClient {
         given ??= why;
         request.destroy(new Error(why));
       };
+      // At once: a connection that is still being made ends by itself.
+      const stop = (): void => {
+        settled();
+        reject(abort?.reason as Error);
+        request.destroy();
+      };
+      abort?.addEventListener('abort', stop);
       const request = httpsRequest(
         {
           host: host.host,
@@ -210,7 +262,7 @@ export class ApiClient {
             else chunks.push(chunk);
           });
           response.on('end', () => {
-            clearTimeout(timer);
+            settled();
             resolve({
               status: response.statusCode ?? 0,
               // Node decodes headers as latin1; the server sends UTF-8.
@@ -222,6 +274,7 @@ export class ApiClient {
         },
       );
       request.on('socket', () => {
+        if (abort?.aborted === true) return;
         isSent = true;
         const timeoutMs = this.#options.answerTimeoutMs ?? DEFAULT_ANSWER_TIMEOUT_MS;
         timer = setTimeout(() => giveUp(`no answer within ${timeoutMs} ms`), timeoutMs);
@@ -240,6 +293,14 @@ export class ApiClient {
     this.#agents.set(host, agent);
     return agent;
   }
+}
+
+function understood<Data>(
+  { answer, host }: Sent,
+  read: Reader<Data>,
+  { method, path, isRepeatable }: Omit<Sendable, 'headers'>,
+): Data {
+  return dataOf(answer, read, { what: `${method} ${path}`, server: shownAddress(host), isRepeatable });
 }
 
 /** A kept connection that turned out to be closed by the other side. */
@@ -272,7 +333,7 @@ function lost(host: Endpoint, what: string, why: string): LxcriError {
   return new LxcriError(
     'ConnectionLost',
     `${what}: the connection to ${shownAddress(host)} was lost before the answer (${why})`,
-    'it may have been done: look before doing it again',
+    MAY_BE_DONE,
   );
 }
 

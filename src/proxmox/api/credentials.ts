@@ -31,6 +31,28 @@ export interface Ticket {
   readonly issuedAt: number;
 }
 
+/** Longer than any; a request's head may have 8 KiB at the server. */
+const MAX_TICKET = 8192;
+
+/**
+ * Whether something can be a ticket that lets its user in: it becomes a part of a header, and half of one, for which the
+ * second factor is still to come, lets nobody in.
+ */
+export function isTicket(value: unknown): value is string {
+  return (
+    typeof value === 'string' &&
+    value.length <= MAX_TICKET &&
+    // A name may have letters of any alphabet.
+    /^[^\p{C}\p{Z}]+$/u.test(value) &&
+    !value.includes(':!tfa!')
+  );
+}
+
+/** Whether something can be a token against forged requests, which is a header as it is. */
+export function isCsrfToken(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= MAX_TICKET && /^[!-~]+$/.test(value);
+}
+
 /** Keeps tickets between calls. */
 export interface TicketStore {
   load(user: string): Ticket | undefined;

@@ -1,4 +1,5 @@
 import type { ApiClient } from './client.ts';
+import { amount, flag, guestNumber, list, nodeName, object, oneOf, optional, text } from './shape.ts';
 
 /** A guest of the cluster, as `GET /cluster/resources?type=vm` lists it. The data can be some ten seconds old. */
 export interface Guest {
@@ -16,40 +17,44 @@ export interface Guest {
   readonly uptime: number | undefined;
 }
 
-/** What the API gives for one; booleans are 0 and 1, and everything but the first four may be missing. */
-interface Resource {
-  vmid: number;
-  type: string;
-  node: string;
-  status: string;
-  name?: string;
-  template?: number;
-  lock?: string;
-  tags?: string;
-  pool?: string;
-  uptime?: number;
-}
+/** What the API gives for one; everything but the first three may be missing. */
+const RESOURCE = object({
+  vmid: guestNumber,
+  node: nodeName,
+  status: text,
+  name: optional(text),
+  template: optional(flag),
+  lock: optional(text),
+  tags: optional(text),
+  pool: optional(text),
+  uptime: optional(amount),
+});
 
-/** All guests of the cluster that the user or token may see, in one round trip. */
-export async function listGuests(client: ApiClient): Promise<Guest[]> {
-  const resources = await client.call<Resource[]>('GET', '/cluster/resources', { type: 'vm' });
-  return resources.flatMap((resource) => guestOf(resource) ?? []);
-}
+const TYPED = object({ type: text });
 
-function guestOf({ vmid, type, node, status, name, template, lock, tags, pool, uptime }: Resource): Guest | undefined {
+/** Of other types, should there be some one day, nothing else is known. */
+const RESOURCES = list((value, at): Guest | undefined => {
+  const { type } = TYPED(value, at);
   if (type !== 'lxc' && type !== 'qemu') return undefined;
+  const { status, template, tags, uptime, ...others } = RESOURCE(value, at);
   return {
-    vmid: String(vmid),
+    ...others,
     type,
-    node,
-    name,
     status: status === 'running' || status === 'stopped' ? status : 'unknown',
-    template: template === 1,
-    lock,
+    template: template === true,
     tags: (tags ?? '').split(/[;, ]+/).filter(Boolean),
-    pool,
     uptime: status === 'running' ? uptime : undefined,
   };
+});
+
+/**
+ * All guests of the cluster that the user or token may see, in one round trip.
+ *
+ * @throws LxcriError as the client; the reason of `abort`.
+ */
+export async function listGuests(client: ApiClient, abort?: AbortSignal): Promise<Guest[]> {
+  const resources = await client.ask(RESOURCES, 'GET', '/cluster/resources', { type: 'vm' }, abort);
+  return resources.filter((guest) => guest !== undefined);
 }
 
 /** A guest as its own node knows it now. */
@@ -65,25 +70,27 @@ export interface CurrentStatus {
   readonly uptime: number | undefined;
 }
 
-interface Current {
-  status: 'running' | 'stopped';
-  name?: string;
-  pid?: number;
-  lock?: string;
-  uptime?: number;
-  ha?: { managed?: number };
-}
+const CURRENT = object({
+  status: oneOf('running', 'stopped'),
+  name: optional(text),
+  pid: optional(amount),
+  lock: optional(text),
+  uptime: optional(amount),
+  ha: optional(object({ managed: optional(flag) })),
+});
 
-/** What a guest is doing now, asked of its node. */
+/**
+ * What a guest is doing now, asked of its node.
+ *
+ * @throws LxcriError as the client; the reason of `abort`.
+ */
 export async function currentStatus(
   client: ApiClient,
   guest: Pick<Guest, 'node' | 'type' | 'vmid'>,
+  abort?: AbortSignal,
 ): Promise<CurrentStatus> {
-  const { status, name, pid, lock, uptime, ha } = await client.call<Current>(
-    'GET',
-    `${guestPath(guest)}/status/current`,
-  );
-  return { status, name, pid, lock, uptime, isHaManaged: ha?.managed === 1 };
+  const { ha, ...current } = await client.ask(CURRENT, 'GET', `${guestPath(guest)}/status/current`, {}, abort);
+  return { ...current, isHaManaged: ha?.managed === true };
 }
 
 /** A guest's place in the API. */

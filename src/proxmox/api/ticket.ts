@@ -1,20 +1,38 @@
 import { LxcriError, isLxcriError } from '../../model/errors.ts';
+import { isCsrfToken, isTicket } from './credentials.ts';
 import type { PasswordCredentials, Ticket, TicketStore } from './credentials.ts';
+import { Misfit, object, optional, text } from './shape.ts';
+import type { Reader } from './shape.ts';
 
 /** A ticket is taken for two hours; a new one is got for it after one, as Proxmox's own interface does. */
 const LIFETIME_MS = 2 * 3_600_000;
 const RENEW_AFTER_MS = LIFETIME_MS / 2;
 
-/** What `POST /access/ticket` gives. */
-interface TicketData {
-  ticket: string;
-  username: string;
-  CSRFPreventionToken: string;
-  NeedTFA?: 1;
+/** What `POST /access/ticket` gives: who may come in, or who has to show a second factor first. */
+type Admission = { readonly challenge: string } | Pick<Ticket, 'ticket' | 'csrfToken'>;
+
+const ANSWER = object({
+  ticket: text,
+  username: text,
+  CSRFPreventionToken: optional(text),
+  NeedTFA: optional((value: unknown) => Boolean(value)),
+});
+
+/** Reads the answer to one who asked as `user`. */
+function admissionOf(user: string): Reader<Admission> {
+  return (value, at) => {
+    const { ticket, username, CSRFPreventionToken: csrfToken, NeedTFA: isHalf } = ANSWER(value, at);
+    // Some realms do not tell upper case from lower case.
+    if (username.toLowerCase() !== user.toLowerCase()) throw new Misfit('it is for another user');
+    if (isHalf === true && ticket.isWellFormed()) return { challenge: ticket };
+    if (!isTicket(ticket)) throw new Misfit('it holds no ticket');
+    if (!isCsrfToken(csrfToken)) throw new Misfit('it holds no token against forged requests');
+    return { ticket, csrfToken };
+  };
 }
 
 /** Makes `POST /access/ticket`, with no authentication; what is not repeatable is sent once. */
-type Post = (parameters: Record<string, string>, isRepeatable: boolean) => Promise<unknown>;
+type Post = <Data>(read: Reader<Data>, parameters: Record<string, string>, isRepeatable: boolean) => Promise<Data>;
 
 /** Gets tickets with a password and a second factor, keeps them, and renews them. */
 export class TicketAuthentication {
@@ -62,8 +80,8 @@ export class TicketAuthentication {
       );
     }
     const first = await this.#ask({ username: user, password: await password() }, true, 'check its realm and password');
-    if (first.NeedTFA !== 1) return this.#keep(first);
-    const kinds = challengeKinds(first.ticket);
+    if (!('challenge' in first)) return this.#keep(first);
+    const kinds = challengeKinds(first.challenge);
     if (secondFactor === undefined) {
       throw new LxcriError(
         'AuthenticationFailed',
@@ -71,17 +89,18 @@ export class TicketAuthentication {
         'log in at a terminal: proxmox-lxcri login; or use an API token, which needs none',
       );
     }
-    const answer = { username: user, 'tfa-challenge': first.ticket, password: await secondFactor(kinds) };
+    const answer = { username: user, 'tfa-challenge': first.challenge, password: await secondFactor(kinds) };
     // A code or key may be good for one time only.
     return this.#keep(await this.#ask(answer, false, 'the second factor is wrong, or was used before: try it again'));
   }
 
-  async #ask(parameters: Record<string, string>, isRepeatable: boolean, hint: string): Promise<TicketData> {
+  async #ask(parameters: Record<string, string>, isRepeatable: boolean, hint: string): Promise<Admission> {
+    const { user } = this.#credentials;
     try {
-      return (await this.#post(parameters, isRepeatable)) as TicketData;
+      return await this.#post(admissionOf(user), parameters, isRepeatable);
     } catch (error) {
       if (!isLxcriError(error) || error.code !== 'AuthenticationFailed') throw error;
-      throw new LxcriError('AuthenticationFailed', `${this.#credentials.user} cannot log in (${error.message})`, hint);
+      throw new LxcriError('AuthenticationFailed', `${user} cannot log in (${error.message})`, hint);
     }
   }
 
@@ -107,8 +126,14 @@ export class TicketAuthentication {
     }
   }
 
-  #keep({ ticket, username, CSRFPreventionToken }: TicketData): Ticket {
-    this.#ticket = { user: username, ticket, csrfToken: CSRFPreventionToken, issuedAt: Date.now() };
+  /** A challenge that was answered, or a ticket that was renewed, gives no other challenge. */
+  #keep(admission: Admission): Ticket {
+    const { user } = this.#credentials;
+    if ('challenge' in admission) {
+      const message = `the server asks for a second factor of ${user} once more`;
+      throw new LxcriError('AuthenticationFailed', message, 'log in again: proxmox-lxcri login');
+    }
+    this.#ticket = { user, ...admission, issuedAt: Date.now() };
     this.#store?.save(this.#ticket);
     return this.#ticket;
   }

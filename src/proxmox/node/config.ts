@@ -86,6 +86,13 @@ export class NodeConfig {
     return { ip: typeof entry.ip === 'string' ? entry.ip : undefined, online: entry.online === 1 };
   }
 
+  /** Whether the HA manager starts and stops a container: it is one of its resources, and not ignored (PVE/HA/Config.pm). */
+  isHaManaged(vmid: string): boolean {
+    const sections = (read(`${this.directory}/ha/resources.cfg`) ?? '').split(/^(?=\S)/m);
+    const section = sections.find((each) => each.split('\n', 1)[0]?.trim() === `ct: ${vmid}`);
+    return section !== undefined && !/^\s+state\s+ignored\s*$/m.test(section);
+  }
+
   /** The host keys of a node, where the cluster has them in a file of the node's own (pve-cluster 8.1 and later). */
   knownHosts(node: string): string | undefined {
     const file = `${this.directory}/nodes/${node}/ssh_known_hosts`;

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 
 import type { Container } from '../../../src/model/container.ts';
+import type { RemoteControl } from '../../../src/model/remote.ts';
 import {
   changeOf,
   isStopped,
@@ -45,20 +46,23 @@ describe('waiting for a container', () => {
 });
 
 describe('a step with a limit', () => {
-  const untilAborted = (abort: AbortSignal): Promise<undefined> =>
-    sleep(60_000, undefined, { signal: abort }).catch(() => {
-      throw abort.reason as Error;
-    });
+  const untilAborted = (abort: AbortSignal): Promise<never> =>
+    sleep(60_000, undefined, { signal: abort }).then(
+      () => expect.fail('it ended'),
+      () => Promise.reject(abort.reason as Error),
+    );
 
   it('has its own result', async () => {
-    expect(await limited(() => Promise.resolve('said'), 1000, undefined)).to.equal('said');
+    expect(await limited(() => Promise.resolve({ failure: 'said' }), 1000, undefined)).to.deep.equal({
+      failure: 'said',
+    });
     const error = new Error('its own');
     expect(await failureOf(limited(() => Promise.reject(error), 1000, undefined))).to.equal(error);
   });
 
   it('has none when the time is over', async () => {
-    expect(await limited(untilAborted, 20, undefined)).to.equal(undefined);
-    expect(await limited(untilAborted, -5, undefined)).to.equal(undefined);
+    expect(await limited(untilAborted, 20, undefined)).to.deep.equal({});
+    expect(await limited(untilAborted, -5, undefined)).to.deep.equal({});
   });
 
   it('has the reason of who aborted it', async () => {
@@ -89,9 +93,9 @@ describe('a change of a container', () => {
     });
   });
 
-  it("is by the platform's own means, and only Proxmox's may come later", () => {
-    expect(lifecycleOf(GONE).deferred).to.equal(false);
-    expect(lifecycleOf({ ...GONE, id: '101', platform: 'proxmox' }).deferred).to.equal(true);
+  it("is by the platform's own means", () => {
+    const control = {} as RemoteControl;
+    expect(lifecycleOf({ id: '101', name: '101', platform: 'proxmox', control })).to.equal(control);
     expect(() => lifecycleOf({ id: 'x', name: 'x', platform: 'docker' })).to.throw('not a container of this host');
   });
 });

@@ -3,10 +3,17 @@ import { expect } from 'chai';
 import { isLxcriError } from '../../../src/model/errors.ts';
 import type { LxcriError } from '../../../src/model/errors.ts';
 import { dataOf } from '../../../src/proxmox/api/answer.ts';
+import type { Answer } from '../../../src/proxmox/api/answer.ts';
 
-function failure(status: number, reason: string, body = ''): LxcriError {
+const anything = (value: unknown): unknown => value;
+
+function read(answer: Answer, method = 'GET'): unknown {
+  return dataOf(answer, anything, { what: `${method} /x`, server: 'pve1:8006', isRepeatable: method === 'GET' });
+}
+
+function failure(status: number, reason: string, body = '', method = 'GET'): LxcriError {
   try {
-    dataOf({ status, reason, body }, 'GET /x');
+    read({ status, reason, body }, method);
   } catch (error) {
     if (isLxcriError(error)) return error;
     throw error;
@@ -16,8 +23,8 @@ function failure(status: number, reason: string, body = ''): LxcriError {
 
 describe('dataOf', () => {
   it('gives the data of an answer', () => {
-    expect(dataOf({ status: 200, reason: 'OK', body: '{"data":[1]}' }, 'GET /x')).to.deep.equal([1]);
-    expect(dataOf({ status: 200, reason: 'OK', body: '{"data":null}' }, 'GET /x')).to.equal(null);
+    expect(read({ status: 200, reason: 'OK', body: '{"data":[1]}' })).to.deep.equal([1]);
+    expect(read({ status: 200, reason: 'OK', body: '{"data":null}' })).to.equal(null);
   });
 
   it('maps statuses and words to errors', () => {
@@ -48,9 +55,58 @@ describe('dataOf', () => {
   });
 
   it('says on one line what was wrong with each parameter', () => {
-    const body = JSON.stringify({ message: 'Parameter verification failed.\n', errors: { vmid: 'too\nlong\n', x: 1 } });
+    const body = JSON.stringify({
+      message: 'Parameter verification failed.\n',
+      errors: { vmid: 'too\nlong\n', x: '1' },
+    });
     expect(failure(400, 'Parameter verification failed.', body).message).to.equal(
       'GET /x: Parameter verification failed.; vmid: too; long; x: 1',
     );
+  });
+
+  it('says that it is lost what a change came to, where the answer does not tell', () => {
+    const cases: [number, string, string, LxcriError['code']][] = [
+      [200, 'OK', '<html>', 'ConnectionLost'],
+      [200, 'OK', 'null', 'ConnectionLost'],
+      [204, 'No Content', '', 'ConnectionLost'],
+      [500, 'Internal Server Error', '<html>', 'ConnectionLost'],
+      [502, 'Bad Gateway', '<html>', 'ConnectionLost'],
+      [504, 'Gateway Timeout', '', 'ConnectionLost'],
+      [596, 'Connection timed out', '', 'ConnectionLost'],
+      [597, 'broken', '', 'ConnectionLost'],
+      // Here nothing was done.
+      [595, 'Connection refused', '', 'PlatformUnreachable'],
+      [596, 'tls_process_server_certificate: certificate verify failed', '', 'PlatformUnreachable'],
+      [301, 'Moved Permanently', '', 'PlatformUnreachable'],
+      [404, 'Not Found', '<html>', 'PlatformUnreachable'],
+      [401, 'No ticket', '', 'AuthenticationFailed'],
+      [500, 'CT 101 already running', '', 'OperationFailed'],
+      [501, 'not implemented', 'plain', 'OperationFailed'],
+    ];
+    for (const [status, reason, body, code] of cases) {
+      const error = failure(status, reason, body, 'POST');
+      expect({ status, reason, code: error.code }).to.deep.equal({ status, reason, code });
+      expect(error.message).to.include('POST /x');
+    }
+  });
+
+  it('cuts what nobody reads, and is not held up by it', () => {
+    for (const message of ['x'.repeat(1_000_000), `${' '.repeat(5_000_000)}x`, '\n '.repeat(1_000_000)]) {
+      const said = failure(500, 'the reason', JSON.stringify({ message })).message;
+      expect(said.length).to.be.within(10, 1100);
+    }
+    const errors = Object.fromEntries(Array.from({ length: 1000 }, (_, index) => [`key${index}`, 'x'.repeat(1000)]));
+    expect(failure(400, 'x', JSON.stringify({ errors })).message.length).to.be.lessThan(1100);
+    expect(failure(500, 'x'.repeat(8000)).message.length).to.be.lessThan(1100);
+  });
+
+  it('takes words only for words', () => {
+    const shapes: unknown[] = [[null, 1], null, 5, 'text', { a: null, b: { toString: 1 }, c: ['x'] }];
+    for (const errors of shapes)
+      expect(failure(400, 'wrong', JSON.stringify({ message: { toString: 1 }, errors })).message).to.equal(
+        'GET /x: wrong',
+      );
+    expect(failure(400, 'wrong', '[null]').message).to.equal('GET /x: wrong');
+    expect(failure(500, 'the reason', '{"message":"\\n\\n"}').message).to.equal('GET /x: the reason');
   });
 });

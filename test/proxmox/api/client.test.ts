@@ -259,8 +259,9 @@ describe('ApiClient', () => {
       const piece = Buffer.alloc(1024 * 1024, ' ');
       server = await openTlsServer((socket) => {
         socket.write('HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n');
-        const more = (): void => {
-          if (!socket.destroyed) socket.write(piece, more);
+        // A failed write is told before the socket is destroyed: to write again then would never end.
+        const more = (error?: Error | null): void => {
+          if (error === undefined || error === null) socket.write(piece, more);
         };
         more();
       });

@@ -4,6 +4,7 @@ import type { ApiClient } from '../../../src/proxmox/api/client.ts';
 import { currentStatus, guestPath, listGuests } from '../../../src/proxmox/api/guests.ts';
 import { shutDownGuest, startGuest, stopGuest } from '../../../src/proxmox/api/power.ts';
 import { waitForTask } from '../../../src/proxmox/api/tasks.ts';
+import type { Task } from '../../../src/proxmox/api/tasks.ts';
 import { createCluster } from '../../support/pve/api/cluster.ts';
 import type { Cluster } from '../../support/pve/api/cluster.ts';
 import { USERS, clientOf, failureOf, pinned, takeRequests } from './clients.ts';
@@ -58,7 +59,7 @@ describe('guests', () => {
   });
 
   it('starts, shuts down and stops a guest on another node', async () => {
-    const done = async (upid: string): Promise<unknown> => (await waitForTask(client, upid, { timeoutMs: 30_000 })).ok;
+    const done = async (task: Task): Promise<unknown> => (await waitForTask(client, task, { timeoutMs: 30_000 })).ok;
     expect(await currentStatus(client, CONTAINER)).to.deep.include({ status: 'stopped', pid: undefined });
     expect(await done(await startGuest(client, CONTAINER))).to.equal(true);
     const { status, name, pid, isHaManaged } = await currentStatus(client, CONTAINER);

@@ -2,7 +2,9 @@ import { expect } from 'chai';
 
 import type { ApiClient } from '../../../src/proxmox/api/client.ts';
 import { requirePrivilege } from '../../../src/proxmox/api/permissions.ts';
-import { waitForTask } from '../../../src/proxmox/api/tasks.ts';
+import { Misfit } from '../../../src/proxmox/api/shape.ts';
+import { TASK, waitForTask } from '../../../src/proxmox/api/tasks.ts';
+import type { Task } from '../../../src/proxmox/api/tasks.ts';
 import { createCluster } from '../../support/pve/api/cluster.ts';
 import type { Cluster } from '../../support/pve/api/cluster.ts';
 import { TOKEN, USERS, clientOf, failureOf, pinned, takeRequests } from './clients.ts';
@@ -18,15 +20,16 @@ describe('tasks and permissions', () => {
 
   after(() => cluster.close());
 
-  function start(work: (log: (line: string) => void) => Promise<void>): string {
-    return cluster.node('pve2').tasks.start({ user: 'root@pam', token: 'full' }, 'vzstart', '101', work);
+  function start(work: (log: (line: string) => void) => Promise<void>): Task {
+    const upid = cluster.node('pve2').tasks.start({ user: 'root@pam', token: 'full' }, 'vzstart', '101', work);
+    return TASK(upid, '');
   }
 
   describe('waitForTask', () => {
     it('waits for the end, wherever the task runs, and gives every line once', async () => {
       let release = (): void => {};
       const blocked = new Promise<void>((resolve) => (release = resolve));
-      const upid = start(async (log) => {
+      const task = start(async (log) => {
         for (let line = 1; line <= 600; line += 1) log(`line ${line}`);
         await blocked;
         for (let line = 601; line <= 1200; line += 1) log(`line ${line}`);
@@ -36,37 +39,37 @@ describe('tasks and permissions', () => {
         lines.push(line);
         if (lines.length === 600) release();
       };
-      const end = await waitForTask(client, upid, { onLine, timeoutMs: 20_000 });
+      const end = await waitForTask(client, task, { onLine, timeoutMs: 20_000 });
       expect(end).to.deep.equal({ ok: true, exitStatus: 'OK' });
       expect(lines.slice(0, 1200)).to.deep.equal(Array.from({ length: 1200 }, (_, index) => `line ${index + 1}`));
       expect(lines.slice(1200)).to.deep.equal(['TASK OK']);
     });
 
     it('tells how it failed', async () => {
-      const upid = start(() => Promise.reject(new Error('CT is locked (backup)')));
-      const end = await waitForTask(client, upid, { timeoutMs: 20_000 });
+      const task = start(() => Promise.reject(new Error('CT is locked (backup)')));
+      const end = await waitForTask(client, task, { timeoutMs: 20_000 });
       expect(end).to.deep.equal({ ok: false, exitStatus: 'CT is locked (backup)' });
     });
 
     it('stops waiting in time, and the task goes on', async () => {
       let release = (): void => {};
       const blocked = new Promise<void>((resolve) => (release = resolve));
-      const upid = start(() => blocked);
+      const task = start(() => blocked);
       const begin = performance.now();
-      const error = await failureOf(waitForTask(client, upid, { timeoutMs: 300 }));
+      const error = await failureOf(waitForTask(client, task, { timeoutMs: 300 }));
       expect(error.code).to.equal('ExecutionTimeout');
       expect(performance.now() - begin).to.be.within(290, 1500);
-      expect(cluster.node('pve2').tasks.find(upid)?.exitStatus).to.equal(undefined);
+      expect(cluster.node('pve2').tasks.find(task.upid)?.exitStatus).to.equal(undefined);
       release();
     });
 
     it('stops waiting when it is told to', async () => {
       let release = (): void => {};
-      const upid = start(() => new Promise<void>((resolve) => (release = resolve)));
+      const task = start(() => new Promise<void>((resolve) => (release = resolve)));
       const stop = new AbortController();
       setTimeout(() => stop.abort(), 50);
       const begin = performance.now();
-      await waitForTask(client, upid, { timeoutMs: 20_000, abort: stop.signal }).then(
+      await waitForTask(client, task, { timeoutMs: 20_000, abort: stop.signal }).then(
         () => expect.fail('it ended'),
         (error: Error) => expect(error.name).to.equal('AbortError'),
       );
@@ -74,9 +77,12 @@ describe('tasks and permissions', () => {
       release();
     });
 
-    it('takes only the name of a task for one', async () => {
-      const error = await failureOf(waitForTask(client, 'OK', { timeoutMs: 1000 }));
-      expect(error.message).to.include('the server gave no task: OK');
+    it('takes only the name of a task for one', () => {
+      const upid = 'UPID:pve2:00002F04:0004D4B5:6B010144:hastart:102:root@pam!full:';
+      expect(TASK(upid, '')).to.deep.equal({ upid, node: 'pve2', type: 'hastart' });
+      const no = ['OK', '', null, {}, 7, upid.slice(0, -1), upid.replace('pve2', '../x'), upid.replace('102', '\n')];
+      for (const value of [...no, `${upid}${upid}`, upid.replace('root', '\ud800'), 'UPID:'.padEnd(10_000, 'x')])
+        expect(() => TASK(value, ''), JSON.stringify(value)).to.throw(Misfit);
     });
   });
 
