@@ -35,7 +35,7 @@ export const lxcAttach: Method = {
       if (!(error instanceof NoShellError)) throw error;
       // The lookup ran in that shell: it is the user who cannot run it, or cannot be changed to.
       if (user !== undefined) throw cannotBecome(user);
-      return startDirectly(attacher, idsWithoutLookup(request), environmentWithoutShell(request), request);
+      return startDirectly(attacher, idsWithoutLookup(request), environmentWithoutShell(request), request, abort);
     }
   },
 };

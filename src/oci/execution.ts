@@ -22,6 +22,7 @@ import { pump } from './pump.ts';
 import type { Pump, Sink } from './pump.ts';
 import { refuseUnlessRoot } from './privileges.ts';
 import { parseReference } from './reference.ts';
+import { untilAborted } from '../process/until-aborted.ts';
 import { validateRunning } from './validate.ts';
 
 /**
@@ -186,9 +187,12 @@ class RunningExecution implements Execution {
       const { node } = this.#options;
       // Who is reached by ssh alone has to be root there, and not here.
       if (inventory.clusters === undefined && !isKnownToItsNode(reference, inventory, node)) refuseUnlessRoot();
-      const container = await find(reference, inventory, node, 'cluster', this.#abort.signal);
+      const container = await untilAborted(
+        find(reference, inventory, node, 'cluster', this.#abort.signal),
+        this.#abort.signal,
+      );
       this.#container = container;
-      const running = await validateRunning(container, this.#options.ignoreLock);
+      const running = await validateRunning(container, this.#options.ignoreLock, this.#abort.signal);
       this.#container = running;
       const started = await this.#start(running);
       this.#method = started.method;
@@ -215,7 +219,7 @@ class RunningExecution implements Execution {
     } catch (error) {
       // A container that stopped meanwhile is the better explanation.
       if (isLxcriError(error) && error.code === 'NoMethodAvailable')
-        await validateRunning(container, this.#options.ignoreLock);
+        await validateRunning(container, this.#options.ignoreLock, this.#abort.signal);
       throw error;
     }
   }
@@ -224,7 +228,7 @@ class RunningExecution implements Execution {
   #end(signal: ForwardedSignal | 'SIGKILL'): void {
     const session = this.#session;
     if (session === undefined) {
-      this.#abort.abort();
+      this.#abort.abort(new Error('canceled'));
       return;
     }
     if (signal === 'SIGKILL') {

@@ -12,12 +12,13 @@ export interface KnownThere {
 /**
  * Asks the node of a container for it.
  *
+ * @param signal ends the attempt.
  * @throws LxcriError ContainerNotFound, AmbiguousContainer, or as `findOnNode`.
  */
-export async function askNode(container: Container, remote: RemoteHandle): Promise<KnownThere> {
+export async function askNode(container: Container, remote: RemoteHandle, signal?: AbortSignal): Promise<KnownThere> {
   const { id, node = '' } = container;
   const { findOnNode } = await import('../remote/nodes.ts');
-  const facts = await findOnNode({ node, ssh: remote.ssh }, id);
+  const facts = await findOnNode({ node, ssh: remote.ssh }, id, signal);
   if ('problem' in facts) throw notThere(container, remote, facts);
   const { vmid, name, lock, state, initPid, tools } = facts;
   const { lock: _before, ...unlocked } = container;

@@ -13,14 +13,19 @@ const BLOCKING_LOCKS = new Set(['backup', 'create', 'destroyed', 'migrate', 'rol
  * Makes sure that a command can run in the container now: running, not frozen, not locked.
  *
  * @param ignoreLock for a caller whom the holder of the lock waits for.
+ * @param signal ends the attempt to ask another node; its reason is thrown then.
  * @returns the container, with its init process.
  * @throws LxcriError ContainerLocked, ContainerNotRunning, ContainerFrozen or PlatformUnreachable, before anything is started;
  *   for a container of another node also what the way there can meet with, and ContainerNotFound.
  */
-export async function validateRunning(container: Container, ignoreLock = false): Promise<Container> {
+export async function validateRunning(
+  container: Container,
+  ignoreLock = false,
+  signal?: AbortSignal,
+): Promise<Container> {
   if (container.template === true) throw neverRuns('ContainerNotRunning', container);
   if (container.remote !== undefined) {
-    const { state, container: known } = await askNode(container, container.remote);
+    const { state, container: known } = await askNode(container, container.remote, signal);
     if (!ignoreLock) refuseLocked(known);
     refuseUnlessRunning(known, state);
     return known;

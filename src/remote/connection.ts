@@ -1,16 +1,30 @@
 import { LxcriError } from '../model/errors.ts';
+import { untilAborted } from '../process/until-aborted.ts';
 import type { Channel, ChannelEnd } from './channel.ts';
 import { FrameReader, frameHeader, unpackList } from './frames.ts';
 import type { Frame, Request, StreamFrame } from './frames.ts';
 
-/** How often we tell the other side that we are still there; it gives up after {@link SILENCE_SECONDS}. */
-const PING_MS = 10_000;
-
 /** How long the other side hears nothing before it ends what it runs for us. */
 export const SILENCE_SECONDS = 60;
 
-/** The same, for us. */
-const SILENCE_MS = 60_000;
+/** After how long in which nothing is heard a connection counts as lost, in milliseconds. */
+export interface Patience {
+  /** How often we tell the other side that we are still there; it gives up after {@link SILENCE_SECONDS}. */
+  readonly pingMs: number;
+  /** While nothing particular is waited for. */
+  readonly silenceMs: number;
+  /** When the other side was asked for what it does at once. */
+  readonly answerMs: number;
+}
+
+export const PATIENCE: Patience = { pingMs: 10_000, silenceMs: 60_000, answerMs: 10_000 };
+
+/** What a connection may be given beside its channel; everything is optional. */
+export interface ConnectionOptions {
+  /** Ends the attempt to connect. */
+  readonly signal?: AbortSignal | undefined;
+  readonly patience?: Patience | undefined;
+}
 
 /** More than any login prints. */
 const MAX_GREETING_BYTES = 256 * 1024;
@@ -78,19 +92,21 @@ export class Connection {
   readonly #reader = new FrameReader();
   readonly #listeners = new Map<number, Listener>();
   readonly #pings: NodeJS.Timeout;
+  readonly #patience: Patience;
   #lost: string | undefined;
   #lastId = 0;
-  #heardAt = Date.now();
-  #pingedAt = Date.now();
+  #heardAt = performance.now();
+  #pingedAt = performance.now();
 
-  private constructor(channel: Channel, login: Login) {
+  private constructor(channel: Channel, login: Login, patience: Patience) {
     this.login = login;
     this.#channel = channel;
-    this.#pings = setInterval(() => this.#ping(), PING_MS);
+    this.#patience = patience;
+    this.#pings = setInterval(() => this.#ping(), patience.pingMs);
     this.#pings.unref();
     channel.output.on('data', (chunk: Buffer) => this.#take(chunk));
     channel.input.on('error', () => {});
-    void channel.ended.then(({ said }) => this.#end(said === '' ? 'it was closed' : said));
+    void channel.ended.then(({ said }) => this.#end(said === '' ? 'the connection to the node was closed' : said));
     channel.hold(false);
   }
 
@@ -99,13 +115,18 @@ export class Connection {
    *
    * @param nonce what it says first; whatever comes before is a login's greeting.
    * @param timeoutMs how long that may take.
-   * @throws NoAnswerError, and then the channel is closed.
+   * @throws NoAnswerError, or the signal's reason, and then the channel is closed.
    */
-  static async open(channel: Channel, nonce: string, timeoutMs: number): Promise<Connection> {
+  static async open(
+    channel: Channel,
+    nonce: string,
+    timeoutMs: number,
+    { signal, patience = PATIENCE }: ConnectionOptions = {},
+  ): Promise<Connection> {
     let timer: NodeJS.Timeout | undefined;
     const greeting = new Greeting(nonce);
     try {
-      const login = await new Promise<Login>((resolve, reject) => {
+      const answered = new Promise<Login>((resolve, reject) => {
         const fail = (end: ChannelEnd | undefined): void => reject(new NoAnswerError(end, greeting.text));
         timer = setTimeout(() => fail(undefined), timeoutMs);
         void channel.ended.then(fail);
@@ -115,9 +136,10 @@ export class Connection {
           else if (greeting.isTooLong) fail(undefined);
         });
       });
+      const login = await untilAborted(answered, signal);
       // Nothing more comes before we have asked for something.
       channel.output.removeAllListeners('data');
-      return new Connection(channel, login);
+      return new Connection(channel, login, patience);
     } catch (error) {
       channel.abort();
       throw error;
@@ -173,27 +195,46 @@ export class Connection {
     input.uncork();
   }
 
-  /** One question, one answer. */
-  ask(type: Request, payload: Uint8Array): Promise<Buffer> {
-    return new Promise((resolve, reject) => {
-      const id = this.listen({
-        frame: (frame) => {
-          this.forget(id);
-          resolve(Buffer.from(frame.payload));
-        },
+  /**
+   * One question, one answer.
+   *
+   * @throws LxcriError PlatformUnreachable when the connection is lost, or the signal's reason.
+   */
+  async ask(type: Request, payload: Uint8Array, signal?: AbortSignal): Promise<Buffer> {
+    let id = 0;
+    const answer = new Promise<Buffer>((resolve, reject) => {
+      id = this.listen({
+        frame: (frame) => resolve(Buffer.from(frame.payload)),
         lost: (reason) => reject(new LxcriError('PlatformUnreachable', reason)),
       });
       this.send(type, id, 0, payload);
     });
+    try {
+      return await untilAborted(answer, signal);
+    } finally {
+      this.forget(id);
+    }
+  }
+
+  /** Sees to it that the connection counts as lost soon if the other side, which was just told to act, says nothing. */
+  expectAnswer(): void {
+    const { answerMs } = this.#patience;
+    const askedAt = performance.now();
+    this.send('q', 0, 0);
+    const judge = (): void => {
+      if (this.#lost === undefined && this.#heardAt < askedAt) this.#giveUp(answerMs);
+    };
+    // If we were stopped ourselves meanwhile, what has come is read first.
+    setTimeout(() => setImmediate(judge), answerMs).unref();
   }
 
   close(): void {
     this.#channel.close();
-    this.#end('it was closed');
+    this.#end('the connection to the node was closed');
   }
 
   #take(chunk: Buffer): void {
-    this.#heardAt = Date.now();
+    this.#heardAt = performance.now();
     try {
       for (const frame of this.#reader.read(chunk)) this.#listeners.get(frame.id)?.frame(frame);
     } catch (error) {
@@ -203,16 +244,18 @@ export class Connection {
   }
 
   #ping(): void {
-    const now = Date.now();
+    const { pingMs, silenceMs } = this.#patience;
+    const now = performance.now();
     // We were stopped ourselves, and what has come meanwhile is read next.
-    if (now - this.#pingedAt > 2 * PING_MS) this.#heardAt = now;
+    if (now - this.#pingedAt > 2 * pingMs) this.#heardAt = now;
     this.#pingedAt = now;
-    if (now - this.#heardAt > SILENCE_MS) {
-      this.#channel.abort();
-      this.#end(`nothing was heard for ${SILENCE_MS / 1000} s`);
-    } else {
-      this.send('q', 0, 0);
-    }
+    if (now - this.#heardAt > silenceMs) this.#giveUp(silenceMs);
+    else this.send('q', 0, 0);
+  }
+
+  #giveUp(afterMs: number): void {
+    this.#channel.abort();
+    this.#end(`nothing was heard of the node for ${afterMs / 1000} s`);
   }
 
   #end(reason: string): void {

@@ -5,6 +5,7 @@ import type { Connection } from './connection.ts';
 import { packList, unpackList } from './frames.ts';
 import { RemoteProcess } from './process.ts';
 import type { LostExecution, RemoteLaunch } from './process.ts';
+import { SharedAttempt } from './shared-attempt.ts';
 import { connectOverSsh } from './ssh/connect.ts';
 
 /** How long we try to end an execution whose connection was lost, before we say that we could not. */
@@ -38,11 +39,16 @@ export type NotFound =
  * Asks a node for a container.
  *
  * @param word its VMID or name.
- * @throws LxcriError PlatformUnreachable, AuthenticationFailed, PermissionDenied or NoMethodAvailable.
+ * @throws LxcriError PlatformUnreachable, AuthenticationFailed, PermissionDenied or NoMethodAvailable; or the signal's
+ *   reason.
  */
-export async function findOnNode(address: NodeAddress, word: string): Promise<ContainerFacts | NotFound> {
-  const connection = await connectionTo(address);
-  const answer = unpackList(await connection.ask('A', Buffer.from(word)));
+export async function findOnNode(
+  address: NodeAddress,
+  word: string,
+  signal?: AbortSignal,
+): Promise<ContainerFacts | NotFound> {
+  const connection = await connectionTo(address, signal);
+  const answer = unpackList(await connection.ask('A', Buffer.from(word), signal));
   const facts = new Map<string, string>();
   for (let at = 0; at < answer.length; at += 2) facts.set(answer[at] ?? '', answer[at + 1] ?? '');
   const fact = (key: string): string => facts.get(key) ?? '';
@@ -73,8 +79,12 @@ export async function findOnNode(address: NodeAddress, word: string): Promise<Co
  *
  * @throws LxcriError as {@link findOnNode}, and then nothing was started.
  */
-export async function startOnNode(address: NodeAddress, launch: RemoteLaunch): Promise<RemoteProcess> {
-  return new RemoteProcess(await connectionTo(address), launch);
+export async function startOnNode(
+  address: NodeAddress,
+  launch: RemoteLaunch,
+  signal?: AbortSignal,
+): Promise<RemoteProcess> {
+  return new RemoteProcess(await connectionTo(address, signal), launch);
 }
 
 /**
@@ -85,35 +95,34 @@ export async function startOnNode(address: NodeAddress, launch: RemoteLaunch): P
  */
 export async function endOnNode(address: NodeAddress, execution: LostExecution): Promise<boolean> {
   const { execId, initPid, startTime } = execution;
-  const tooLate = new Promise<boolean>((resolve) => setTimeout(() => resolve(false), END_TIMEOUT_MS).unref());
-  const end = async (): Promise<boolean> => {
-    const connection = await connectionTo(address);
-    const answer = await connection.ask('T', packList([execId, String(initPid ?? ''), startTime]));
+  const tooLate = AbortSignal.timeout(END_TIMEOUT_MS);
+  try {
+    const connection = await connectionTo(address, tooLate);
+    const answer = await connection.ask('T', packList([execId, String(initPid ?? ''), startTime]), tooLate);
     return answer.toString('latin1') === '1';
-  };
-  return Promise.race([end().catch(() => false), tooLate]);
+  } catch {
+    return false;
+  }
 }
 
-const connections = new Map<string, Promise<Connection>>();
+const connections = new Map<string, SharedAttempt<Connection>>();
 
 /** The connection to a node: one for all that this process does there. */
-async function connectionTo({ node, ssh }: NodeAddress): Promise<Connection> {
+async function connectionTo({ node, ssh }: NodeAddress, signal: AbortSignal | undefined): Promise<Connection> {
   const key = JSON.stringify(ssh);
   const known = connections.get(key);
-  if (known !== undefined) {
-    const connection = await known;
+  if (known !== undefined && !known.isVain) {
+    const connection = await known.wait(signal);
     if (connection.lost === undefined) return connection;
-    if (connections.get(key) !== known) return connectionTo({ node, ssh });
+    if (connections.get(key) !== known) return connectionTo({ node, ssh }, signal);
   }
-  const made = connectAsRoot(node, ssh);
+  const made = new SharedAttempt((abort) => connectAsRoot(node, ssh, abort));
   connections.set(key, made);
-  // One that failed is tried again by the next one.
-  made.catch(() => connections.delete(key));
-  return made;
+  return made.wait(signal);
 }
 
-async function connectAsRoot(node: string, ssh: SshTarget): Promise<Connection> {
-  const connection = await connectOverSsh(node, ssh, process.env);
+async function connectAsRoot(node: string, ssh: SshTarget, signal: AbortSignal): Promise<Connection> {
+  const connection = await connectOverSsh(node, ssh, process.env, { signal });
   const { uid, user } = connection.login;
   if (uid === 0) return connection;
   connection.close();

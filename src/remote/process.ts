@@ -33,6 +33,9 @@ export type RemoteEnd =
   | { readonly code: null; readonly signal: NodeJS.Signals }
   | { readonly code: null; readonly signal: null; readonly lost: string };
 
+/** The exit code of a program that was not started: what attaching programs exit with when they fail. */
+const NOT_STARTED = 1;
+
 /** Whom a signal is for: the program, the command it has started in the container, or that one's process group. */
 export type Recipient = 'helper' | 'command' | 'group';
 
@@ -60,6 +63,7 @@ export class RemoteProcess implements Listener {
   readonly #outgoing: OutgoingStream | undefined;
   readonly #log: Buffer[] = [];
   #startTime = '';
+  #failed = false;
   readonly #settleLaunch: (failure: string | undefined) => void;
   readonly #settleEnd: (end: RemoteEnd) => void;
   readonly #settleKill: ((empty: boolean | undefined) => void)[] = [];
@@ -119,10 +123,12 @@ export class RemoteProcess implements Listener {
 
   /** Ends all that the program has started; resolves to whether nothing is left, or `undefined` if the connection was lost. */
   killTree(): Promise<boolean | undefined> {
+    if (this.#failed) return Promise.resolve(true);
     if (this.#connection.lost !== undefined) return Promise.resolve(undefined);
     return new Promise((resolve) => {
       this.#settleKill.push(resolve);
       this.#connection.send('k', this.#id, 0);
+      this.#connection.expectAnswer();
     });
   }
 
@@ -147,13 +153,12 @@ export class RemoteProcess implements Listener {
         this.#startTime = payload.toString('latin1').split(' ')[1] ?? '';
         return this.#settleLaunch(undefined);
       case 'F':
-        this.#connection.forget(this.#id);
+        this.#fail();
         return this.#settleLaunch(payload.toString('utf8'));
       case 'X':
         return this.#settleEnd(endOf(payload.toString('latin1')));
       case 'K':
-        for (const settle of this.#settleKill.splice(0)) settle(payload.toString('latin1') === '1');
-        return;
+        return this.#endKill(payload.toString('latin1') === '1');
       default:
       // A newer program of ours would say more; there is none in one connection.
     }
@@ -161,8 +166,25 @@ export class RemoteProcess implements Listener {
 
   lost(reason: string): void {
     this.#settleLaunch(undefined);
-    for (const settle of this.#settleKill.splice(0)) settle(undefined);
+    this.#endKill(undefined);
     this.#settleEnd({ code: null, signal: null, lost: reason });
+    this.#closeStreams();
+  }
+
+  /** It was not started, and whoever did not wait for that hears that it has ended. */
+  #fail(): void {
+    this.#failed = true;
+    this.#connection.forget(this.#id);
+    this.#endKill(true);
+    this.#settleEnd({ code: NOT_STARTED, signal: null });
+    this.#closeStreams();
+  }
+
+  #endKill(empty: boolean | undefined): void {
+    for (const settle of this.#settleKill.splice(0)) settle(empty);
+  }
+
+  #closeStreams(): void {
     for (const stream of this.#incoming.values()) stream.finish();
     this.#outgoing?.destroy();
   }

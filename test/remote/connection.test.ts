@@ -1,8 +1,22 @@
 /** A connection to our program, over pipes instead of ssh. */
+import { PassThrough } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import { expect } from 'chai';
 
-import { NoAnswerError } from '../../src/remote/connection.ts';
+import type { Channel } from '../../src/remote/channel.ts';
+import { Connection, NoAnswerError } from '../../src/remote/connection.ts';
+import { packList } from '../../src/remote/frames.ts';
 import { startLocalProgram } from './local-channel.ts';
+import type { LocalProgram } from './local-channel.ts';
+
+/** Of a frame from the node, about no command. */
+function header(type: string, length: number): Buffer {
+  const bytes = Buffer.alloc(10);
+  bytes.write(type, 'latin1');
+  bytes.writeUInt32BE(length, 6);
+  return bytes;
+}
 
 describe('a connection', () => {
   it('tells who we are on the other side', async () => {
@@ -35,6 +49,76 @@ describe('a connection', () => {
       (thrown: unknown) => thrown,
     );
     expect((error as NoAnswerError).end).to.equal(undefined);
+  });
+
+  it('is not waited for any longer than wanted', async () => {
+    const enough = new Error('enough');
+    const error = await startLocalProgram({ command: 'exec sleep 300081', signal: AbortSignal.abort(enough) }).then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    expect(error).to.equal(enough);
+  });
+
+  it('answers, or is not waited for', async () => {
+    const { connection, pid } = await startLocalProgram();
+    expect((await connection.ask('A', Buffer.from('no-such'))).length).to.be.above(0);
+    process.kill(pid, 'SIGSTOP');
+    const enough = new Error('enough');
+    const abort = new AbortController();
+    const asked = connection.ask('A', Buffer.from('no-such'), abort.signal).then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    abort.abort(enough);
+    expect(await asked).to.equal(enough);
+    process.kill(pid, 'SIGCONT');
+    expect((await connection.ask('A', Buffer.from('no-such'))).length).to.be.above(0);
+    connection.close();
+  });
+
+  describe('on which nothing arrives any more is lost', () => {
+    const patience = { pingMs: 50, silenceMs: 3_600_000, answerMs: 3_600_000 };
+
+    async function lossOf(program: LocalProgram, act: () => void = () => {}): Promise<string> {
+      const lost = new Promise<string>((resolve) => program.connection.listen({ frame() {}, lost: resolve }));
+      process.kill(program.pid, 'SIGSTOP');
+      act();
+      return lost;
+    }
+
+    it('after a while', async () => {
+      const program = await startLocalProgram({ patience: { ...patience, silenceMs: 400 } });
+      expect(await lossOf(program)).to.equal('nothing was heard of the node for 0.4 s');
+    });
+
+    it('sooner when the other side is to act', async () => {
+      const program = await startLocalProgram({ patience: { ...patience, answerMs: 400 } });
+      expect(await lossOf(program, () => program.connection.expectAnswer())).to.equal(
+        'nothing was heard of the node for 0.4 s',
+      );
+    });
+
+    it('and not when it has answered', async () => {
+      const output = new PassThrough();
+      const channel: Channel = {
+        carrierPid: undefined,
+        input: new PassThrough().resume(),
+        output,
+        ended: new Promise(() => {}),
+        close() {},
+        abort() {},
+        hold() {},
+      };
+      const hello = packList(['0', 'root']);
+      output.write(Buffer.concat([Buffer.from('\nnonce\n'), header('H', hello.length), hello]));
+      const connection = await Connection.open(channel, 'nonce', 20_000, { patience: { ...patience, answerMs: 100 } });
+      connection.expectAnswer();
+      output.write(header('Q', 0));
+      await sleep(300);
+      expect(connection.lost).to.equal(undefined);
+      connection.close();
+    });
   });
 
   it('that is lost tells all that wait for an answer', async () => {

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { bootstrap } from '../../src/remote/bootstrap.ts';
 import type { Channel, ChannelEnd } from '../../src/remote/channel.ts';
 import { Connection } from '../../src/remote/connection.ts';
+import type { ConnectionOptions } from '../../src/remote/connection.ts';
 
 export interface LocalProgram {
   readonly connection: Connection;
@@ -12,7 +13,7 @@ export interface LocalProgram {
   readonly pid: number;
 }
 
-export interface LocalOptions {
+export interface LocalOptions extends ConnectionOptions {
   /** Runs before it in the same shell, as a login's files do. */
   readonly prelude?: string;
   /** Takes the place of the shell's command; `$program` starts ours. */
@@ -43,5 +44,5 @@ export async function startLocalProgram(options: LocalOptions = {}): Promise<Loc
     hold() {},
   };
   child.stdin.write(text);
-  return { connection: await Connection.open(channel, nonce, timeoutMs), channel, pid: child.pid ?? 0 };
+  return { connection: await Connection.open(channel, nonce, timeoutMs, options), channel, pid: child.pid ?? 0 };
 }

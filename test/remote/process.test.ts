@@ -83,6 +83,9 @@ describe('a program on a node', () => {
     expect(await start([], { program: 'no-such-program' }).launched).to.equal('missing');
     const tooLong = start(['x'.repeat(200_000)]);
     expect(await tooLong.launched).to.equal('exec 7');
+    // Who has not waited for that is told the same as of one that ended.
+    expect(await tooLong.ended).to.deep.equal({ code: 1, signal: null });
+    expect(await tooLong.killTree()).to.equal(true);
   });
 
   it('speaks on descriptor 3, and what it said comes before the news of its end', async () => {
@@ -183,6 +186,16 @@ describe('a program on a node', () => {
     const pids = await tree(started);
     expect(await started.ended).to.have.property('lost');
     await waitFor(() => pids.filter(isRunning).length === 0, { what: 'the tree to be gone' });
+  });
+
+  it('on a node that does not answer any more is not waited for long when it is to be ended', async () => {
+    const other = await startLocalProgram({ patience: { pingMs: 50, silenceMs: 3_600_000, answerMs: 400 } });
+    const started = new RemoteProcess(other.connection, launchOf([TREE]));
+    const pids = await tree(started);
+    process.kill(other.pid, 'SIGSTOP');
+    expect(await started.killTree()).to.equal(undefined);
+    expect(await started.ended).to.have.property('lost');
+    await waitFor(() => pids.filter(isRunning).length === 0, { what: 'the tree to be gone', timeoutMs: 20_000 });
   });
 
   it('that ended by itself leaves what it started, whatever becomes of the channel', async () => {

@@ -31,8 +31,9 @@ export function startTcpProxy(address: string, target: number): Promise<TcpProxy
       to.on('drain', () => from.resume());
       from.on('error', () => {});
       from.on('close', () => {
-        pairs.delete(pair);
+        // On a line that has gone silent, the other side does not hear of it.
         if (!stalled) to.destroy();
+        if (pair.every((socket) => socket.destroyed)) pairs.delete(pair);
       });
     }
   });

@@ -2,9 +2,10 @@ import { constants } from 'node:os';
 
 import type { ExecRequest, StdioTarget } from '../../model/request.ts';
 import { holdDescriptor } from '../../process/descriptor-holder.ts';
+import { untilAborted } from '../../process/until-aborted.ts';
 import { startWatchdog } from '../../process/watchdog.ts';
 import type { NodeAddress } from '../../remote/nodes.ts';
-import type { RemoteProcess } from '../../remote/process.ts';
+import type { RemoteLaunch, RemoteProcess } from '../../remote/process.ts';
 import { restoreTerminal, saveTerminal } from '../../terminal/device.ts';
 import { NotStartedError } from '../method.ts';
 import { tooLong } from './failures.ts';
@@ -21,14 +22,14 @@ export const LOG_THERE = '\0log';
  * when it does not hear from us any more.
  *
  * @throws LxcriError PlatformUnreachable, AuthenticationFailed or PermissionDenied when the node cannot be reached;
- *   otherwise as `launch`.
+ *   otherwise as `launch`; or the reason of the abort, when nothing was started.
  */
 export async function launchOnNode(options: Launch, address: NodeAddress): Promise<Launched> {
-  const { attacher, request, words } = options;
+  const { attacher, request, words, abort } = options;
   const { terminal } = request;
   const { startOnNode, endOnNode } = await import('../../remote/nodes.ts');
   const logAt = words.indexOf(LOG_THERE);
-  const process = await startOnNode(address, {
+  const remoteLaunch: RemoteLaunch = {
     execId: request.id,
     program: attacher.file,
     args: words,
@@ -38,8 +39,10 @@ export async function launchOnNode(options: Launch, address: NodeAddress): Promi
     channel: options.channel,
     logArgument: logAt === -1 ? undefined : logAt,
     initPid: attacher.initPid,
-  });
-  const failure = await process.launched;
+  };
+  const process = await startOnNode(address, remoteLaunch, abort);
+  // Once it is asked for it may run: an aborted launch is ended like one that has started.
+  const failure = await untilAborted(process.launched, abort).catch(() => undefined);
   if (failure !== undefined) throw launchFailure(failure, attacher.file, address.node);
   const local = ownTerminal(request);
   const { carrierPid } = process;
@@ -74,12 +77,13 @@ function isHeld({ kind }: StdioTarget): boolean {
 }
 
 function treeOf(process: RemoteProcess, endWithoutConnection: () => Promise<boolean>): CommandTree {
+  let ended: Promise<boolean> | undefined;
   return {
     // The node looks for it when the script in the container says that it starts.
     commandPid: undefined,
     signalCommand: (signal) => process.signal('command', signal),
     signalCommandGroup: (signal) => process.signal('group', signal),
-    kill: async () => (await process.killTree()) ?? endWithoutConnection(),
+    kill: async () => (await process.killTree()) ?? (ended ??= endWithoutConnection()),
   };
 }
 

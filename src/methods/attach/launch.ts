@@ -52,6 +52,8 @@ export interface Launch {
   /** Whether a script in the container is to speak to us on descriptor 3. */
   readonly channel: boolean;
   readonly holdStderr: boolean;
+  /** Ends the attempt to reach another node. */
+  readonly abort: AbortSignal;
 }
 
 /** What was launched; whether the command starts is not known yet. */

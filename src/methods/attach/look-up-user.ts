@@ -46,6 +46,7 @@ export async function lookUpUser(
     request: silent,
     channel: true,
     holdStderr: false,
+    abort,
   });
   const lines: string[] = [];
   const stop = (): void => void parts.tree.kill().then(() => parts.helper.kill('SIGKILL'));

@@ -58,6 +58,7 @@ export async function startWithShell(plan: AttachPlan, request: ExecRequest, abo
     request,
     channel: true,
     holdStderr: false,
+    abort,
   });
   return awaitStart(launched, request, abort);
 }
@@ -72,6 +73,7 @@ export async function startDirectly(
   extraOptions: readonly string[],
   environment: Record<string, string>,
   request: ExecRequest,
+  abort: AbortSignal,
 ): Promise<Session> {
   const isHere = attacher.node === undefined;
   const file = isHere ? openUnnamedFile() : undefined;
@@ -87,6 +89,7 @@ export async function startDirectly(
       request,
       channel: false,
       holdStderr: true,
+      abort,
     });
     const judgeExit = (exitCode: number): SessionExit => {
       const failure = attachFailure(file?.read() ?? launched.logged?.() ?? '', exitCode, request);

@@ -4,7 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { SshTarget } from '../../model/container.ts';
 import { LxcriError } from '../../model/errors.ts';
 import { findExecutable } from '../../process/executable.ts';
+import { untilAborted } from '../../process/until-aborted.ts';
 import { Connection, NoAnswerError } from '../connection.ts';
+import type { ConnectionOptions } from '../connection.ts';
 import { bootstrap } from '../bootstrap.ts';
 import { controlName, sshArguments } from './arguments.ts';
 import { sshChannel } from './channel.ts';
@@ -24,20 +26,27 @@ const RETRY_MS = [100, 300, 900];
  * Connects to a node over ssh. The ssh connection is shared with later calls: the first one leaves it open for a minute.
  *
  * @param node for messages.
- * @throws LxcriError PlatformUnreachable, AuthenticationFailed, PermissionDenied or NoMethodAvailable, with ssh's words.
+ * @throws LxcriError PlatformUnreachable, AuthenticationFailed, PermissionDenied or NoMethodAvailable, with ssh's words;
+ *   or the signal's reason.
  */
-export async function connectOverSsh(node: string, target: SshTarget, env: NodeJS.ProcessEnv): Promise<Connection> {
+export async function connectOverSsh(
+  node: string,
+  target: SshTarget,
+  env: NodeJS.ProcessEnv,
+  options: ConnectionOptions = {},
+): Promise<Connection> {
   const ssh = findExecutable('ssh', env['PATH']);
   if (ssh === undefined)
     throw new LxcriError('NoMethodAvailable', 'ssh is not installed', 'install the package openssh-client');
   const directory = controlDirectory(env);
   let shared = directory === undefined ? undefined : `${directory}/${controlName(ssh, target)}`;
   for (let attempt = 0; ; attempt++) {
+    options.signal?.throwIfAborted();
     const wasOpen = shared !== undefined && existsSync(shared);
     const timeoutMs = wasOpen ? SHARED_TIMEOUT_MS : LOGIN_TIMEOUT_MS;
     try {
       // oxlint-disable-next-line no-await-in-loop -- one after the other is what it is about
-      return await connectOnce(ssh, target, shared, env, timeoutMs);
+      return await connectOnce(ssh, target, shared, env, timeoutMs, options);
     } catch (error) {
       if (!(error instanceof NoAnswerError)) throw error;
       const pause = RETRY_MS[attempt];
@@ -48,7 +57,7 @@ export async function connectOverSsh(node: string, target: SshTarget, env: NodeJ
         else shared = undefined;
       } else if (isBusy(error)) {
         // oxlint-disable-next-line no-await-in-loop -- waiting is what it is about
-        await sleep(pause * (1 + Math.random()));
+        await untilAborted(sleep(pause * (1 + Math.random())), options.signal);
       } else {
         throw connectFailure(error, node, target.destination, timeoutMs);
       }
@@ -62,10 +71,11 @@ async function connectOnce(
   controlPath: string | undefined,
   env: NodeJS.ProcessEnv,
   timeoutMs: number,
+  options: ConnectionOptions,
 ): Promise<Connection> {
   const { command, nonce, program } = bootstrap();
   const words = target.sudo ? `sudo -n ${command}` : command;
   const channel = sshChannel(ssh, sshArguments(target, controlPath, words), env);
   channel.input.write(program);
-  return Connection.open(channel, nonce, timeoutMs);
+  return Connection.open(channel, nonce, timeoutMs, options);
 }

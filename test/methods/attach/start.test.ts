@@ -161,6 +161,7 @@ describe('starting without a shell', () => {
       [],
       {},
       requestOf({ command: ['sh', '-c', 'exit 127'] }),
+      new AbortController().signal,
     );
     session.stdout?.resume();
     session.stderr?.resume();
@@ -175,6 +176,7 @@ describe('starting without a shell', () => {
       [],
       {},
       requestOf({ command: ['nosuch'] }),
+      new AbortController().signal,
     );
     session.stdout?.resume();
     session.stderr?.resume();

@@ -14,6 +14,8 @@ export interface SshClusterOptions {
   nodes: Readonly<Record<string, readonly PveContainer[]>>;
   /** Further lines of every sshd_config. */
   sshdConfig?: readonly string[];
+  /** Words for every ssh, before all others: so they win. */
+  sshOptions?: readonly string[];
   /** Other ports than the servers' own, such as a proxy's. */
   portOf?: (sshd: Sshd) => Promise<number>;
 }
@@ -66,8 +68,8 @@ export async function startSshCluster(options: SshClusterOptions): Promise<SshCl
   for (const [index, name] of [...nodes.keys()].entries())
     writeFileSync(join(tree.dir, 'nodes', name, 'ssh_known_hosts'), keys[index] ?? '');
   writeFileSync(join(directory, 'known_hosts'), keys.join(''));
-  const own = sshWrapper(directory, 'node', sshConfig);
-  const laptop = sshWrapper(directory, 'laptop', laptopHosts);
+  const own = sshWrapper(directory, 'node', sshConfig, options.sshOptions);
+  const laptop = sshWrapper(directory, 'laptop', laptopHosts, options.sshOptions);
   const path = (bin: string): string => `${bin}:${process.env['PATH']}`;
   return {
     tree,
@@ -83,12 +85,17 @@ export async function startSshCluster(options: SshClusterOptions): Promise<SshCl
 }
 
 /** A folder with an `ssh` that reads a configuration of the test instead of the user's. */
-function sshWrapper(directory: string, name: string, lines: readonly string[]): string {
+function sshWrapper(
+  directory: string,
+  name: string,
+  lines: readonly string[],
+  options: readonly string[] = [],
+): string {
   const bin = join(directory, `${name}-bin`);
   const config = join(directory, `${name}-config`);
   mkdirSync(bin);
   writeFileSync(config, `${lines.join('\n')}\n`);
-  writeFileSync(join(bin, 'ssh'), `#!/bin/sh\nexec /usr/bin/ssh -F '${config}' "$@"\n`);
+  writeFileSync(join(bin, 'ssh'), `#!/bin/sh\nexec /usr/bin/ssh -F '${config}' ${options.join(' ')} "$@"\n`);
   chmodSync(join(bin, 'ssh'), 0o755);
   return bin;
 }
