@@ -7,6 +7,7 @@ import { CLI, runCli } from '../methods/contract/cli.ts';
 import { expectErrorLine, resultOf } from '../methods/contract/result.ts';
 import { documentErrors } from '../model/schema.ts';
 import { DEFAULT_LXCPATH, run, scratchDirectory, startContainer } from '../support/lxc.ts';
+import { withLimit } from '../support/limits.ts';
 import type { Container } from '../support/lxc.ts';
 import { createPctDouble } from '../support/pve/pct-double.ts';
 import { createPveTree } from '../support/pve/tree.ts';
@@ -79,11 +80,16 @@ describe('a configuration', () => {
   });
 
   it('limits the time of a command, unless the call says otherwise', async () => {
-    const env = configured('exec:\n  timeout: 700ms\n  killAfter: 300ms\n');
+    const limited = (limitMs: number) => configured(`exec:\n  timeout: ${limitMs}ms\n  killAfter: 300ms\n`);
     const stubborn = ['--', 'sh', '-c', 'trap "" TERM; while :; do sleep 0.1; done'];
-    const ended = await exec(env, container.name, ...stubborn);
+    const ended = await withLimit(
+      700,
+      (limitMs) => exec(limited(limitMs), container.name, ...stubborn),
+      ({ started }) => started,
+    );
     expect([ended.exitCode, ended.timedOut, ended.treeKill]).to.deep.equal([124, true, true]);
-    expect(ended.durationMs).to.be.within(990, 5000);
+    expect(ended.durationMs).to.be.within(990, 40_000);
+    const env = limited(700);
     const unlimited = await exec(env, '--timeout', 'none', container.name, '--', 'sh', '-c', 'sleep 1; echo done');
     expect([unlimited.exitCode, unlimited.stdout]).to.deep.equal([0, 'done\n']);
     const longer = await exec({ ...env, PROXMOX_LXCRI_TIMEOUT: '20s' }, container.name, '--', 'sleep', '1');

@@ -51,7 +51,7 @@ describe('detached executions', () => {
 
   after(() => container.destroy());
 
-  afterEach('no process is left', () => assertNothingNew(container, former, 5000));
+  afterEach('no process is left', () => assertNothingNew(container, former));
 
   function cli(words: readonly Word[], options: CliOptions = {}): Promise<CliResult> {
     return runCli(words, { ...options, env: { ...environment, ...options.env } });

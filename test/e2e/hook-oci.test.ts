@@ -156,7 +156,7 @@ describe('hooks of a bundle, called by runc', () => {
     const hook = lxcri('--container-annotation', KEY, '--', 'sh', '-c', 'sleep 1000 &');
     const begin = performance.now();
     expect((await runBundle({ poststart: [hook] })).exitCode).to.equal(0);
-    expect(performance.now() - begin).to.be.below(10_000);
+    expect(performance.now() - begin).to.be.below(40_000);
     expect((await container.attach(['killall', 'sleep'])).exitCode).to.equal(0);
   });
 
@@ -310,7 +310,7 @@ describe('an OCI hook', () => {
     const { exitCode, stderr, durationMs } = await waiting.ended;
     expect(exitCode).to.equal(125);
     expect(expectErrorLine(stderr, 'UsageError')).to.include('did not end within 5s');
-    expect(durationMs).to.be.within(5000, 15_000);
+    expect(durationMs).to.be.within(5000, 40_000);
     const closed = await run(['/bin/sh', '-c', '"$0" hook -- true <&-', CLI]);
     expect(closed.exitCode).to.equal(125);
     expect(closed.stderr).to.include('it is empty');

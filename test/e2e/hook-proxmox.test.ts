@@ -159,7 +159,7 @@ describe('a Proxmox hookscript', () => {
     const hook = script(`--on post-start "$@" -- sh -c 'sleep 1000 & echo started'`);
     const begin = performance.now();
     expect(await hook.call(VMID, 'post-start')).to.deep.include({ exitCode: 0, stdout: 'started\n', stderr: '' });
-    expect(performance.now() - begin).to.be.below(10_000);
+    expect(performance.now() - begin).to.be.below(40_000);
     expect((await container.attach(['killall', 'sleep'])).exitCode).to.equal(0);
   });
 

@@ -8,6 +8,7 @@ import type { CliOptions } from '../methods/contract/cli.ts';
 import { expectErrorLine, resultOf } from '../methods/contract/result.ts';
 import { TOKEN_SECRET, USERS } from '../proxmox/api/clients.ts';
 import { run } from '../support/lxc.ts';
+import { withLimit } from '../support/limits.ts';
 import { needsApiDouble } from '../support/pve/api/needs.ts';
 import { createLaptop } from './laptop-place.ts';
 import type { Laptop } from './laptop-place.ts';
@@ -58,7 +59,11 @@ describe('from a laptop', () => {
   });
 
   it('ends what a timeout ends', async () => {
-    const result = resultOf(await exec('--json', '--timeout', '1s', '201', '--', 'sleep', '7301'));
+    const result = await withLimit(
+      1000,
+      async (limitMs) => resultOf(await exec('--json', '--timeout', `${limitMs}ms`, '201', '--', 'sleep', '7301')),
+      ({ started }) => started,
+    );
     expect(result).to.deep.include({ exitCode: 124, timedOut: true, treeKill: true });
     expect((await run(['pgrep', '-f', 'sleep 7301'])).stdout).to.equal('');
   });

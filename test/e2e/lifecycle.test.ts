@@ -114,7 +114,7 @@ describe('start and stop', () => {
       const begin = performance.now();
       const { document } = await callJson(['ps', '-f', `id=${container.name}`]);
       expect(document['containers']).to.have.nested.property('[0].status', 'starting');
-      expect(performance.now() - begin, 'duration of ps').to.be.below(5000);
+      expect(performance.now() - begin, 'duration of ps').to.be.below(20_000);
       for (const verb of ['ps', 'kill']) {
         await expectFailure('json', [verb, container.name], {
           code: 'ContainerNotRunning',
@@ -168,7 +168,7 @@ describe('start and stop', () => {
     const container = await stubborn();
     const begin = performance.now();
     const { document, exitCode } = await callJson(['stop', '--timeout', '2s', container.name]);
-    expect(performance.now() - begin).to.be.within(2000, 12_000);
+    expect(performance.now() - begin).to.be.within(2000, 40_000);
     expect(document).to.include({ status: 'stopped', pid: null, changed: true, forced: true });
     expect(exitCode).to.equal(0);
     expect(await container.state()).to.equal('STOPPED');

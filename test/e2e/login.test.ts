@@ -170,7 +170,7 @@ describe('login', () => {
       const quiet = await place.refusal('PlatformUnreachable', words(`127.0.0.1:${port}`), { stdin: TOKEN_SECRET });
       silent.close();
       expect(quiet).to.include('no answer within 10000 ms');
-      expect(performance.now() - begin).to.be.lessThan(15_000);
+      expect(performance.now() - begin).to.be.lessThan(40_000);
 
       const other = await openTlsServer((socket) => socket.write(httpAnswer('404 Not Found', '<html>')));
       const flags = ['login', '--host', `127.0.0.1:${other.port}`, '--fingerprint', other.fingerprint, ...TOKEN];

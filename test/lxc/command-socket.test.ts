@@ -113,6 +113,6 @@ describe('an answer from somebody else', () => {
     expect(await asked((socket) => socket.destroy())).to.equal(undefined);
     const begin = performance.now();
     expect(await asked(() => {})).to.equal(undefined);
-    expect(performance.now() - begin).to.be.within(900, 3000);
+    expect(performance.now() - begin).to.be.within(900, 20_000);
   });
 });

@@ -21,6 +21,7 @@ for (const unprivileged of [false, true]) {
       method: 'lxc-attach',
       reference: () => container.name,
       container: () => container,
+      ...(unprivileged ? { inTurn: true } : {}),
       exceptions: {},
     });
 

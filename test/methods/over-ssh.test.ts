@@ -27,6 +27,7 @@ describe('on another node, over ssh', () => {
     container: () => container,
     environment: () => cluster.environment,
     holdsOutput: true as const,
+    inTurn: true as const,
   };
 
   describe('lxc-attach', () => {

@@ -21,6 +21,7 @@ import {
 import type { Container, ProcessSnapshot } from '../support/lxc.ts';
 import { closeTerminals, openTerminal } from '../support/tmux.ts';
 import type { Terminal } from '../support/tmux.ts';
+import { withLimit } from '../support/limits.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 describe('an execution', () => {
@@ -41,7 +42,7 @@ describe('an execution', () => {
 
   afterEach(async () => {
     for (const fd of openFiles) closeSync(fd);
-    await assertNothingNew(container, snapshot, 5000);
+    await assertNothingNew(container, snapshot);
   });
 
   after(() => container.destroy());
@@ -97,7 +98,7 @@ describe('an execution', () => {
     const begin = Date.now();
     const { durationMs, startedAt } = await result(['sleep', '0.2']);
     expect(durationMs).to.be.within(200, Date.now() - begin + 1);
-    expect(Date.parse(startedAt)).to.be.within(begin, begin + 1000);
+    expect(Date.parse(startedAt)).to.be.within(begin, Date.now());
   });
 
   it('has the id that marks its processes', async () => {
@@ -226,9 +227,11 @@ describe('an execution', () => {
   });
 
   it('ends everything after the time-out, also what left the session and its environment', async () => {
-    const found = await result(
-      ['sh', '-c', 'echo begun; setsid env -i sleep 1011 & (trap "" TERM; sleep 1012; sleep 1013) & sleep 1014'],
-      { timeoutMs: 500, killAfterMs: 300 },
+    const script = 'setsid env -i sleep 1011 & (trap "" TERM; sleep 1012; sleep 1013) & echo begun; sleep 1014';
+    const found = await withLimit(
+      500,
+      (timeoutMs) => result(['sh', '-c', script], { timeoutMs, killAfterMs: 300 }),
+      ({ stdout }) => stdout !== '',
     );
     expect(found).to.deep.include({
       exitCode: 124,
@@ -251,7 +254,7 @@ describe('an execution', () => {
   it('does not wait for who keeps its pipe, and says so', async () => {
     const begin = performance.now();
     const found = await result(['sh', '-c', 'sleep 1016 & echo $!']);
-    expect(performance.now() - begin).to.be.within(900, 5000);
+    expect(performance.now() - begin).to.be.within(900, 20_000);
     expect(found).to.deep.include({ exitCode: 0, outputIncomplete: true });
     expect(await processesMatching(container, '1016')).to.have.length(1);
     await container.attach(['kill', '-KILL', found.stdout.trim()]);
@@ -322,7 +325,7 @@ describe('an execution', () => {
     const begin = performance.now();
     execution.signal('SIGINT');
     expect(await execution.result).to.deep.include({ exitCode: 137, canceled: true });
-    expect(performance.now() - begin).to.be.within(190, 4000);
+    expect(performance.now() - begin).to.be.within(190, 20_000);
   });
 
   it('forwards USR1 without ending anything', async () => {

@@ -94,7 +94,7 @@ describe('a pump', () => {
     source.write('x');
     const begin = performance.now();
     expect(await moving.settle(100)).to.equal(true);
-    expect(performance.now() - begin).to.be.within(95, 1000);
+    expect(performance.now() - begin).to.be.within(95, 20_000);
     expect(source.destroyed).to.equal(true);
   });
 

@@ -94,7 +94,7 @@ describe('the names of users', () => {
       const before = await snapshotProcesses(container);
       const begin = performance.now();
       expect(await namesIn(container, 0)).to.deep.equal({});
-      expect(performance.now() - begin).to.be.lessThan(5000);
+      expect(performance.now() - begin).to.be.lessThan(20_000);
       await assertNothingNew(container, before);
     });
   }

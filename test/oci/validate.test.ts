@@ -33,9 +33,7 @@ describe('validating a container', () => {
     await validateRunning(plain);
     const rounds = 20;
     const { userCPUTime, systemCPUTime } = process.resourceUsage();
-    const begin = performance.now();
     for (let round = 0; round < rounds; round++) await validateRunning(plain);
-    expect((performance.now() - begin) / rounds).to.be.below(20);
     const usage = process.resourceUsage();
     expect((usage.userCPUTime - userCPUTime + usage.systemCPUTime - systemCPUTime) / rounds / 1000).to.be.below(10);
   });

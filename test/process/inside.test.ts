@@ -221,9 +221,11 @@ describe('the processes inside', () => {
       what: 'the namespace',
     });
     const times = Array.from({ length: 5 }, () => {
-      const begin = performance.now();
+      // Not by the clock: others may have the processor meanwhile.
+      const before = process.cpuUsage();
       expect(processesInside(pid)).to.have.length(1);
-      return performance.now() - begin;
+      const { user, system } = process.cpuUsage(before);
+      return (user + system) / 1000;
     });
     expect(Math.min(...times)).to.be.lessThan(60);
   });

@@ -67,7 +67,7 @@ describe('a tool of this host', () => {
     const pidFile = join(directory, 'left');
     const begin = performance.now();
     const said = await runTool(tool(`sleep 1000 & echo $! >${pidFile}; echo told; exit 1`), []);
-    expect(performance.now() - begin).to.be.below(5000);
+    expect(performance.now() - begin).to.be.below(20_000);
     expect(said).to.equal('told');
     process.kill(await readNumber(pidFile), 'SIGKILL');
   });

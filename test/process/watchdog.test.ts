@@ -76,8 +76,8 @@ describe('the watchdog', () => {
     const bystander = children.start('sleep', ['1063'], { env: { [TAG_VARIABLE]: newExecutionId() } });
     try {
       child.kill('SIGKILL');
-      await waitFor(() => !tree.some((pid) => isRunning(pid)), { what: 'the tree to be gone', timeoutMs: 5000 });
-      await waitFor(() => watchdogsOf(id).length === 0, { what: 'the watchdog to be gone', timeoutMs: 5000 });
+      await waitFor(() => !tree.some((pid) => isRunning(pid)), { what: 'the tree to be gone' });
+      await waitFor(() => watchdogsOf(id).length === 0, { what: 'the watchdog to be gone' });
       expect(isRunning(bystander.pid)).to.equal(true);
     } finally {
       endTree();
@@ -89,7 +89,7 @@ describe('the watchdog', () => {
     try {
       child.stdin?.write('x');
       if (child.stdout !== null) await once(child.stdout, 'data');
-      await waitFor(() => watchdogsOf(id).length === 0, { what: 'the watchdog to be gone', timeoutMs: 5000 });
+      await waitFor(() => watchdogsOf(id).length === 0, { what: 'the watchdog to be gone' });
       child.kill('SIGKILL');
       await once(child, 'exit');
       expect(tree.map((pid) => isRunning(pid))).to.deep.equal([true, true, true]);
@@ -105,7 +105,7 @@ describe('the watchdog', () => {
       const [watchdog = 0] = watchdogsOf(id);
       for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const) process.kill(watchdog, signal);
       child.kill('SIGKILL');
-      await waitFor(() => !tree.some((pid) => isRunning(pid)), { what: 'the tree to be gone', timeoutMs: 5000 });
+      await waitFor(() => !tree.some((pid) => isRunning(pid)), { what: 'the tree to be gone' });
     } finally {
       endTree();
     }
@@ -116,7 +116,7 @@ describe('the watchdog', () => {
     const child = startModule('process/watchdog.ts', `module.startWatchdog('${id}', undefined);`);
     const [code] = (await once(child, 'exit')) as [number];
     expect(code).to.equal(0);
-    await waitFor(() => watchdogsOf(id).length === 0, { what: 'the watchdog to be gone', timeoutMs: 5000 });
+    await waitFor(() => watchdogsOf(id).length === 0, { what: 'the watchdog to be gone' });
   });
 
   it('has a session of its own, and none of our output', async () => {
@@ -129,7 +129,7 @@ describe('the watchdog', () => {
     } finally {
       void watchdog.dismiss();
     }
-    await waitFor(() => watchdogsOf(id).length === 0, { what: 'the watchdog to be gone', timeoutMs: 5000 });
+    await waitFor(() => watchdogsOf(id).length === 0, { what: 'the watchdog to be gone' });
   });
 
   describe('that was given something to hold', () => {
@@ -176,7 +176,7 @@ describe('the watchdog', () => {
       } finally {
         process.kill(watchdog, 'SIGCONT');
       }
-      await waitFor(isFree, { what: 'the file to be let go of', timeoutMs: 5000 });
+      await waitFor(isFree, { what: 'the file to be let go of' });
     });
 
     it('has let go of it when it is dismissed', async () => {
@@ -210,7 +210,7 @@ describe('the watchdog', () => {
       stty('raw', '-echo');
       expect(stty('-g')).not.to.equal(settings);
       child.kill('SIGKILL');
-      await waitFor(() => stty('-g') === settings, { what: 'the terminal to be as before', timeoutMs: 5000 });
+      await waitFor(() => stty('-g') === settings, { what: 'the terminal to be as before' });
     } finally {
       terminal.close();
     }

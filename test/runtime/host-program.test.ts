@@ -226,7 +226,7 @@ describe('a program that uses the library', () => {
     } finally {
       child.kill('SIGKILL');
     }
-    await assertNothingNew(container, before, 5000);
+    await assertNothingNew(container, before);
   });
 
   it('may use it in a worker thread', async () => {

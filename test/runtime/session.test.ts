@@ -8,6 +8,7 @@ import { createRuntime } from '../../src/index.ts';
 import type { ExecResult, ExecSession, Runtime } from '../../src/index.ts';
 import { schemaErrors } from '../model/schema.ts';
 import { assertNothingNew, processesMatching, snapshotProcesses, startContainer, waitFor } from '../support/lxc.ts';
+import { withLimit } from '../support/limits.ts';
 import type { Container, ProcessSnapshot } from '../support/lxc.ts';
 
 const MIB = 1024 * 1024;
@@ -28,7 +29,7 @@ describe('a session', () => {
     snapshot = await snapshotProcesses(container);
   });
 
-  afterEach(() => assertNothingNew(container, snapshot, 5000));
+  afterEach(() => assertNothingNew(container, snapshot));
 
   after(() => container.destroy());
 
@@ -181,8 +182,11 @@ describe('a session', () => {
     });
 
     it('ends a command that waits for a reader in vain when its time is over', async () => {
-      const run = runtime.exec(name, ['sh', '-c', 'cat /dev/zero'], { stdout: 'pipe', timeoutMs: 500 });
-      const result = await run;
+      const result = await withLimit(
+        500,
+        async (timeoutMs) => runtime.exec(name, ['sh', '-c', 'cat /dev/zero'], { stdout: 'pipe', timeoutMs }),
+        ({ started }) => started,
+      );
       expect([result.exitCode, result.timedOut, result.treeKill]).to.deep.equal([124, true, true]);
     });
 

@@ -53,7 +53,7 @@ for (const unprivileged of [false, true]) {
               const left = (await container.pids()).map(processInfo);
               return !left.some((each) => each?.state === 'Z' || each?.args === marker);
             },
-            { what: 'the orphan to be gone', timeoutMs: 5_000 },
+            { what: 'the orphan to be gone' },
           );
         });
       }

@@ -20,7 +20,7 @@ export interface RunResult {
 
 export type Argv = readonly [string, ...string[]];
 
-const DEFAULT_TIMEOUT_MS = 30_000;
+const DEFAULT_TIMEOUT_MS = 60_000;
 
 export function run(argv: Argv, options: RunOptions = {}): Promise<RunResult> {
   const [file, ...args] = argv;

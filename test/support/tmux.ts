@@ -55,7 +55,7 @@ export async function openTerminal({ columns, rows }: Size = { columns: 100, row
       await tmux('send-keys', ...keys);
     },
     screen: () => tmux('capture-pane', '-p', '-J', '-S', '-'),
-    async waitForScreen(pattern, timeoutMs = 10_000) {
+    async waitForScreen(pattern, timeoutMs = 30_000) {
       let last = '';
       try {
         return await waitFor(async () => pattern.exec((last = await terminal.screen())), {

@@ -15,7 +15,7 @@ type Truthy<T> = Exclude<T, false | null | undefined | 0 | ''>;
  * A condition that throws counts as not yet true; its last error is the cause of the time-out.
  */
 export async function waitFor<T>(condition: () => T | Promise<T>, options: WaitOptions): Promise<Truthy<T>> {
-  const { what, timeoutMs = 10_000, intervalMs = 20 } = options;
+  const { what, timeoutMs = 30_000, intervalMs = 20 } = options;
   const deadline = performance.now() + timeoutMs;
   let cause: unknown;
   for (;;) {

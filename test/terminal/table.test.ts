@@ -115,7 +115,7 @@ describe('a table', () => {
     for (const options of [PLAIN, at(200)]) {
       const begin = performance.now();
       lines([NAME, WHAT], rows, options);
-      expect(performance.now() - begin).to.be.lessThan(5000);
+      expect(performance.now() - begin).to.be.lessThan(20_000);
     }
   });
 

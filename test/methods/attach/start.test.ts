@@ -222,10 +222,10 @@ describe('looking up a user', () => {
   it('ends when it was aborted before', async () => {
     const request = requestOf({ user: { user: 'app' } });
     const begin = performance.now();
-    expect(await errorOf(lookUpUser(doing('sleep 4; :'), request, AbortSignal.abort()))).to.be.an.instanceOf(
+    expect(await errorOf(lookUpUser(doing('sleep 60; :'), request, AbortSignal.abort()))).to.be.an.instanceOf(
       NotStartedError,
     );
-    expect(performance.now() - begin).to.be.below(2000);
+    expect(performance.now() - begin).to.be.below(20_000);
     await expectNothingLeft(request);
   });
 });

@@ -30,7 +30,7 @@ describe('waiting for a container', () => {
     expect((await untilStatus(GONE, isStopped, -1)).status).to.equal('stopped');
     const begin = performance.now();
     expect((await untilStatus(GONE, never, 120)).status).to.equal('stopped');
-    expect(performance.now() - begin).to.be.within(115, 2000);
+    expect(performance.now() - begin).to.be.within(115, 20_000);
   });
 
   it('ends at once when it is aborted, with the reason', async () => {
@@ -40,7 +40,7 @@ describe('waiting for a container', () => {
     const waiting = failureOf(untilStatus(GONE, never, 60_000, abort.signal));
     setImmediate(() => abort.abort(reason));
     expect(await waiting).to.equal(reason);
-    expect(performance.now() - begin).to.be.below(2000);
+    expect(performance.now() - begin).to.be.below(20_000);
     expect(await failureOf(untilStatus(GONE, isStopped, 0, AbortSignal.abort(reason)))).to.equal(reason);
   });
 });

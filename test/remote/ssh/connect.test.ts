@@ -136,7 +136,7 @@ describe('ssh to a node', () => {
     const error = await failure(connect(targetOf({ ...good, port }, { options: ['-o', 'ConnectTimeout=1'] })));
     server.close();
     expect(error.code).to.equal('PlatformUnreachable');
-    expect(performance.now() - begin).to.be.below(15_000);
+    expect(performance.now() - begin).to.be.below(40_000);
   });
 
   for (const [what, command, code, message] of [
@@ -219,7 +219,7 @@ describe('ssh to a node', () => {
       try {
         const begin = performance.now();
         await connect(target);
-        expect(performance.now() - begin).to.be.below(15_000);
+        expect(performance.now() - begin).to.be.below(40_000);
         expect(logins(server)).to.equal(2);
       } finally {
         process.kill(keeper, 'SIGKILL');

@@ -31,7 +31,7 @@ export async function processesSince(container: Container, before: ProcessSnapsh
 export async function assertNothingNew(
   container: Container,
   before: ProcessSnapshot,
-  timeoutMs = 8_000,
+  timeoutMs = 30_000,
 ): Promise<void> {
   let left: ProcessInfo[] = [];
   await waitFor(

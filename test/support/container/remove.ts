@@ -14,6 +14,7 @@ const LOG_DIRECTORY = '/var/log/lxc';
 const CGROUP_ROOT = '/sys/fs/cgroup';
 const MONITOR_TIMEOUT_MS = 5_000;
 const CGROUP_TIMEOUT_MS = 1_000;
+const CGROUP_ENTERED_MS = 300;
 
 export function removeContainer(container: ContainerAddress): void {
   const directory = join(container.lxcpath, container.name);
@@ -52,15 +53,21 @@ export function killContainer({ lxcpath, name }: ContainerAddress): void {
 /**
  * LXC removes its cgroups itself, unless its monitor was killed; the container's processes then die after it, and have
  * to be waited for. A cgroup that stays in use belongs to another container of the same name (VMIDs are common), for
- * which LXC puts a number behind one of the names.
+ * which LXC puts a number behind one of the names. That one may be just starting, in another run: a cgroup that LXC has
+ * made and not entered yet is not taken away from it.
  */
 function removeCgroups(name: string): void {
   const ours = new RegExp(`/lxc\\.(payload|monitor)\\.${name}(-\\d+)?$`);
   const hierarchies = [CGROUP_ROOT, ...subdirectories(CGROUP_ROOT)];
   const left = (): string[] => hierarchies.flatMap(subdirectories).filter((path) => ours.test(path));
+  const seenAt = new Map<string, number>();
   for (const deadline = Date.now() + CGROUP_TIMEOUT_MS; ; pause(5)) {
     const cgroups = left();
-    cgroups.forEach(removeCgroup);
+    for (const path of cgroups) {
+      const since = seenAt.get(path) ?? Date.now();
+      seenAt.set(path, since);
+      if (Date.now() - since >= CGROUP_ENTERED_MS) removeCgroup(path);
+    }
     if (cgroups.length === 0 || Date.now() > deadline) {
       return;
     }
