@@ -50,7 +50,7 @@ describe('the verbs over the API of a cluster', () => {
       ],
       machines: [{ vmid: 300, name: 'windows', node: 'pve3' }],
       users: { ...USERS, 'blind@pve': { tokens: { t1: { secret: TOKEN_SECRET } } } },
-      settings: { refusalMs: 300 },
+      settings: { refusalMs: 300, haMs: 1500 },
     });
     place = loginPlace();
     await login('home', 'root@pam!full', '--bare');

@@ -311,7 +311,7 @@ describe('detached executions', () => {
 
     it('keeps a limited part of the output, at little memory', async () => {
       const id = await detachScript(
-        `head -c ${256 * MIB} /dev/zero | tr "\\0" x; printf €€ >&2; read -r _ </tmp/gate-memory; exit 6`,
+        `head -c ${128 * MIB} /dev/zero | tr "\\0" x; printf €€ >&2; read -r _ </tmp/gate-memory; exit 6`,
         ['--max-output', String(MIB)],
       );
       await container.attach(['mkfifo', '/tmp/gate-memory']);
@@ -622,6 +622,10 @@ describe('detached executions', () => {
 
     it('or were never started, when it is killed at any moment of the start', async function () {
       this.timeout(120_000);
+      const begin = performance.now();
+      const first = await detach(['true']);
+      const wholeMs = performance.now() - begin;
+      await ended(first);
       const before = new Set(stored());
       const COUNT_KILLED = 24;
       const supervisors = (): number[] =>
@@ -641,9 +645,10 @@ describe('detached executions', () => {
           },
         );
         const exited = new Promise((resolve) => child.on('exit', resolve));
-        // Spread over the whole start, which takes some 150 ms.
+        // Spread over the whole start; the last one has all the time it needs.
+        const killedAfter = new Promise((resolve) => setTimeout(resolve, (index * wholeMs) / COUNT_KILLED));
         // oxlint-disable-next-line no-await-in-loop
-        await new Promise((resolve) => setTimeout(resolve, (index * 200) / COUNT_KILLED));
+        await (index === COUNT_KILLED - 1 ? exited : killedAfter);
         try {
           process.kill(-(child.pid ?? 0), 'SIGKILL');
         } catch {
