@@ -24,6 +24,7 @@ import {
   waitFor,
 } from '../support/lxc.ts';
 import type { Container, ProcessSnapshot } from '../support/lxc.ts';
+import { withLimit } from '../support/limits.ts';
 
 const MIB = 1024 * 1024;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -361,13 +362,14 @@ describe('detached executions', () => {
     });
 
     it('ends the command when its time is over, and says so', async () => {
-      const id = await detachScript('echo on; trap "" TERM; sleep 7005; sleep 7006', [
-        '--timeout',
-        '300ms',
-        '--kill-after',
-        '200ms',
-      ]);
-      const done = await ended(id);
+      const script = 'echo on; trap "" TERM; sleep 7005; sleep 7006';
+      const limited = async (limitMs: number) => {
+        const flags = ['--timeout', `${limitMs}ms`, '--kill-after', '200ms'];
+        const call = await cli(['exec', '-d', ...flags, container.name, '--', 'sh', '-c', script]);
+        const made = call.stdout.toString().trim();
+        return { id: made, done: call.exitCode === 0 ? await ended(made) : call };
+      };
+      const { id, done } = await withLimit(300, limited, (made) => made.done.stdout.toString() === 'on\n');
       expect([done.exitCode, done.stdout.toString()]).to.deep.equal([124, 'on\n']);
       expectErrorLine(done.stderr, 'ExecutionTimeout');
       expect(resultOf(await ended(id, '--json'))).to.deep.include({ timedOut: true, treeKill: true });

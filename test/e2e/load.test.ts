@@ -11,6 +11,7 @@ import type { RunningCli } from '../methods/contract/cli.ts';
 import { resultOf } from '../methods/contract/result.ts';
 import { assertNothingNew, run, scratchDirectory, snapshotProcesses, startContainer } from '../support/lxc.ts';
 import type { Container, ProcessSnapshot } from '../support/lxc.ts';
+import { withLimit } from '../support/limits.ts';
 
 const MIB = 1024 * 1024;
 
@@ -59,15 +60,17 @@ describe('many commands at once', () => {
   });
 
   it('a timeout ends its own command, and no other', async () => {
-    const results = await inParallel(12, 12, async (index) => {
-      // The short ones lose their session, parent and environment, so that only the last mark is left to tell them apart.
-      const script =
-        index % 2 === 0
-          ? '(env -i setsid sleep 5001 &); trap "" TERM; sleep 5002; sleep 5003'
-          : '(env -i setsid sleep 6 &); sleep 5; exit 7';
-      const flags = index % 2 === 0 ? ['--timeout', '2s', '--kill-after', '200ms'] : ['--timeout', '1m'];
-      return resultOf(await runCli(['exec', '--json', ...flags, container.name, '--', 'sh', '-c', script]));
-    });
+    const callAll = (limitMs: number) =>
+      inParallel(12, 12, async (index) => {
+        // The short ones lose their session, parent and environment, so that only the last mark is left to tell them apart.
+        const script =
+          index % 2 === 0
+            ? '(env -i setsid sleep 5001 &); trap "" TERM; sleep 5002; sleep 5003'
+            : `(env -i setsid sleep ${limitMs / 1000 + 4} &); sleep ${limitMs / 1000 + 3}; exit 7`;
+        const flags = index % 2 === 0 ? ['--timeout', `${limitMs}ms`, '--kill-after', '200ms'] : ['--timeout', '2m'];
+        return resultOf(await runCli(['exec', '--json', ...flags, container.name, '--', 'sh', '-c', script]));
+      });
+    const results = await withLimit(1500, callAll, (all) => all.every(({ started }) => started));
     results.forEach(({ exitCode, timedOut, treeKill, canceled }, index) => {
       const expected = index % 2 === 0 ? [124, true, true, false] : [7, false, true, false];
       expect([exitCode, timedOut, treeKill, canceled], `command ${index}`).to.deep.equal(expected);
