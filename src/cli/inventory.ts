@@ -2,10 +2,12 @@ import type { Settings } from '../config/keys.ts';
 import { hasContexts } from '../contexts/files.ts';
 import type { Word } from '../model/request.ts';
 import type { Cluster } from '../oci/cluster.ts';
+import { LxcriError } from '../model/errors.ts';
 import { hostInventory } from '../oci/locate.ts';
 import type { HostInventory } from '../oci/locate.ts';
+import { rootNeeded } from '../oci/privileges.ts';
 import { NodeConfig } from '../proxmox/node/config.ts';
-import { requireRoot } from './privileges.ts';
+import { asRoot, requireRoot } from './privileges.ts';
 
 /** How a call reaches clusters; everything is optional. */
 export interface InventoryOptions {
@@ -37,10 +39,23 @@ export function inventoryOf(
   const isRoot = process.geteuid?.() === 0;
   const mayHaveContexts = context !== undefined || hasContexts(process.env);
   if (!mayHaveContexts && !mayBeAnybody) requireRoot(words, maskValues);
+  const nothing = { lxcpaths: [], pve: new NodeConfig(NOWHERE) };
   const host: HostInventory =
-    isRoot && context === undefined ? hostInventory(settings) : { lxcpaths: [], pve: new NodeConfig(NOWHERE) };
+    context !== undefined
+      ? { ...nothing, closed: onlyCluster(context) }
+      : isRoot
+        ? hostInventory(settings)
+        : { ...nothing, closed: rootNeeded(asRoot(words, maskValues)) };
   if (!mayHaveContexts) return host;
   return { ...host, clusters: () => clustersOf(settings.stateDirectory, { context, onTaskLine }) };
+}
+
+function onlyCluster(context: string): LxcriError {
+  return new LxcriError(
+    'UsageError',
+    `--context ${context} names a cluster, and containers with lxc: are of this host`,
+    'leave out one of the two',
+  );
 }
 
 /**

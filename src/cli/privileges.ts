@@ -10,7 +10,12 @@ import { shellWord } from '../values/shell-word.ts';
  * @throws LxcriError `PermissionDenied`
  */
 export function requireRoot(words: readonly Word[], maskValues = true): void {
-  refuseUnlessRoot(() => `run: sudo proxmox-lxcri ${words.map((word) => shown(word, maskValues)).join(' ')}`);
+  refuseUnlessRoot(() => asRoot(words, maskValues));
+}
+
+/** The hint that shows a call as root would make it. */
+export function asRoot(words: readonly Word[], maskValues: boolean): string {
+  return `run: sudo proxmox-lxcri ${words.map((word) => shown(word, maskValues)).join(' ')}`;
 }
 
 function shown(word: Word, maskValues: boolean): string {

@@ -1,5 +1,5 @@
 import type { Container } from '../model/container.ts';
-import { isLxcriError } from '../model/errors.ts';
+import { LxcriError, isLxcriError } from '../model/errors.ts';
 import type { ErrorCode } from '../model/errors.ts';
 import type { Cluster } from './cluster.ts';
 import { locate } from './locate.ts';
@@ -29,19 +29,27 @@ export async function find(
   abort?: AbortSignal,
 ): Promise<Container> {
   // Contexts know more of a node than its name does.
-  const here = inventory.clusters !== undefined && !inventory.pve.present ? 'host' : reach;
+  const near = inventory.clusters !== undefined && !inventory.pve.present ? 'host' : reach;
   try {
-    return locate(reference, inventory, node, here);
+    return locate(reference, inventory, node, near);
   } catch (error) {
     const { scheme } = reference;
     const isOfProxmox = scheme === undefined || scheme === 'pve' || scheme === 'vm';
-    if (inventory.clusters === undefined || !isOfProxmox || !isLxcriError(error) || !NOT_HERE.has(error.code))
-      throw error;
-    const clusters = candidates(await inventory.clusters(), scheme !== undefined);
-    if (clusters.length === 0) throw error;
+    if (!isLxcriError(error) || !NOT_HERE.has(error.code)) throw error;
+    const here = isOfProxmox || scheme === 'lxc' ? (inventory.closed ?? error) : error;
+    if (inventory.clusters === undefined || !isOfProxmox) throw here;
+    const all = await inventory.clusters();
+    const clusters = candidates(all, scheme !== undefined);
+    if (all.length === 0) throw here;
+    if (clusters.length === 0) throw notAsked(here, reference);
     const { findGuest } = await import('./cluster.ts');
     return findGuest(reference, clusters, node, abort);
   }
+}
+
+/** A cluster that is not marked for such words may have what was meant. */
+function notAsked({ code, message, hint = '' }: LxcriError, { id }: Reference): LxcriError {
+  return new LxcriError(code, message, `${hint}; for a container of a cluster: pve:${id}, or --context NAME`);
 }
 
 /** A word without a scheme may mean a guest of every cluster that is marked so; one with a scheme, of the current one. */

@@ -15,6 +15,8 @@ export interface HostInventory {
   /** Directories that hold LXC containers. */
   readonly lxcpaths: readonly string[];
   readonly pve: NodeConfig;
+  /** Why this host is not looked at, where it is not. */
+  readonly closed?: LxcriError;
   /** The clusters to be asked as well, by their APIs; got only when they are needed. */
   readonly clusters?: () => Promise<readonly Cluster[]>;
 }

@@ -12,6 +12,10 @@ export function isRoot(): boolean {
  * @throws LxcriError `PermissionDenied`
  */
 export function refuseUnlessRoot(hint: () => string = () => 'run this program as root'): void {
-  if (isRoot()) return;
-  throw new LxcriError('PermissionDenied', 'commands in containers are run as root', hint());
+  if (!isRoot()) throw rootNeeded(hint());
+}
+
+/** The error of a caller who is not root. */
+export function rootNeeded(hint: string): LxcriError {
+  return new LxcriError('PermissionDenied', 'commands in containers are run as root', hint);
 }

@@ -79,6 +79,8 @@ describe('what is wrong with a cluster is told by every verb', () => {
 
   it('a wrong fingerprint', () => all('mistaken', '101', 'PlatformUnreachable', /not the pinned one/));
 
+  it('a container of this host', () => all('home', 'lxc:web', 'UsageError', /--context home names a cluster/));
+
   it('a wrong password', () => all('mistyped', '101', 'AuthenticationFailed', /ro@pve/));
 
   it('no password and no ticket', () => all('without', '101', 'AuthenticationFailed', /ticket for ro@pve.*log in/));

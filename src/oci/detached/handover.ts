@@ -1,4 +1,6 @@
 import type { ContainerIdentity } from '../../model/container.ts';
+import { LxcriError } from '../../model/errors.ts';
+import type { ErrorInfo } from '../../model/errors.ts';
 import type { MethodName, Word } from '../../model/request.ts';
 import type { ExecResult } from '../../model/result.ts';
 import { NodeConfig } from '../../proxmox/node/config.ts';
@@ -30,7 +32,7 @@ export interface DetachedRequest {
   /** How long results are kept there, in milliseconds. */
   readonly keepMs: number;
   /** Where containers are looked for on this host. */
-  readonly inventory: Pick<HostInventory, 'lxcpaths' | 'pve'>;
+  readonly inventory: Pick<HostInventory, 'lxcpaths' | 'pve' | 'closed'>;
   /** How clusters are reached, where they are to be asked as well. */
   readonly clusters?: ClusterAccess;
   /** The caller's variables: ssh and the sources of secrets need them. */
@@ -51,16 +53,21 @@ export type Answer =
 
 /** The request as it travels: one line of JSON. */
 interface Wire extends Omit<DetachedRequest, 'inventory' | 'command' | 'options'> {
-  readonly inventory: { readonly lxcpaths: readonly string[]; readonly pveDirectory: string };
+  readonly inventory: {
+    readonly lxcpaths: readonly string[];
+    readonly pveDirectory: string;
+    readonly closed?: ErrorInfo;
+  };
   /** Words that are not valid UTF-8 are base64. */
   readonly command: readonly (string | { readonly base64: string })[];
   readonly options: Omit<DetachedOptions, 'env'> & { readonly env: readonly (readonly [string, string])[] };
 }
 
 export function encodeRequest({ inventory, command, options, ...rest }: DetachedRequest): string {
+  const { lxcpaths, pve, closed } = inventory;
   const wire: Wire = {
     ...rest,
-    inventory: { lxcpaths: inventory.lxcpaths, pveDirectory: inventory.pve.directory },
+    inventory: { lxcpaths, pveDirectory: pve.directory, ...(closed === undefined ? {} : { closed: closed.toInfo() }) },
     command: command.map((word) =>
       typeof word === 'string' ? word : { base64: Buffer.from(word).toString('base64') },
     ),
@@ -71,9 +78,11 @@ export function encodeRequest({ inventory, command, options, ...rest }: Detached
 
 export function decodeRequest(line: string): DetachedRequest {
   const { inventory, command, options, ...rest } = JSON.parse(line) as Wire;
+  const { lxcpaths, pveDirectory, closed } = inventory;
+  const reason = closed === undefined ? {} : { closed: new LxcriError(closed.code, closed.message, closed.hint) };
   return {
     ...rest,
-    inventory: { lxcpaths: inventory.lxcpaths, pve: new NodeConfig(inventory.pveDirectory) },
+    inventory: { lxcpaths, pve: new NodeConfig(pveDirectory), ...reason },
     command: command.map((word) => (typeof word === 'string' ? word : Buffer.from(word.base64, 'base64'))),
     options: { ...options, env: new Map(options.env) },
   };

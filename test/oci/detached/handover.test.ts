@@ -1,15 +1,18 @@
 import { expect } from 'chai';
 
+import { LxcriError } from '../../../src/model/errors.ts';
 import { decodeRequest, encodeRequest } from '../../../src/oci/detached/handover.ts';
 import type { DetachedRequest } from '../../../src/oci/detached/handover.ts';
 import { NodeConfig } from '../../../src/proxmox/node/config.ts';
+
+const CLOSED = new LxcriError('PermissionDenied', 'not root', 'become root');
 
 describe('the handover to a supervisor', () => {
   const request: DetachedRequest = {
     id: '1',
     directory: '/nowhere',
     keepMs: 4,
-    inventory: { lxcpaths: ['/a', '/b c'], pve: new NodeConfig('/pve') },
+    inventory: { lxcpaths: ['/a', '/b c'], pve: new NodeConfig('/pve'), closed: CLOSED },
     clusters: { context: 'home', stateDirectory: '/state' },
     environment: { SSH_AUTH_SOCK: '/a b', EMPTY: '' },
     target: 'lxc:web',
@@ -35,6 +38,7 @@ describe('the handover to a supervisor', () => {
     expect(line.indexOf('\n')).to.equal(line.length - 1);
     const { inventory, command, options, ...rest } = decodeRequest(line);
     expect([inventory.lxcpaths, inventory.pve.directory]).to.deep.equal([['/a', '/b c'], '/pve']);
+    expect(inventory.closed?.toInfo()).to.deep.equal(CLOSED.toInfo());
     expect(command.map((word) => Buffer.from(word))).to.deep.equal(request.command.map((word) => Buffer.from(word)));
     expect([...(options.env ?? [])]).to.deep.equal([...(request.options.env ?? [])]);
     expect({ ...options, env: undefined }).to.deep.equal({ ...request.options, env: undefined });
