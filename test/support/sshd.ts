@@ -57,6 +57,8 @@ export async function startSshd({ environment = {}, config = [], prefix = [] }: 
   mkdirSync('/run/sshd', { mode: 0o755, recursive: true });
   const variables = Object.entries(environment).map(([key, value]) => `"${key}=${value}"`);
   const lines = [
+    // Of each option sshd takes the first value.
+    ...config,
     `ListenAddress ${address}:${port}`,
     `HostKey ${file('host')}`,
     `AuthorizedKeysFile ${file('authorized')}`,
@@ -68,7 +70,6 @@ export async function startSshd({ environment = {}, config = [], prefix = [] }: 
     'PrintMotd no',
     'AcceptEnv LANG',
     ...(variables.length === 0 ? [] : [`SetEnv ${variables.join(' ')}`]),
-    ...config,
   ];
   writeFileSync(file('config'), `${lines.join('\n')}\n`);
   const [program, ...args] = [...prefix, SSHD, '-D', '-e', '-f', file('config')];
