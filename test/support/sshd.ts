@@ -86,10 +86,30 @@ export async function startSshd({ environment = {}, config = [], prefix = [] }: 
     identityFile: file('identity'),
     log: () => log,
     async stop() {
+      // Its sessions outlive it otherwise, with the shared connections on our side, and hold its log.
+      const sessions = childrenOf(child.pid ?? 0);
       await ended(child);
+      for (const pid of sessions) endIfThere(pid);
+      child.stderr?.destroy();
       running.delete(child);
     },
   };
+}
+
+function childrenOf(pid: number): number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
+}
+
+function endIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGTERM');
+  } catch {
+    // It has ended meanwhile.
+  }
 }
 
 function ended(child: ChildProcess): Promise<void> {
