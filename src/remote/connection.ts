@@ -205,7 +205,7 @@ export class Connection {
     const answer = new Promise<Buffer>((resolve, reject) => {
       id = this.listen({
         frame: (frame) => resolve(Buffer.from(frame.payload)),
-        lost: (reason) => reject(new LxcriError('PlatformUnreachable', reason)),
+        lost: (reason) => reject(new LxcriError('PlatformUnreachable', reason, 'nothing was started; run this again')),
       });
       this.send(type, id, 0, payload);
     });

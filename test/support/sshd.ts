@@ -57,6 +57,8 @@ export async function startSshd({ environment = {}, config = [], prefix = [] }: 
   mkdirSync('/run/sshd', { mode: 0o755, recursive: true });
   const variables = Object.entries(environment).map(([key, value]) => `"${key}=${value}"`);
   const lines = [
+    // Of each option sshd takes the first value.
+    ...config,
     `ListenAddress ${address}:${port}`,
     `HostKey ${file('host')}`,
     `AuthorizedKeysFile ${file('authorized')}`,
@@ -68,7 +70,6 @@ export async function startSshd({ environment = {}, config = [], prefix = [] }: 
     'PrintMotd no',
     'AcceptEnv LANG',
     ...(variables.length === 0 ? [] : [`SetEnv ${variables.join(' ')}`]),
-    ...config,
   ];
   writeFileSync(file('config'), `${lines.join('\n')}\n`);
   const [program, ...args] = [...prefix, SSHD, '-D', '-e', '-f', file('config')];
@@ -85,10 +86,30 @@ export async function startSshd({ environment = {}, config = [], prefix = [] }: 
     identityFile: file('identity'),
     log: () => log,
     async stop() {
+      // Its sessions outlive it otherwise, with the shared connections on our side, and hold its log.
+      const sessions = childrenOf(child.pid ?? 0);
       await ended(child);
+      for (const pid of sessions) endIfThere(pid);
+      child.stderr?.destroy();
       running.delete(child);
     },
   };
+}
+
+function childrenOf(pid: number): number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
+}
+
+function endIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGTERM');
+  } catch {
+    // It has ended meanwhile.
+  }
 }
 
 function ended(child: ChildProcess): Promise<void> {

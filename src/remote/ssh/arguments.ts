@@ -11,9 +11,12 @@ const FIXED = [
   ['ClearAllForwardings', 'yes'],
   ['ForwardAgent', 'no'],
   ['ForwardX11', 'no'],
+  ['Tunnel', 'no'],
   ['PermitLocalCommand', 'no'],
   ['RemoteCommand', 'none'],
   ['EscapeChar', 'none'],
+  // Less would hide why it fails, and more would mix with that.
+  ['LogLevel', 'INFO'],
 ] as const;
 
 /** What a target's own options may have otherwise. */
@@ -51,12 +54,14 @@ export function sshArguments(
 }
 
 /**
- * A name for the shared connection to a target: different for whatever decides whom one talks to, and how that is
- * checked, and short.
+ * A name for the shared connection to a target: different for whatever decides whom one talks to, how that is checked,
+ * and with whose keys, and short.
+ *
+ * @param agent where the agent is that has the keys, if there is one.
  */
-export function controlName(ssh: string, { destination, options }: SshTarget): string {
+export function controlName(ssh: string, { destination, options }: SshTarget, agent: string | undefined): string {
   return createHash('sha256')
-    .update(JSON.stringify([ssh, destination, options]))
+    .update(JSON.stringify([ssh, destination, options, agent ?? '']))
     .digest('hex')
     .slice(0, 24);
 }

@@ -19,6 +19,12 @@ const LOGIN_TIMEOUT_MS = 30_000;
 /** Over a connection that is there already, a login takes milliseconds; one that is broken takes for ever. */
 const SHARED_TIMEOUT_MS = 5000;
 
+/** What a connection over ssh may be given; everything is optional. */
+export interface SshOptions extends ConnectionOptions {
+  /** How long an ssh connection that is there already may take to carry us. Default 5 s. */
+  readonly sharedTimeoutMs?: number;
+}
+
 /** Pauses before a busy server is asked again. */
 const RETRY_MS = [100, 300, 900];
 
@@ -33,24 +39,24 @@ export async function connectOverSsh(
   node: string,
   target: SshTarget,
   env: NodeJS.ProcessEnv,
-  options: ConnectionOptions = {},
+  options: SshOptions = {},
 ): Promise<Connection> {
   const ssh = findExecutable('ssh', env['PATH']);
   if (ssh === undefined)
     throw new LxcriError('NoMethodAvailable', 'ssh is not installed', 'install the package openssh-client');
   const directory = controlDirectory(env);
-  let shared = directory === undefined ? undefined : `${directory}/${controlName(ssh, target)}`;
+  let shared = directory === undefined ? undefined : `${directory}/${controlName(ssh, target, env['SSH_AUTH_SOCK'])}`;
   for (let attempt = 0; ; attempt++) {
     options.signal?.throwIfAborted();
     const wasOpen = shared !== undefined && existsSync(shared);
-    const timeoutMs = wasOpen ? SHARED_TIMEOUT_MS : LOGIN_TIMEOUT_MS;
+    const timeoutMs = wasOpen ? (options.sharedTimeoutMs ?? SHARED_TIMEOUT_MS) : LOGIN_TIMEOUT_MS;
     try {
       // oxlint-disable-next-line no-await-in-loop -- one after the other is what it is about
       return await connectOnce(ssh, target, shared, env, timeoutMs, options);
     } catch (error) {
       if (!(error instanceof NoAnswerError)) throw error;
       const pause = RETRY_MS[attempt];
-      if (pause === undefined) throw connectFailure(error, node, target.destination, timeoutMs);
+      if (pause === undefined) throw connectFailure(error, node, target, timeoutMs);
       if (wasOpen && isOfSharing(error)) {
         // A master that does not answer is nobody's any more; one that has no room is left alone.
         if (error.end === undefined && shared !== undefined) rmSync(shared, { force: true });
@@ -59,7 +65,7 @@ export async function connectOverSsh(
         // oxlint-disable-next-line no-await-in-loop -- waiting is what it is about
         await untilAborted(sleep(pause * (1 + Math.random())), options.signal);
       } else {
-        throw connectFailure(error, node, target.destination, timeoutMs);
+        throw connectFailure(error, node, target, timeoutMs);
       }
     }
   }

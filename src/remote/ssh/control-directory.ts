@@ -1,20 +1,26 @@
 import { lstatSync, mkdirSync } from 'node:fs';
 
-/** Below this name in a directory for sockets. A Unix socket's path has at most 107 bytes, so it is short. */
+/** Below this name in a directory for sockets. */
 const NAME = 'proxmox-lxcri-ssh';
+
+/**
+ * What ssh takes as it is: it would expand `%` and `${}`, and take a path apart at blanks and quotes. A Unix socket's
+ * path has at most 107 bytes, and ours needs 42 for its name and for what ssh appends while it makes one.
+ */
+const USABLE = /^\/[\w./+:-]{0,61}$/;
 
 /**
  * Where the sockets of shared ssh connections are: a directory that only we can enter. Whoever can connect to such a
  * socket is on the other node without being asked anything.
  *
+ * @param us our user id.
  * @returns `undefined` where there is no such place; then connections are not shared.
  */
-export function controlDirectory(env: NodeJS.ProcessEnv): string | undefined {
-  const us = process.geteuid?.() ?? 0;
+export function controlDirectory(env: NodeJS.ProcessEnv, us = process.geteuid?.() ?? 0): string | undefined {
   const runtime = env['XDG_RUNTIME_DIR'];
   const parent = us === 0 ? '/run' : runtime;
   const places = [...(parent?.startsWith('/') ? [`${parent}/${NAME}`] : []), `/tmp/${NAME}-${us}`];
-  return places.find((path) => isPrivate(path, us));
+  return places.find((path) => USABLE.test(path) && isPrivate(path, us));
 }
 
 /** Whether a directory is ours alone: no link, and closed to all others. It is made where it is missing. */

@@ -1,3 +1,4 @@
+import type { SshTarget } from '../../model/container.ts';
 import { LxcriError } from '../../model/errors.ts';
 import type { NoAnswerError } from '../connection.ts';
 
@@ -15,6 +16,9 @@ const BUSY = /kex_exchange_identification|Connection (reset|closed) by .* port|b
 
 /** A shared connection that does not serve us (MaxSessions, or its end): one of our own may. */
 const NOT_SHARED = /mux_client|[Cc]ontrol ?[Ss]ocket|Session open refused|master/;
+
+/** As much of what others say as a message of ours may have, in characters. */
+const MAX_SHOWN = 300;
 
 /** What ssh said, on one line, without what is no failure. */
 export function sshWords(text: string): string {
@@ -36,46 +40,68 @@ export function isOfSharing({ end }: NoAnswerError): boolean {
 export function connectFailure(
   { end, greeting }: NoAnswerError,
   node: string,
-  destination: string,
+  target: SshTarget,
   timeoutMs: number,
 ): LxcriError {
-  const trial = `try: ssh ${destination} true`;
+  const trial = `try: ssh -o BatchMode=yes ${target.destination} true`;
   if (end === undefined)
     return unreachable(
       `node ${node} did not answer over ssh within ${timeoutMs / 1000} s${quoted(greeting)}`,
       `${trial}; its login shell must not read standard input`,
     );
   const { code, said } = end;
-  if (code === NO_COMMAND)
-    return new LxcriError('NoMethodAvailable', `node ${node} has no perl: ${said}`, 'install perl-base there');
-  if (code === SSH_FAILED) {
-    if (
-      /REMOTE HOST IDENTIFICATION HAS CHANGED|Host key verification failed|host key .* (changed|is known)/i.test(said)
-    )
-      return new LxcriError(
-        'AuthenticationFailed',
-        `the host key of node ${node} is not the known one: ${shortened(said)}`,
-        /HAS CHANGED/.test(said)
-          ? 'somebody may stand in between; if the node was installed anew, remove its old key (ssh-keygen -R)'
-          : `make the key known: ssh ${destination} true`,
-      );
-    if (/Permission denied|Too many authentication failures/.test(said))
-      return new LxcriError(
-        'AuthenticationFailed',
-        `node ${node} refused the login: ${shortened(said)}`,
-        `load a key that it accepts (ssh-add), and ${trial}`,
-      );
-    return unreachable(`node ${node} cannot be reached over ssh: ${shortened(said) || 'ssh failed'}`, trial);
-  }
-  if (/^sudo: /m.test(said) || /; sudo: /.test(said))
+  if (code === SSH_FAILED) return sshFailure(said, node, target, trial);
+  if (/\bsudo: (command )?not found/.test(said))
+    return new LxcriError('NoMethodAvailable', `node ${node} has no sudo`, 'install it there, or log in as root');
+  if (/(^|; )sudo: (?!perl: )/.test(said))
     return new LxcriError(
       'PermissionDenied',
       `no root by sudo on node ${node}: ${shortened(said)}`,
       'allow that user to run perl by sudo without a password, or log in as root',
     );
+  if (code === NO_COMMAND || /\bperl: (command )?not found/.test(said))
+    return new LxcriError('NoMethodAvailable', `node ${node} has no perl${detail(said)}`, 'install perl-base there');
   return unreachable(
-    `the login on node ${node} ended with ${code ?? 'a signal'} and no answer${said === '' ? quoted(greeting) : `: ${shortened(said)}`}`,
+    `the login on node ${node} ended with ${code ?? 'a signal'} and no answer${detail(said) || quoted(greeting)}`,
     trial,
+  );
+}
+
+function sshFailure(said: string, node: string, target: SshTarget, trial: string): LxcriError {
+  if (/REMOTE HOST IDENTIFICATION HAS CHANGED|host key .* (changed|is known)|Host key verification failed/i.test(said))
+    return hostKeyFailure(said, node, target);
+  if (/Permission denied|Too many authentication failures/.test(said)) {
+    const wantsPassword = /\([^)]*(password|keyboard-interactive)[^)]*\)/.test(said);
+    return new LxcriError(
+      'AuthenticationFailed',
+      `node ${node} refused the login: ${shortened(said)}`,
+      wantsPassword
+        ? `no password is asked for here: give it a key (ssh-copy-id ${target.destination}), or load one (ssh-add); ${trial}`
+        : `load a key that it accepts (ssh-add), and ${trial}`,
+    );
+  }
+  return unreachable(`node ${node} cannot be reached over ssh${detail(said) || ': ssh failed'}`, trial);
+}
+
+function hostKeyFailure(said: string, node: string, { destination, options }: SshTarget): LxcriError {
+  const isOfCluster = options.some((option) => /^UserKnownHostsFile=.*\/nodes\//.test(option));
+  const publish = `its cluster keeps the key: run pvecm updatecerts on ${node}`;
+  if (!/HAS CHANGED/.test(said))
+    return new LxcriError(
+      'AuthenticationFailed',
+      `the host key of node ${node} is not known${detail(said)}`,
+      isOfCluster ? publish : `log in once by hand and compare its fingerprint: ssh ${destination}`,
+    );
+  const sent = /fingerprint for the (\S+) key sent by the remote host is; ([^;\s]+)/.exec(said);
+  const known = /Offending \S+ key in ([^;]+)/.exec(said);
+  return new LxcriError(
+    'AuthenticationFailed',
+    [
+      `the host key of node ${node} is not the known one`,
+      ...(sent === null ? [] : [`it has sent the ${sent[1]} key ${sent[2]}`]),
+      ...(known === null ? [] : [`another one is in ${known[1]}`]),
+    ].join('; '),
+    `somebody may stand in between; only if the node was installed anew, ${isOfCluster ? publish : 'remove its old key (ssh-keygen -R)'}`,
   );
 }
 
@@ -83,9 +109,20 @@ function unreachable(message: string, hint: string): LxcriError {
   return new LxcriError('PlatformUnreachable', message, hint);
 }
 
-/** Its end says most. */
+function detail(said: string): string {
+  return said === '' ? '' : `: ${shortened(said)}`;
+}
+
+/** Its end says most; what is left of it is whole sentences. */
 function shortened(text: string): string {
-  return text.length > 300 ? `...${text.slice(-300)}` : text;
+  const sentences = text.split('; ');
+  let shown = sentences.pop() ?? '';
+  if (shown.length > MAX_SHOWN) return `${shown.slice(0, MAX_SHOWN)} ...`;
+  for (const sentence of sentences.reverse()) {
+    if (sentence.length + shown.length > MAX_SHOWN) return `... ${shown}`;
+    shown = `${sentence}; ${shown}`;
+  }
+  return shown;
 }
 
 function quoted(greeting: string): string {

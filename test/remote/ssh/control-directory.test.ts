@@ -1,5 +1,5 @@
 /** Where the sockets of shared connections are. */
-import { chmodSync, mkdirSync, statSync, symlinkSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
@@ -26,6 +26,24 @@ describe('the directory of shared connections', () => {
     expect(isPrivate(join(parent, 'real'), 1000)).to.equal(false);
     expect(isPrivate(join(parent, 'link'), 0)).to.equal(false);
     expect(isPrivate(join(parent, 'no', 'parent'), 0)).to.equal(false);
+  });
+
+  it('is not one that ssh would take for another path, or that is too long for a socket', () => {
+    const us = process.geteuid?.() ?? 0;
+    // Of other users than root it is in the directory that their session has for sockets.
+    const below = (name: string): string | undefined => {
+      const runtime = join(parent, name);
+      mkdirSync(runtime);
+      const made = join(runtime, 'proxmox-lxcri-ssh');
+      mkdirSync(made, { mode: 0o700 });
+      chownSync(made, 12_345, 12_345);
+      const found = controlDirectory({ XDG_RUNTIME_DIR: runtime }, 12_345);
+      return found?.startsWith(runtime) ? found : undefined;
+    };
+    expect(us, 'the tests run as root').to.equal(0);
+    expect(below('u')).to.equal(join(parent, 'u', 'proxmox-lxcri-ssh'));
+    for (const name of ['100%h', 'a b', '${HOME}', "it's", 'x'.repeat(60)])
+      expect(below(name), name).to.equal(undefined);
   });
 
   it('is short enough for a socket, with the name and what ssh appends to it while it makes one', () => {
