@@ -165,7 +165,7 @@ describe('hooks of a bundle, called by runc', () => {
     const hook = lxcri('--container-annotation', KEY, '--', 'sh', '-c', 'sleep 1000; true');
     const { exitCode } = await runBundle({ createRuntime: [{ ...hook, timeout: 1 }] });
     expect(exitCode).to.equal(1);
-    await assertNothingNew(container, snapshot, 10_000);
+    await assertNothingNew(container, snapshot);
   });
 });
 

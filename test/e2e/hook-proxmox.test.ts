@@ -275,7 +275,7 @@ describe('a Proxmox hookscript', () => {
       await waitFor(async () => (await container.attach(['pidof', 'sleep'])).exitCode === 0, { what: 'the sleep' });
       process.kill(Number((await run(['cat', file])).stdout), signal);
       expect((await call).stderr).to.match(says);
-      await assertNothingNew(container, snapshot, 10_000);
+      await assertNothingNew(container, snapshot);
     }
   });
 });

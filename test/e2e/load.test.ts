@@ -160,7 +160,7 @@ describe('much data', () => {
       "$lxcri" exec "$ct" -- cat <"$data" | sha256sum || exit
       cat "$data" | "$lxcri" exec "$ct" -- cat >"$data.copy" || exit
       sha256sum <"$data.copy"; rm "$data.copy"`;
-    const done = await run(['bash', '-c', line], { env: environment, timeoutMs: 50_000 });
+    const done = await run(['bash', '-c', line], { env: environment, timeoutMs: 110_000 });
     expect([done.exitCode, done.stdout, done.stderr]).to.deep.equal([0, sum + sum, '']);
   });
 

@@ -24,7 +24,7 @@ export interface LocalOptions extends ConnectionOptions {
 }
 
 export async function startLocalProgram(options: LocalOptions = {}): Promise<LocalProgram> {
-  const { prelude = ':', command = 'exec $program', environment = {}, timeoutMs = 10_000, silenceSeconds } = options;
+  const { prelude = ':', command = 'exec $program', environment = {}, timeoutMs = 30_000, silenceSeconds } = options;
   const { command: program, nonce, program: text } = bootstrap(silenceSeconds);
   const script = `${prelude}\n${command.replace('$program', () => program)}`;
   const child = spawn('/bin/sh', ['-c', script], {

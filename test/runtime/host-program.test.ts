@@ -47,7 +47,7 @@ describe('a program that uses the library', () => {
 
   /** Runs a program that must succeed without a word on standard error. */
   async function output(body: string, options: RunOptions = {}): Promise<string> {
-    const done = await run([process.execPath, program(body)], { cwd: '/', timeoutMs: 55_000, ...options });
+    const done = await run([process.execPath, program(body)], { cwd: '/', timeoutMs: 110_000, ...options });
     expect([done.stderr, done.exitCode], done.stdout).to.deep.equal(['', 0]);
     return done.stdout;
   }

@@ -44,7 +44,7 @@ export interface RunningCli {
   readonly ended: Promise<CliResult>;
 }
 
-const DEFAULT_TIMEOUT_MS = 40_000;
+const DEFAULT_TIMEOUT_MS = 100_000;
 
 /** What the CLI needs to start; coverage of a run reaches it too, the configuration of this host does not. */
 const BASE_ENVIRONMENT: NodeJS.ProcessEnv = { PROXMOX_LXCRI_CONFIG: '/dev/null' };

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 
 import { expect } from 'chai';
 
+import { withLimit } from '../../support/limits.ts';
 import { createCluster } from '../../support/pve/api/cluster.ts';
 import type { Cluster } from '../../support/pve/api/cluster.ts';
 import { httpAnswer, openTlsServer } from '../../support/tls-server.ts';
@@ -61,8 +62,15 @@ describe('ApiClient', () => {
     it('reads from the next host when one takes connections and says nothing', async () => {
       await cluster.setNode('pve1', 'silent');
       const begin = performance.now();
-      await clientOf(both(), { connectTimeoutMs: 200 }).call('GET', '/version');
-      expect(performance.now() - begin).to.be.within(190, 4500);
+      const call = (connectTimeoutMs: number) =>
+        clientOf(both(), { connectTimeoutMs })
+          .call('GET', '/version')
+          .then(
+            () => 'an answer',
+            (error: Error) => error.message,
+          );
+      expect(await withLimit(200, call, (outcome) => outcome === 'an answer')).to.equal('an answer');
+      expect(performance.now() - begin).to.be.above(190);
     });
 
     it('reads from the next host when one shows another certificate, which sees no request', async () => {

@@ -43,8 +43,8 @@ export function clientOf(hosts: readonly Endpoint[], options: Partial<ApiOptions
   return new ApiClient({
     hosts: hosts as ApiOptions['hosts'],
     credentials: TOKEN,
-    connectTimeoutMs: 2000,
-    answerTimeoutMs: 5000,
+    connectTimeoutMs: 5000,
+    answerTimeoutMs: 20_000,
     ...options,
   });
 }

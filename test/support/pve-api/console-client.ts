@@ -101,7 +101,7 @@ export class ConsoleClient {
     return Buffer.concat(this.frames.filter(({ opcode }) => opcode === 2).map(({ payload }) => payload)).toString();
   }
 
-  waitFor(pattern: RegExp, timeoutMs = 10_000): Promise<RegExpExecArray> {
+  waitFor(pattern: RegExp, timeoutMs = 30_000): Promise<RegExpExecArray> {
     return waitFor(() => pattern.exec(this.output()), { what: `the console to show ${pattern}`, timeoutMs }).catch(
       (error: unknown) => {
         throw new Error(`the console shows ${JSON.stringify(this.output())}`, { cause: error });
@@ -113,7 +113,7 @@ export class ConsoleClient {
     return waitFor(() => this.output().includes(text), { what: `the console to show ${JSON.stringify(text)}` });
   }
 
-  waitForEnd(timeoutMs = 10_000): Promise<unknown> {
+  waitForEnd(timeoutMs = 30_000): Promise<unknown> {
     return waitFor(() => this.ended, { what: 'the end of the connection', timeoutMs });
   }
 
