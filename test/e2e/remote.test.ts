@@ -8,6 +8,7 @@ import { expect } from 'chai';
 
 import { createContainer, processesIn, run, startContainer, waitFor } from '../support/lxc.ts';
 import type { Container } from '../support/lxc.ts';
+import { withLimit } from '../support/limits.ts';
 import { startSshCluster } from '../support/pve/ssh-cluster.ts';
 import type { SshCluster } from '../support/pve/ssh-cluster.ts';
 import { CLI, OPEN, runCli, startCli } from '../methods/contract/cli.ts';
@@ -245,7 +246,11 @@ describe('a container of another node', () => {
     expect(resultOf(await shellless([], ['/bin/cat'], 'in')).stdout).to.equal('in');
     expect(resultOf(await shellless(['-e', 'A=b c'], ['/bin/env'])).stdout).to.match(/^A=b c$/m);
     expect(resultOf(await shellless(['-t'], ['/bin/printf', 'a\n'])).stdout).to.equal('a\r\n');
-    const late = resultOf(await shellless(['--timeout', '2s'], ['/bin/sleep', '300094']));
+    const late = await withLimit(
+      2000,
+      async (limitMs) => resultOf(await shellless(['--timeout', `${limitMs}ms`], ['/bin/sleep', '300094'])),
+      ({ started }) => started,
+    );
     expect(late).to.deep.include({ exitCode: 124, timedOut: true, started: true, treeKill: true });
     expect(late.error?.code).to.equal('ExecutionTimeout');
     const there = containers.find(({ name }) => name === String(SHELLESS));
