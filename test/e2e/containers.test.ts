@@ -346,10 +346,10 @@ describe('a container that changes its state', () => {
 
   it('does not hold a timeout when it is frozen under a command, and nothing is left once it thaws', async () => {
     const before = await snapshotProcesses(container);
-    const cli = await started(['--json', '--timeout', '2s', '--kill-after', '300ms']);
+    const cli = await started(['--json', '--timeout', '4s', '--kill-after', '300ms']);
     await container.freeze();
     const done = await cli.ended;
-    expect(done.durationMs).to.be.below(2000 + 300 + BOUND_MS);
+    expect(done.durationMs).to.be.below(4000 + 300 + BOUND_MS);
     const result = resultOf(done);
     expect(result).to.deep.include({ exitCode: 124, timedOut: true });
     await container.unfreeze();
