@@ -355,6 +355,7 @@ describe('ApiClient', () => {
         const error = await failureOf(clientOf([byAuthority(server)]).call('GET', '/version'));
         expect(error.code).to.equal('PlatformUnreachable');
         expect(error.hint).to.match(/port 8006|check the address/);
+        if (what === 'no HTTP') expect(error.message).to.match(/does not speak HTTP as we do \(invalid constant\)/);
         expect(server.requests).to.have.length(1);
       });
     }
