@@ -88,6 +88,7 @@ export function ownError(thrown: unknown, verb: string, flags: readonly string[]
       meant === undefined ? `see: proxmox-lxcri ${verb === '' ? '' : `${verb} `}--help` : `did you mean --${meant}?`;
     return new LxcriError('UsageError', lowerFirst(message), hint);
   }
+  if (error instanceof Errors.ExitError) throw error;
   return internalError(error);
 }
 

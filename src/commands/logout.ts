@@ -3,6 +3,7 @@ import { Verb } from '../cli/verb.ts';
 import type { Outcome } from '../cli/verb.ts';
 import { contextArg } from '../cli/verb-flags.ts';
 import type { Context } from '../contexts/context.ts';
+import { tokenFile } from '../contexts/files.ts';
 
 /** `logout`: forgets the ticket and the secret of a context. */
 export default class Logout extends Verb {
@@ -25,10 +26,11 @@ server: pveum user token remove USER NAME removes it there.`;
   }
 }
 
-function logoutText({ name, identity }: Context, forgotten: readonly string[]): string {
+function logoutText({ name, identity, file }: Context, forgotten: readonly string[]): string {
   const source = identity.kind === 'token' ? identity.secret : identity.password;
+  const isOurs = source === undefined || (source.kind === 'file' && source.path === tokenFile(file, name));
   const what =
     forgotten.length === 0 ? 'there was nothing to forget' : `the ${forgotten.join(' and the ')} is forgotten`;
-  const kept = source === undefined || forgotten.includes('token') ? '' : `; its ${source.kind} is yours, and stays`;
+  const kept = isOurs ? '' : `; its secret comes from a ${source.kind} of yours, which stays`;
   return `${name}: ${what}${kept}\n`;
 }

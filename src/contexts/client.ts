@@ -30,6 +30,7 @@ export function clientFor(context: Context, options: ClientOptions): ApiClient {
   return new ApiClient({
     hosts: endpointsOf(context),
     credentials: credentialsOf(context, options.env),
+    loginCall: `proxmox-lxcri login ${context.name}`,
     tickets: {
       load: (user) => store.load(user),
       save: (ticket) => attempt(() => store.save(ticket)),

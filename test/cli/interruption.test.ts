@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 
-import { Interruption, interruptible } from '../../src/cli/interruption.ts';
+import { Interruption, answered, interruptible } from '../../src/cli/interruption.ts';
 
 const listeners = (): number => process.listenerCount('SIGUSR2') + process.listenerCount('SIGTERM');
 
@@ -30,5 +30,34 @@ describe('what a signal can interrupt', () => {
     const error = new Error('its own');
     expect(await interruptible(() => Promise.reject(error)).catch((thrown: unknown) => thrown)).to.equal(error);
     expect(listeners()).to.equal(before);
+  });
+});
+
+describe('a question', () => {
+  const never = (): Promise<never> => new Promise(() => {});
+
+  it('is answered, or fails by itself', async () => {
+    expect(await answered(() => Promise.resolve(7), 60_000)).to.equal(7);
+    const error = new Error('its own');
+    expect(await answered(() => Promise.reject(error), undefined).catch((thrown: unknown) => thrown)).to.equal(error);
+  });
+
+  it('is not waited for after a signal, although it goes on', async () => {
+    const asked = answered(() => never(), undefined).catch((thrown: unknown) => thrown);
+    process.listeners('SIGTERM').at(-1)?.('SIGTERM');
+    expect(await asked)
+      .to.be.instanceOf(Interruption)
+      .with.property('signal', 'SIGTERM');
+  });
+
+  it('is told of the end of its time, and not waited for after it', async () => {
+    let told: AbortSignal | undefined;
+    const question = (abort: AbortSignal): Promise<never> => {
+      told = abort;
+      return never();
+    };
+    const error = await answered(question, 50).catch((thrown: unknown) => thrown);
+    expect(error).to.include({ code: 'ExecutionTimeout', message: 'there was no answer within 50 ms' });
+    expect(told?.aborted).to.equal(true);
   });
 });

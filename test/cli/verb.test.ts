@@ -28,7 +28,11 @@ describe('an error of a verb', () => {
   });
 
   it('is a mistake of ours otherwise, and not hidden', () => {
-    for (const error of [new TypeError('undefined is not a function'), new Errors.ExitError(0)])
-      expect(() => ownError(error, 'ps')).to.throw(error.message);
+    const cause = new TypeError('undefined is not a function');
+    const error = ownError(cause, 'ps');
+    expect(error).to.deep.include({ code: 'InternalError', cause });
+    expect(error.message).to.match(/^proxmox-lxcri itself has failed \(TypeError at verb\.test\.ts:\d+:\d+\)$/);
+    expect(ownError('text', 'ps').code).to.equal('InternalError');
+    expect(() => ownError(new Errors.ExitError(0), 'ps')).to.throw(Errors.ExitError);
   });
 });

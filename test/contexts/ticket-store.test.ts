@@ -43,6 +43,10 @@ describe('FileTicketStore', () => {
       '[]',
       text.replace('"format":1', '"format":2'),
       text.replace('PVE:root@pam:0::x', ''),
+      text.replace('PVE:root@pam:0::x', 'PVE:root@pam:0::x\\r\\nx-evil: 1'),
+      text.replace('PVE:root@pam:0::x', 'PVE:!tfa!%7B%7D:0::x'),
+      text.replace('0:y', '0:y\\nx-evil: 1'),
+      text.replace('"0:y"', '7'),
     ]) {
       writeFileSync(path, wrong);
       expect(store.load('root@pam'), wrong).to.equal(undefined);

@@ -1,5 +1,5 @@
 /** Where the tests of login and of contexts keep what the CLI keeps for a user. */
-import { existsSync, lstatSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
@@ -8,6 +8,7 @@ import { runCli } from '../methods/contract/cli.ts';
 import type { CliOptions, CliResult, Word } from '../methods/contract/cli.ts';
 import { expectErrorLine } from '../methods/contract/result.ts';
 import { documentErrors } from '../model/schema.ts';
+import { TOKEN_SECRET } from '../proxmox/api/clients.ts';
 import { scratchDirectory } from '../support/scratch.ts';
 
 export interface LoginPlace {
@@ -66,4 +67,18 @@ export function loginPlace(): LoginPlace {
         .map((path) => readFileSync(path, 'utf8'))
         .join('\n'),
   };
+}
+
+/** Two contexts of one server: `home` with a token, and `again` with a user who has not logged in. */
+export function writeContexts(
+  { folder, file }: LoginPlace,
+  { port, fingerprint }: { readonly port: number; readonly fingerprint: string },
+): void {
+  const hosts = [{ address: `127.0.0.1:${port}`, fingerprint }];
+  const tokenFile = join(folder, 'secret');
+  writeFileSync(tokenFile, TOKEN_SECRET, { mode: 0o600 });
+  const home = { hosts, token: 'root@pam!full', tokenFile };
+  // JSON is YAML.
+  const text = JSON.stringify({ contexts: { home, again: { hosts, user: 'root@pam' } } });
+  writeFileSync(file, text, { mode: 0o600 });
 }

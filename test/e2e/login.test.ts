@@ -279,7 +279,7 @@ describe('login', () => {
       expect(await place.document('logout', ['logout'])).to.deep.include({ context: 'home', forgotten: ['token'] });
       expect(place.contents()).not.to.include(TOKEN_SECRET);
       const done = await place.cli(['logout', 'home']);
-      expect(done.stdout.toString()).to.include('home: there was nothing to forget');
+      expect(done.stdout.toString()).to.equal('home: there was nothing to forget\n');
       // The context is still there, and says what to do.
       expect(await place.refusal('UsageError', ['login', 'home'])).to.include('--token-stdin');
     });
@@ -289,7 +289,9 @@ describe('login', () => {
       writeFileSync(secret, TOKEN_SECRET, { mode: 0o600 });
       writeFileSync(place.file, `contexts: {home: {hosts: [x], token: root@pam!full, tokenFile: ${secret}}}\n`);
       const done = await place.cli(['logout']);
-      expect(done.stdout.toString()).to.equal('home: there was nothing to forget; its file is yours, and stays\n');
+      expect(done.stdout.toString()).to.equal(
+        'home: there was nothing to forget; its secret comes from a file of yours, which stays\n',
+      );
       expect(readFileSync(secret, 'utf8')).to.equal(TOKEN_SECRET);
     });
 

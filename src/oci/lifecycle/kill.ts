@@ -1,6 +1,7 @@
 import { lxcLifecycle } from '../../lxc/lifecycle.ts';
 import type { Container } from '../../model/container.ts';
 import { LxcriError } from '../../model/errors.ts';
+import type { NodeConfig } from '../../proxmox/node/config.ts';
 import { signalNumber } from '../../values/signal.ts';
 import type { SignalName } from '../../values/signal.ts';
 import { label, notRunning } from '../hints.ts';
@@ -24,7 +25,7 @@ const GONE_MS = 10_000;
 const GONE_DEFERRED_MS = 60_000;
 
 /** A platform that is asked over the network can only end a guest. */
-async function killByPlatform(container: Container, signal: SignalName): Promise<Change> {
+async function killByPlatform(container: Container, pve: NodeConfig, signal: SignalName): Promise<Change> {
   if (signal !== 'SIGKILL') {
     throw new LxcriError(
       'NoMethodAvailable',
@@ -32,7 +33,7 @@ async function killByPlatform(container: Container, signal: SignalName): Promise
       'leave out the signal, or run this on its node',
     );
   }
-  const lifecycle = lifecycleOf(container);
+  const lifecycle = lifecycleOf(container, pve);
   const { failure, deferred = false } = await limited((abort) => lifecycle.kill(abort), GONE_DEFERRED_MS, undefined);
   const goneMs = deferred ? GONE_DEFERRED_MS : GONE_MS;
   const after = await untilStatusAfter('killed', container, isStopped, failure === undefined ? goneMs : 0);
@@ -60,7 +61,7 @@ export async function killContainer(
   const before = await containerStatus(inventory, target, node);
   const { container, status, initPid } = before;
   refuseUnreachable(before);
-  if (container.control !== undefined && status === 'running') return killByPlatform(container, signal);
+  if (container.control !== undefined && status === 'running') return killByPlatform(container, inventory.pve, signal);
   if (initPid === undefined) {
     const consequence = `: there is no process to send ${signal} to`;
     throw notRunning(container, status, consequence, 'see what runs: proxmox-lxcri ps');

@@ -7,7 +7,7 @@ import { LxcriError, isLxcriError } from '../../model/errors.ts';
 import type { ErrorCode } from '../../model/errors.ts';
 import type { PowerEnd } from '../../model/remote.ts';
 import type { ContainerStatus, Status } from '../../model/status.ts';
-import { NodeConfig } from '../../proxmox/node/config.ts';
+import type { NodeConfig } from '../../proxmox/node/config.ts';
 import { pctLifecycle } from '../../proxmox/node/lifecycle.ts';
 import { label, unlockHint, unreachable } from '../hints.ts';
 import { monotonicMs } from '../monotonic.ts';
@@ -30,15 +30,19 @@ export interface Change {
   readonly changed: boolean;
 }
 
-/** By the means of the platform that the container belongs to, so that it keeps knowing. */
-export function lifecycleOf(container: Container): Lifecycle {
+/**
+ * By the means of the platform that the container belongs to, so that it keeps knowing.
+ *
+ * @param pve of this host.
+ */
+export function lifecycleOf(container: Container, pve: NodeConfig): Lifecycle {
   const { lxc, platform, id, control } = container;
   if (control !== undefined) return control;
   if (platform === 'proxmox') {
     return {
-      start: (abort) => byPct(id, pctLifecycle.start(id, abort)),
-      shutdown: (seconds, abort) => byPct(id, pctLifecycle.shutdown(id, seconds, abort)),
-      kill: (abort) => byPct(id, pctLifecycle.kill(id, abort)),
+      start: (abort) => handedOn(pve, id, pctLifecycle.start(id, abort)),
+      shutdown: (seconds, abort) => handedOn(pve, id, pctLifecycle.shutdown(id, seconds, abort)),
+      kill: (abort) => handedOn(pve, id, pctLifecycle.kill(id, abort)),
     };
   }
   if (lxc === undefined) throw new Error(`${id} is not a container of this host`);
@@ -50,8 +54,8 @@ export function lifecycleOf(container: Container): Lifecycle {
 }
 
 /** `pct` tells the HA manager of a container that it manages, and waits for nothing. */
-async function byPct(vmid: string, step: Promise<string | undefined>): Promise<PowerEnd> {
-  const deferred = new NodeConfig().isHaManaged(vmid);
+async function handedOn(pve: NodeConfig, vmid: string, step: Promise<string | undefined>): Promise<PowerEnd> {
+  const deferred = pve.isHaManaged(vmid);
   return { failure: await step, deferred };
 }
 

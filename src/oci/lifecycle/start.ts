@@ -64,7 +64,7 @@ export async function startContainer(
   let now = settled;
   if (status !== 'running') {
     refuseLockedStart(container);
-    const lifecycle = lifecycleOf(container);
+    const lifecycle = lifecycleOf(container, inventory.pve);
     const { failure, deferred = false } =
       status === 'starting' ? {} : await limited((signal) => lifecycle.start(signal), left(), abort);
     // Somebody else may have been faster: then it is not our doing.

@@ -80,7 +80,7 @@ export async function stopContainer(
       'thaw it first, or kill it with --force',
     );
   }
-  const lifecycle = lifecycleOf(container);
+  const lifecycle = lifecycleOf(container, inventory.pve);
   if (!force) {
     const end = monotonicMs() + timeoutMs;
     const seconds = Math.max(1, Math.ceil(timeoutMs / 1000));

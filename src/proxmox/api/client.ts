@@ -17,6 +17,8 @@ export interface ApiOptions {
   readonly hosts: readonly [Endpoint, ...Endpoint[]];
   readonly credentials: Credentials;
   readonly tickets?: TicketStore;
+  /** The call that logs in again, for hints. Default: `proxmox-lxcri login`. */
+  readonly loginCall?: string | undefined;
   /** For a connection. Default 10 s. */
   readonly connectTimeoutMs?: number;
   /** From a request to the end of its answer. Default 40 s: the server gives up on another node after 30 s. */
@@ -66,8 +68,11 @@ export class ApiClient {
     this.#options = options;
     const { credentials, tickets } = options;
     if (credentials.kind === 'password')
-      this.#tickets = new TicketAuthentication(credentials, tickets, (read, parameters, isRepeatable) =>
-        this.#postTicket(read, parameters, isRepeatable),
+      this.#tickets = new TicketAuthentication(
+        credentials,
+        tickets,
+        this.#loginCall,
+        (read, parameters, isRepeatable) => this.#postTicket(read, parameters, isRepeatable),
       );
   }
 
@@ -160,12 +165,12 @@ export class ApiClient {
     const said = saidBy(answer);
     if (credentials.kind === 'password') {
       const message = `the server does not accept the ticket of ${credentials.user} (any more): ${said}`;
-      return new LxcriError('AuthenticationFailed', message, 'log in again: proxmox-lxcri login');
+      return new LxcriError('AuthenticationFailed', message, `log in again: ${this.#loginCall}`);
     }
     return new LxcriError(
       'AuthenticationFailed',
       `the server does not accept the token ${credentials.id}: ${said}`,
-      'it may be removed, expired, or its secret wrong: look with pveum user token list; then proxmox-lxcri login',
+      `it may be removed, expired, or its secret wrong: look with pveum user token list; then ${this.#loginCall}`,
     );
   }
 
@@ -282,6 +287,10 @@ export class ApiClient {
       request.on('error', fail);
       request.end(body);
     });
+  }
+
+  get #loginCall(): string {
+    return this.#options.loginCall ?? 'proxmox-lxcri login';
   }
 
   get #connectTimeoutMs(): number {

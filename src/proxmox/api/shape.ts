@@ -1,7 +1,14 @@
 /** What an answer of the API must look like. Nothing that a server says is taken for what it should be. */
 
 /** Thrown by a reader: an answer is not as it must be. It never leaves this room. */
-export class Misfit extends Error {}
+export class Misfit extends Error {
+  override readonly name = 'Misfit';
+}
+
+/** By its name: the reader and the client can be of two bundles. */
+export function isMisfit(error: unknown): error is Misfit {
+  return error instanceof Error && error.name === 'Misfit';
+}
 
 /**
  * Understands a part of an answer.
@@ -16,7 +23,7 @@ export type Reader<Value> = (value: unknown, at: string) => Value;
  */
 export const text: Reader<string> = (value, at) => {
   if (typeof value === 'string') return value;
-  if (typeof value === 'number') return String(value);
+  if (typeof value === 'number' && Number.isFinite(value)) return String(value);
   throw misfit(at, 'no text');
 };
 

@@ -38,13 +38,16 @@ type Post = <Data>(read: Reader<Data>, parameters: Record<string, string>, isRep
 export class TicketAuthentication {
   readonly #credentials: PasswordCredentials;
   readonly #store: TicketStore | undefined;
+  readonly #loginCall: string;
   readonly #post: Post;
   #ticket: Ticket | undefined;
   #pending: Promise<Ticket> | undefined;
 
-  constructor(credentials: PasswordCredentials, store: TicketStore | undefined, post: Post) {
+  /** @param loginCall the call that logs in again, for hints. */
+  constructor(credentials: PasswordCredentials, store: TicketStore | undefined, loginCall: string, post: Post) {
     this.#credentials = credentials;
     this.#store = store;
+    this.#loginCall = loginCall;
     this.#post = post;
     this.#ticket = store?.load(credentials.user);
   }
@@ -76,7 +79,7 @@ export class TicketAuthentication {
       throw new LxcriError(
         'AuthenticationFailed',
         `there is no valid ticket for ${user}, and no password to get one with`,
-        'log in again: proxmox-lxcri login',
+        `log in again: ${this.#loginCall}`,
       );
     }
     const first = await this.#ask({ username: user, password: await password() }, true, 'check its realm and password');
@@ -86,7 +89,7 @@ export class TicketAuthentication {
       throw new LxcriError(
         'AuthenticationFailed',
         `${user} has a second factor${kinds.length === 0 ? '' : ` (${kinds.join(', ')})`}, which nobody was asked for`,
-        'log in at a terminal: proxmox-lxcri login; or use an API token, which needs none',
+        `log in at a terminal: ${this.#loginCall}; or use an API token, which needs none`,
       );
     }
     const answer = { username: user, 'tfa-challenge': first.challenge, password: await secondFactor(kinds) };
@@ -131,7 +134,7 @@ export class TicketAuthentication {
     const { user } = this.#credentials;
     if ('challenge' in admission) {
       const message = `the server asks for a second factor of ${user} once more`;
-      throw new LxcriError('AuthenticationFailed', message, 'log in again: proxmox-lxcri login');
+      throw new LxcriError('AuthenticationFailed', message, `log in again: ${this.#loginCall}`);
     }
     this.#ticket = { user, ...admission, issuedAt: Date.now() };
     this.#store?.save(this.#ticket);

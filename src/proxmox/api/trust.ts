@@ -152,5 +152,8 @@ export function whyOf(error: NodeJS.ErrnoException): string {
       .replace(/^ERR_SSL_/, '')
       .toLowerCase()
       .replaceAll('_', ' ')})`;
+  // That of Node's parser names protocols that nobody asked for.
+  if (error.code?.startsWith('HPE_') === true)
+    return `it does not speak HTTP as we do (${error.code.replace(/^HPE_/, '').toLowerCase().replaceAll('_', ' ')})`;
   return error.message;
 }

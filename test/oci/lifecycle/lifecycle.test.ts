@@ -4,6 +4,7 @@ import { expect } from 'chai';
 
 import type { Container } from '../../../src/model/container.ts';
 import type { RemoteControl } from '../../../src/model/remote.ts';
+import { NodeConfig } from '../../../src/proxmox/node/config.ts';
 import {
   changeOf,
   isStopped,
@@ -15,6 +16,7 @@ import {
 } from '../../../src/oci/lifecycle/lifecycle.ts';
 
 const GONE: Container = { id: 'web', name: 'web', platform: 'lxc', lxc: { name: 'web', lxcpath: '/nonexistent' } };
+const NOWHERE = new NodeConfig('/nonexistent');
 const never = (): boolean => false;
 
 async function failureOf(action: Promise<unknown>): Promise<unknown> {
@@ -95,7 +97,9 @@ describe('a change of a container', () => {
 
   it("is by the platform's own means", () => {
     const control = {} as RemoteControl;
-    expect(lifecycleOf({ id: '101', name: '101', platform: 'proxmox', control })).to.equal(control);
-    expect(() => lifecycleOf({ id: 'x', name: 'x', platform: 'docker' })).to.throw('not a container of this host');
+    expect(lifecycleOf({ id: '101', name: '101', platform: 'proxmox', control }, NOWHERE)).to.equal(control);
+    expect(() => lifecycleOf({ id: 'x', name: 'x', platform: 'docker' }, NOWHERE)).to.throw(
+      'not a container of this host',
+    );
   });
 });

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { expect } from 'chai';
 
 import { withLimit } from '../../support/limits.ts';
+import { amount, list, object } from '../../../src/proxmox/api/shape.ts';
 import { createCluster } from '../../support/pve/api/cluster.ts';
 import type { Cluster } from '../../support/pve/api/cluster.ts';
 import { httpAnswer, openTlsServer } from '../../support/tls-server.ts';
@@ -263,6 +264,78 @@ describe('ApiClient', () => {
       expect(server.requests).to.have.length(4);
     });
 
+    for (const [what, begin] of [
+      ['an answer', ''],
+      ['the end of an answer', 'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{'],
+    ] as const) {
+      it(`ends waiting for ${what} when it is told to, with the reason, and does not ask elsewhere`, async () => {
+        for (const method of ['GET', 'POST'] as const) {
+          // oxlint-disable-next-line no-await-in-loop -- one server after the other
+          server = await openTlsServer((socket) => socket.write(begin));
+          const hosts = [byAuthority(server), byAuthority(server, 'localhost')];
+          const reason = new Error('enough');
+          const stop = new AbortController();
+          const client = clientOf(hosts, { answerTimeoutMs: 60_000 });
+          const call = client.call(method, '/x', {}, stop.signal).catch((error: unknown) => error);
+          // oxlint-disable-next-line no-await-in-loop -- one server after the other
+          await waitFor(() => server.requests.length === 1, { what: 'the request', timeoutMs: 20_000 });
+          stop.abort(reason);
+          // oxlint-disable-next-line no-await-in-loop -- one server after the other
+          expect(await call).to.equal(reason);
+          expect(server.requests).to.have.length(1);
+          // oxlint-disable-next-line no-await-in-loop -- one server after the other
+          if (method === 'GET') await server.close();
+        }
+      });
+    }
+
+    it('sends nothing once it is told to end, not even while it connects', async () => {
+      server = await openTlsServer((socket) => socket.write(VERSION));
+      const reason = new Error('enough');
+      const client = clientOf([byAuthority(server)]);
+      const failed = (call: Promise<unknown>) => call.catch((error: unknown) => error);
+      expect(await failed(client.call('POST', START, {}, AbortSignal.abort(reason)))).to.equal(reason);
+      expect(server.connections()).to.equal(0);
+      const stop = new AbortController();
+      const call = failed(client.call('POST', START, {}, stop.signal));
+      await waitFor(() => server.connections() === 1 || stop.abort(reason) === undefined, { what: 'the end' });
+      expect(await call).to.equal(reason);
+      // The next one has a connection of its own, and comes after all that the first one could have sent.
+      await client.call('GET', '/version');
+      expect(server.requests.map((request) => request.split(' ', 1)[0])).to.deep.equal(['GET']);
+    });
+
+    it('ends waiting for a secret', async () => {
+      server = await openTlsServer((socket) => socket.write(VERSION));
+      const reason = new Error('enough');
+      const never = (): Promise<string> => new Promise(() => {});
+      for (const credentials of [
+        { ...TOKEN, secret: never },
+        { kind: 'password', user: 'a@pve', password: never },
+      ] as const) {
+        const stop = new AbortController();
+        const call = clientOf([byAuthority(server)], { credentials }).call('GET', '/x', {}, stop.signal);
+        stop.abort(reason);
+        // oxlint-disable-next-line no-await-in-loop -- one after the other
+        expect(await call.catch((error: unknown) => error)).to.equal(reason);
+      }
+      expect(server.requests).to.deep.equal([]);
+    });
+
+    it('says who gave an answer that is not understood, and that a change may have been done', async () => {
+      server = await openTlsServer((socket) => socket.write(httpAnswer('200 OK', '{"data":{"a":[1,"x"]}}')));
+      const client = clientOf([byAuthority(server)]);
+      const read = object({ a: list(amount) });
+      const get = await failureOf(client.ask(read, 'GET', '/x'));
+      expect(get.code).to.equal('PlatformUnreachable');
+      expect(get.message).to.equal(
+        `the answer of 127.0.0.1:${server.port} was not understood (GET /x: a[1] is no number)`,
+      );
+      const post = await failureOf(client.ask(read, 'POST', '/x'));
+      expect([post.code, post.exitCode]).to.deep.equal(['ConnectionLost', 255]);
+      expect(post.hint).to.include('it may have been done');
+    });
+
     it('stops reading an answer without end', async () => {
       const piece = Buffer.alloc(1024 * 1024, ' ');
       server = await openTlsServer((socket) => {
@@ -290,6 +363,7 @@ describe('ApiClient', () => {
         const error = await failureOf(clientOf([byAuthority(server)]).call('GET', '/version'));
         expect(error.code).to.equal('PlatformUnreachable');
         expect(error.hint).to.match(/port 8006|check the address/);
+        if (what === 'no HTTP') expect(error.message).to.match(/does not speak HTTP as we do \(invalid constant\)/);
         expect(server.requests).to.have.length(1);
       });
     }

@@ -1,3 +1,5 @@
+import type { TLSSocket } from 'node:tls';
+
 import { expect } from 'chai';
 
 import type { ApiClient } from '../../../src/proxmox/api/client.ts';
@@ -7,7 +9,8 @@ import { TASK, waitForTask } from '../../../src/proxmox/api/tasks.ts';
 import type { Task } from '../../../src/proxmox/api/tasks.ts';
 import { createCluster } from '../../support/pve/api/cluster.ts';
 import type { Cluster } from '../../support/pve/api/cluster.ts';
-import { TOKEN, USERS, clientOf, failureOf, pinned, takeRequests } from './clients.ts';
+import { UPID, answer, data, openImpostor } from '../../support/pve-impostor.ts';
+import { TOKEN, USERS, byAuthority, clientOf, failureOf, pinned, takeRequests } from './clients.ts';
 
 describe('tasks and permissions', () => {
   let cluster: Cluster;
@@ -75,6 +78,43 @@ describe('tasks and permissions', () => {
       );
       expect(performance.now() - begin).to.be.lessThan(15_000);
       release();
+    });
+
+    it('stops waiting in time also for an answer that does not come, and for a log without end', async () => {
+      const server = await openImpostor();
+      const own = clientOf([byAuthority(server)], { answerTimeoutMs: 60_000 });
+      const task = TASK(UPID, '');
+      const silent = (): void => {};
+      let lines = 0;
+      const endless = (socket: TLSSocket): unknown =>
+        data(Array.from({ length: 500 }, () => ({ n: (lines += 1), t: 'x'.repeat(10) })))(socket);
+      for (const replies of [{ 'GET /status': silent }, { 'GET /log': silent }, { 'GET /log': endless }]) {
+        server.replies = replies;
+        // oxlint-disable-next-line no-await-in-loop -- one after the other
+        const error = await failureOf(waitForTask(own, task, { timeoutMs: 300, onLine: () => {} }));
+        expect(error.code).to.equal('ExecutionTimeout');
+        const stop = new AbortController();
+        const waiting = waitForTask(own, task, { timeoutMs: 60_000, onLine: () => {}, abort: stop.signal });
+        const reason = new Error('enough');
+        setTimeout(() => stop.abort(reason), 100);
+        // oxlint-disable-next-line no-await-in-loop -- one after the other
+        expect(await waiting.catch((thrown: unknown) => thrown)).to.equal(reason);
+      }
+      await server.close();
+    });
+
+    it('says that it is not known what became of a task that cannot be asked for any more, and its name', async () => {
+      const server = await openImpostor();
+      const own = clientOf([byAuthority(server)]);
+      for (const reply of [data(null), answer('401 No ticket'), answer('595 no route'), answer('500 no such task')]) {
+        server.replies = { 'GET /status': reply };
+        // oxlint-disable-next-line no-await-in-loop -- one after the other
+        const error = await failureOf(waitForTask(own, TASK(UPID, ''), { timeoutMs: 20_000 }));
+        expect([error.code, error.exitCode]).to.deep.equal(['ConnectionLost', 255]);
+        expect(error.message).to.include(UPID);
+        expect(error.hint).to.include('goes on at the node pve1');
+      }
+      await server.close();
     });
 
     it('takes only the name of a task for one', () => {

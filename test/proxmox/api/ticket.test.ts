@@ -198,6 +198,58 @@ describe('TicketAuthentication', () => {
     expect(takeRequests(cluster)).to.deep.equal([LOGIN]);
   });
 
+  it('takes no answer for a login that is none, and keeps nothing of it', async () => {
+    const good = { ticket: 'PVE:root@pam:6B00FF87::AA==', username: 'root@pam', CSRFPreventionToken: '6B00FF87:AA' };
+    const cases: Record<string, unknown>[] = [
+      { ticket: undefined },
+      { ticket: '' },
+      { ticket: {} },
+      { ticket: 'PVE:x\r\nX-Evil: 1' },
+      { ticket: 'PVE:\ud800' },
+      { ticket: 'x'.repeat(100_000) },
+      // Half of one, that says that it is whole.
+      { ticket: 'PVE:!tfa!%7B%22totp%22%3Atrue%7D:6B00FF87::AA==' },
+      { CSRFPreventionToken: undefined },
+      { CSRFPreventionToken: '' },
+      { CSRFPreventionToken: ['x'] },
+      { CSRFPreventionToken: 'x\r\nX-Evil: 1' },
+      { CSRFPreventionToken: 'ü€' },
+      { username: undefined },
+      { username: 'other@pam' },
+      { NeedTFA: 1, ticket: '\udfff' },
+    ];
+    const server = await openTlsServer((socket, index) =>
+      socket.write(httpAnswer('200 OK', JSON.stringify({ data: { ...good, ...cases[index] } }))),
+    );
+    const credentials = { kind: 'password', user: 'root@pam', password: () => Promise.resolve('hunter2') } as const;
+    for (const wrong of cases) {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      const error = await failureOf(clientOf([byAuthority(server)], { credentials, tickets }).logIn());
+      expect({ wrong, code: error.code }).to.deep.equal({ wrong, code: 'PlatformUnreachable' });
+      expect(error.message)
+        .to.include('was not understood')
+        .and.not.to.match(/\p{Cc}|Evil|hunter2/u);
+    }
+    expect(tickets.kept).to.equal(undefined);
+    // Where upper case is lower case the server may write it in its own way.
+    const other = { ...credentials, user: 'ROOT@pam' };
+    await clientOf([byAuthority(server)], { credentials: other, tickets }).logIn();
+    await server.close();
+    expect(tickets.kept).to.deep.include({ user: 'ROOT@pam', ticket: good.ticket, csrfToken: '6B00FF87:AA' });
+  });
+
+  it('takes no second challenge for an answer to the first one', async () => {
+    const half = `{"data":{"NeedTFA":1,"username":"u@pve","ticket":"PVE:!tfa!{\\"totp\\"%3Atrue}:6B00FF87::AA=="}}`;
+    const server = await openTlsServer((socket) => socket.write(httpAnswer('200 OK', half)));
+    const [password, secondFactor] = [() => Promise.resolve('x'), () => Promise.resolve('totp:123456')];
+    const credentials = { kind: 'password', user: 'u@pve', password, secondFactor } as const;
+    const error = await failureOf(clientOf([byAuthority(server)], { credentials, tickets }).logIn());
+    await server.close();
+    expect(error.code).to.equal('AuthenticationFailed');
+    expect(server.requests).to.have.length(2);
+    expect(tickets.kept).to.equal(undefined);
+  });
+
   it('logs in at the next host when the first one dies over it, but answers a challenge once', async () => {
     const half = `{"data":{"NeedTFA":1,"username":"u@pve","ticket":"PVE:!tfa!{\\"totp\\"%3Atrue}:6B00FF87::AA=="}}`;
     const server = await openTlsServer((socket, index) => {

@@ -62,6 +62,20 @@ describe('the configuration of a Proxmox node', () => {
     expect(config.guest('103')?.node).to.equal('pve1');
   });
 
+  it('knows what the HA manager starts and stops', () => {
+    expect(config.isHaManaged('101')).to.equal(false);
+    tree.putContainer({ vmid: 101, hostname: 'web', ha: true });
+    expect(['101', '10', '1011', '102'].map((vmid) => config.isHaManaged(vmid))).to.deep.equal([
+      true,
+      false,
+      false,
+      false,
+    ]);
+    const resources = 'vm: 102\n\tstate started\n\nct: 101\n\tgroup x\n\tstate ignored\n\nct: 103\n\n';
+    writeFileSync(`${tree.dir}/ha/resources.cfg`, resources);
+    expect(['101', '102', '103'].map((vmid) => config.isHaManaged(vmid))).to.deep.equal([false, false, true]);
+  });
+
   it('is not there on a host without Proxmox', () => {
     const none = new NodeConfig(scratchDirectory());
     expect([none.present, none.node, none.containers(), none.container('101'), none.guest('101')]).to.deep.equal([
