@@ -19,6 +19,7 @@ type Expected = readonly [ErrorCode, RegExp] | RegExp;
 
 describe('what is wrong with a cluster is told by every verb', () => {
   let laptop: Laptop;
+  let contexts: Record<string, unknown>;
 
   before(async function () {
     needsApiDouble(this);
@@ -42,21 +43,28 @@ describe('what is wrong with a cluster is told by every verb', () => {
     writeFileSync(join(laptop.folder, 'wrong'), 'no password', { mode: 0o600 });
     const [one, two] = laptop.cluster.hosts;
     const byPassword = { token: undefined, tokenFile: undefined, user: 'ro@pve' };
-    laptop.write({
+    contexts = {
       home: laptop.context(),
       mistaken: laptop.context({ hosts: [{ address: `127.0.0.1:${one?.port}`, fingerprint: two?.fingerprint }] }),
       mistyped: laptop.context({ ...byPassword, passwordFile: join(laptop.folder, 'wrong') }),
       without: laptop.context(byPassword),
       blind: laptop.context({ token: 'blind@pve!t1' }),
       looker: laptop.context({ token: 'looker@pve!t1' }),
-    });
+    };
+    laptop.write(contexts);
   });
 
   after(() => laptop?.close());
 
-  async function tells(context: string, container: string, expected: Expected, verb: Verb): Promise<void> {
+  /** @param context `undefined` for all that a word may mean. */
+  async function tells(context: string | undefined, container: string, expected: Expected, verb: Verb): Promise<void> {
     const command = verb === 'exec' ? ['--', 'true'] : [];
-    const done = await laptop.cli([verb, '--context', context, container, ...command]);
+    const done = await laptop.cli([
+      verb,
+      ...(context === undefined ? [] : ['--context', context]),
+      container,
+      ...command,
+    ]);
     const what = `${verb} ${container}: ${done.stdout.toString()}${done.stderr.toString()}`;
     if (expected instanceof RegExp) {
       expect(done.exitCode, what).to.equal(0);
@@ -69,7 +77,7 @@ describe('what is wrong with a cluster is told by every verb', () => {
   }
 
   /** By all verbs alike. */
-  async function all(context: string, container: string, code: ErrorCode, says: RegExp): Promise<void> {
+  async function all(context: string | undefined, container: string, code: ErrorCode, says: RegExp): Promise<void> {
     for (const verb of VERBS) await tells(context, container, [code, says], verb);
   }
 
@@ -119,6 +127,26 @@ describe('what is wrong with a cluster is told by every verb', () => {
       await all('home', '101', 'PlatformUnreachable', /cannot be reached/);
     } finally {
       await laptop.cluster.setNode('pve1', 'online');
+    }
+  });
+
+  it('of two clusters that a word may mean, one that does not say whether it has one too', async () => {
+    const [, two] = laptop.cluster.hosts;
+    const hosts = [{ address: `127.0.0.1:${two?.port}`, fingerprint: two?.fingerprint }];
+    laptop.write({ home: laptop.context({ bare: true }), lab: laptop.context({ bare: true, hosts }) });
+    await laptop.cluster.setNode('pve2', 'refusing');
+    try {
+      for (const word of ['web', 'pve:101'])
+        await all(
+          undefined,
+          word,
+          'PlatformUnreachable',
+          /pve:pve1\/101 \(home\), but the cluster lab.*--context home/,
+        );
+      await tells('home', 'web', /"stopped"/, 'state');
+    } finally {
+      await laptop.cluster.setNode('pve2', 'online');
+      laptop.write(contexts);
     }
   });
 

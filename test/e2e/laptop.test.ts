@@ -114,6 +114,21 @@ describe('from a laptop', () => {
       }
     });
 
+    it('trusts the authorities that the caller trusts', async () => {
+      const { port, caFile } = laptop.cluster.host('pve1');
+      const authorities = { NODE_EXTRA_CA_CERTS: caFile };
+      laptop.write({ home: laptop.context({ bare: true, hosts: [`127.0.0.1:${port}`] }) });
+      try {
+        const refused = await exec('-d', 'far', '--', 'true');
+        expect(expectErrorLine(refused.stderr, 'PlatformUnreachable')).to.include('certificate');
+        const started = await cli(['exec', '-d', 'far', '--', 'true'], { env: authorities });
+        expect([started.exitCode, started.stderr.toString()]).to.deep.equal([0, '']);
+        expect((await cli(['result', started.stdout.toString().trim(), '--wait'])).exitCode).to.equal(0);
+      } finally {
+        laptop.write({ home: laptop.context({ bare: true }) });
+      }
+    });
+
     it('is not taken for a guest that cannot be asked about: the whole id is clear', async () => {
       const id = (await exec('-d', 'far', '--', 'sleep', '7303')).stdout.toString().trim();
       await laptop.cluster.setNodeOffline('pve1');

@@ -46,16 +46,21 @@ export async function startDetached(
   return answer;
 }
 
+/** What a Node looks at when it starts; all else comes with the request. */
+const INHERITED = ['PATH', 'TMPDIR', 'NODE_EXTRA_CA_CERTS'] as const;
+
 /** In a session of its own, so that what ends us (a closed terminal, Ctrl-C, our group's end) does not end it. */
 async function spawnSupervisor(script: string, id: string): Promise<ChildProcess> {
-  const { PATH, TMPDIR } = process.env;
-  const extra = { ...(PATH === undefined ? {} : { PATH }), ...(TMPDIR === undefined ? {} : { TMPDIR }) };
+  const inherited = INHERITED.flatMap((name) => {
+    const value = process.env[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
   try {
     // The id is there for people who look at a list of processes.
     const child = spawn(process.execPath, [...NODE_OPTIONS, '--', script, SUPERVISE, id], {
       cwd: '/',
       detached: true,
-      env: helperEnvironment({ ...extra, UV_THREADPOOL_SIZE: '1' }),
+      env: helperEnvironment({ ...Object.fromEntries(inherited), UV_THREADPOOL_SIZE: '1' }),
       stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
     });
     if (child.pid === undefined) throw await new Promise<Error>((resolve) => child.on('error', resolve));
