@@ -1,5 +1,5 @@
 import { LxcriError } from '../model/errors.ts';
-import { unlessAborted } from '../proxmox/api/unless-aborted.ts';
+import { untilAborted } from '../process/until-aborted.ts';
 
 /** A signal of this process that ends what it is doing. */
 export class Interruption extends Error {
@@ -47,7 +47,7 @@ export function answered<Result>(
     const timer = timeoutMs === undefined ? undefined : setTimeout(late, timeoutMs);
     const abort = AbortSignal.any([interrupted, limit.signal]);
     try {
-      return await unlessAborted(question(abort), abort);
+      return await untilAborted(question(abort), abort);
     } finally {
       clearTimeout(timer);
     }

@@ -6,7 +6,7 @@ import type { Credentials, Ticket } from '../proxmox/api/credentials.ts';
 import { permissions } from '../proxmox/api/permissions.ts';
 import * as shape from '../proxmox/api/shape.ts';
 import { shownAddress } from '../proxmox/api/trust.ts';
-import { unlessAborted } from '../proxmox/api/unless-aborted.ts';
+import { untilAborted } from '../process/until-aborted.ts';
 import type { Asker } from '../terminal/prompt.ts';
 import { serverAddress } from '../values/address.ts';
 import { tokenId, userName } from '../values/identity.ts';
@@ -132,7 +132,7 @@ async function draftOf(request: LoginRequest, { env, ask, abort }: LoginPlace): 
   const trusted: TrustedHost[] = [];
   for (const host of hostsOf(request, old, address)) {
     // oxlint-disable-next-line no-await-in-loop -- one question after the other
-    trusted.push(await unlessAborted(trustedHost(host, caFile, asked), abort));
+    trusted.push(await untilAborted(trustedHost(host, caFile, asked), abort));
   }
   // Of several some may be down now.
   const [first] = trusted;

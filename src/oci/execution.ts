@@ -22,7 +22,6 @@ import { pump } from './pump.ts';
 import type { Pump, Sink } from './pump.ts';
 import { refuseUnlessRoot } from './privileges.ts';
 import { parseReference } from './reference.ts';
-import { untilAborted } from '../process/until-aborted.ts';
 import { validateRunning } from './validate.ts';
 
 /**
@@ -187,10 +186,7 @@ class RunningExecution implements Execution {
       const { node } = this.#options;
       // Who is reached by ssh alone has to be root there, and not here.
       if (inventory.clusters === undefined && !isKnownToItsNode(reference, inventory, node)) refuseUnlessRoot();
-      const container = await untilAborted(
-        find(reference, inventory, node, 'cluster', this.#abort.signal),
-        this.#abort.signal,
-      );
+      const container = await find(reference, inventory, node, 'cluster', this.#abort.signal);
       this.#container = container;
       const running = await validateRunning(container, this.#options.ignoreLock, this.#abort.signal);
       this.#container = running;

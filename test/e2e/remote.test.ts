@@ -158,6 +158,7 @@ describe('a container of another node', () => {
       const timer = setInterval(look, 5);
       await waitFor(async () => (await processesIn(container)).some(({ args }) => args === 'sleep 300071'), {
         what: 'the command to run',
+        timeoutMs: 30_000,
       });
       clearInterval(timer);
       look();
@@ -168,6 +169,7 @@ describe('a container of another node', () => {
       cli.child.kill('SIGKILL');
       await waitFor(async () => !(await processesIn(container)).some(({ args }) => args === 'sleep 300071'), {
         what: 'the command to end',
+        timeoutMs: 30_000,
       });
     }
   });
@@ -196,7 +198,7 @@ describe('a container of another node', () => {
       await terminal.type(
         `PATH='${PATH}' PROXMOX_LXCRI_PVE_DIR='${PROXMOX_LXCRI_PVE_DIR}' ${CLI} exec -it --kill-after 1s -e 'PS1=ct> ' web sh; echo "[rc=$?]"`,
       );
-      await terminal.waitForScreen(/^ct> /m);
+      await terminal.waitForScreen(/^ct> /m, 30_000);
     }
 
     const sleeps = async (seconds: string): Promise<boolean> =>
@@ -208,9 +210,9 @@ describe('a container of another node', () => {
       await terminal.type('trap : HUP');
       await shellIn(terminal);
       await terminal.type('setsid sleep 300094 &');
-      await waitFor(() => sleeps('300094'), { what: 'the command to run' });
+      await waitFor(() => sleeps('300094'), { what: 'the command to run', timeoutMs: 30_000 });
       terminal.close();
-      await waitFor(async () => !(await sleeps('300094')), { what: 'all to be ended' });
+      await waitFor(async () => !(await sleeps('300094')), { what: 'all to be ended', timeoutMs: 30_000 });
     });
 
     it('is a shell of the right size, which gets its changes, and the terminal is given back', async () => {
@@ -219,15 +221,15 @@ describe('a container of another node', () => {
       const before = await settings();
       await shellIn(terminal);
       await terminal.type('stty size');
-      await terminal.waitForScreen(/^31 97$/m);
+      await terminal.waitForScreen(/^31 97$/m, 30_000);
       await terminal.type('until [ "$(stty size)" = "40 120" ]; do sleep 0.05; done; echo resi""zed');
       await terminal.resize({ columns: 120, rows: 40 });
-      await terminal.waitForScreen(/^resized$/m);
+      await terminal.waitForScreen(/^resized$/m, 30_000);
       await terminal.type('sleep 300093');
-      await waitFor(() => sleeps('300093'), { what: 'the command to run' });
+      await waitFor(() => sleeps('300093'), { what: 'the command to run', timeoutMs: 30_000 });
       await terminal.press('C-c');
       await terminal.type('exit 9');
-      await terminal.waitForScreen(/\[rc=9\]/);
+      await terminal.waitForScreen(/\[rc=9\]/, 30_000);
       expect(await settings()).to.equal(before);
     });
   });
@@ -301,6 +303,7 @@ describe('a container of another node', () => {
     const first = startCli(locked('sh', '-c', 'trap "" TERM; sleep 300092'), { env: cluster.environment });
     await waitFor(async () => (await processesIn(container)).some(({ args }) => args === 'sleep 300092'), {
       what: 'the first command to run',
+      timeoutMs: 30_000,
     });
     const second = startCli(locked('sh', '-c', 'ps | grep -c "[s]leep 300092"'), { env: cluster.environment });
     first.child.kill('SIGKILL');
@@ -314,7 +317,7 @@ describe('a container of another node', () => {
         !readdirSync('/proc')
           .filter((name) => /^\d+$/.test(name))
           .some((pid) => read(`/proc/${pid}/environ`).includes(cluster.nodes.get('pve2')?.tree.dir ?? '-')),
-      { what: 'our programs on the node to end' },
+      { what: 'our programs on the node to end', timeoutMs: 30_000 },
     );
   });
 });

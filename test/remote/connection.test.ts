@@ -7,7 +7,7 @@ import { expect } from 'chai';
 import type { Channel } from '../../src/remote/channel.ts';
 import { Connection, NoAnswerError } from '../../src/remote/connection.ts';
 import { packList } from '../../src/remote/frames.ts';
-import { startLocalProgram } from './local-channel.ts';
+import { endLocalPrograms, startLocalProgram } from './local-channel.ts';
 import type { LocalProgram } from './local-channel.ts';
 
 /** Of a frame from the node, about no command. */
@@ -19,6 +19,8 @@ function header(type: string, length: number): Buffer {
 }
 
 describe('a connection', () => {
+  after(endLocalPrograms);
+
   it('tells who we are on the other side', async () => {
     const { connection } = await startLocalProgram();
     expect(connection.login).to.deep.equal({ uid: 0, user: 'root' });

@@ -1,5 +1,6 @@
 /** A channel to our program that needs no other node: it runs here, behind two pipes. */
 import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 
 import { bootstrap } from '../../src/remote/bootstrap.ts';
 import type { Channel, ChannelEnd } from '../../src/remote/channel.ts';
@@ -23,6 +24,13 @@ export interface LocalOptions extends ConnectionOptions {
   readonly silenceSeconds?: number;
 }
 
+const running = new Set<ChildProcess>();
+
+/** Ends those that still run, also one that was stopped. */
+export function endLocalPrograms(): void {
+  for (const child of running) child.kill('SIGKILL');
+}
+
 export async function startLocalProgram(options: LocalOptions = {}): Promise<LocalProgram> {
   const { prelude = ':', command = 'exec $program', environment = {}, timeoutMs = 30_000, silenceSeconds } = options;
   const { command: program, nonce, program: text } = bootstrap(silenceSeconds);
@@ -31,6 +39,8 @@ export async function startLocalProgram(options: LocalOptions = {}): Promise<Loc
     env: { PATH: process.env['PATH'], ...environment },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
   let said = '';
   child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
   child.stdin.on('error', () => {});

@@ -11,7 +11,7 @@ import { packList } from '../../src/remote/frames.ts';
 import { RemoteProcess } from '../../src/remote/process.ts';
 import type { RemoteLaunch } from '../../src/remote/process.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { startLocalProgram } from './local-channel.ts';
+import { endLocalPrograms, startLocalProgram } from './local-channel.ts';
 import type { LocalProgram } from './local-channel.ts';
 
 function launchOf(args: readonly (string | Uint8Array)[], changes: Partial<RemoteLaunch> = {}): RemoteLaunch {
@@ -52,6 +52,7 @@ describe('a program on a node', () => {
   });
 
   afterEach(() => local.connection.close());
+  after(endLocalPrograms);
 
   const start = (args: readonly (string | Uint8Array)[], changes?: Partial<RemoteLaunch>) =>
     new RemoteProcess(local.connection, launchOf(args, changes));

@@ -7,7 +7,7 @@ import type { Answer } from './answer.ts';
 import type { Credentials, TicketStore } from './credentials.ts';
 import type { Reader } from './shape.ts';
 import { TicketAuthentication } from './ticket.ts';
-import { unlessAborted } from './unless-aborted.ts';
+import { untilAborted } from '../../process/until-aborted.ts';
 import { connectTrusted, shownAddress, unreachable, whyOf } from './trust.ts';
 import type { Endpoint } from './trust.ts';
 
@@ -123,7 +123,7 @@ export class ApiClient {
    * @throws LxcriError AuthenticationFailed, and those of a call; the reason of `abort`.
    */
   async logIn(abort?: AbortSignal): Promise<void> {
-    if (this.#tickets !== undefined) await unlessAborted(this.#tickets.logIn(), abort);
+    if (this.#tickets !== undefined) await untilAborted(this.#tickets.logIn(), abort);
   }
 
   /** Closes idle connections; a call after this opens a new one. */
@@ -147,9 +147,9 @@ export class ApiClient {
   ): Promise<{ headers: Record<string, string>; ticket?: string }> {
     const { credentials } = this.#options;
     // One login serves all calls that wait for it: who does not wait any more does not end it.
-    if (this.#tickets !== undefined) return unlessAborted(this.#tickets.authorization(method), abort);
+    if (this.#tickets !== undefined) return untilAborted(this.#tickets.authorization(method), abort);
     if (credentials.kind !== 'token') return { headers: {} };
-    const secret = await unlessAborted(credentials.secret(), abort);
+    const secret = await untilAborted(credentials.secret(), abort);
     if (!/^[\w-]+$/.test(secret)) {
       throw new LxcriError(
         'AuthenticationFailed',

@@ -246,7 +246,7 @@ describe('ssh to a node', () => {
       const target = targetOf(server);
       const first = await connect(target);
       process.kill(await keeperOf(target), 'SIGKILL');
-      await waitFor(() => first.lost !== undefined, { what: 'the first connection to be lost' });
+      await waitFor(() => first.lost !== undefined, { what: 'the first connection to be lost', timeoutMs: 30_000 });
       await connect(target);
       expect(logins(server)).to.equal(2);
     });

@@ -28,6 +28,23 @@ describe('the directory of shared connections', () => {
     expect(isPrivate(join(parent, 'no', 'parent'), 0)).to.equal(false);
   });
 
+  it('is not one in a place where others could put another one for it', () => {
+    for (const [mode, safe] of [
+      [0o777, false],
+      [0o775, false],
+      [0o1777, true],
+    ] as const) {
+      const place = join(parent, mode.toString(8));
+      mkdirSync(place);
+      chmodSync(place, mode);
+      expect(isPrivate(join(place, 'ours'), 0), mode.toString(8)).to.equal(safe);
+    }
+    const foreign = join(parent, 'foreign');
+    mkdirSync(foreign);
+    chownSync(foreign, 12_345, 12_345);
+    expect(isPrivate(join(foreign, 'ours'), 0)).to.equal(false);
+  });
+
   it('is not one that ssh would take for another path, or that is too long for a socket', () => {
     const us = process.geteuid?.() ?? 0;
     // Of other users than root it is in the directory that their session has for sockets.
