@@ -71,7 +71,6 @@ export async function openTerminal(
   const webSocket = new WebSocket(`wss://${shownAddress(host)}/api2/json${path}/vncwebsocket?${query}`, ['binary'], {
     createConnection: () => socket,
     headers,
-    handshakeTimeout: limits.openMs,
     maxPayload: MAX_MESSAGE_BYTES,
     perMessageDeflate: false,
     skipUTF8Validation: true,
@@ -111,7 +110,6 @@ interface Opening {
 function untilReady(opening: Opening, abort: AbortSignal | undefined): Promise<RawTerminal> {
   const { webSocket, socket, host, offer, limits } = opening;
   return new Promise((resolve, reject) => {
-    let timer: NodeJS.Timeout | undefined;
     let isOpen = false;
     let seen: Buffer = Buffer.alloc(0);
     const settle = (finish: () => void): void => {
@@ -122,6 +120,9 @@ function untilReady(opening: Opening, abort: AbortSignal | undefined): Promise<R
     };
     const fail = (error: Error): void => settle(() => reject(error));
     const aborted = (): void => fail(abort?.reason as Error);
+    const noAnswer = (): void =>
+      fail(isOpen ? noWelcome(opening, 'no answer') : unreachable(host, 'no answer to the WebSocket'));
+    const timer = setTimeout(noAnswer, limits.openMs);
     abort?.addEventListener('abort', aborted);
     webSocket.once('unexpected-response', (_request, response: IncomingMessage) => {
       void refusal(opening, response).then(fail);
@@ -129,7 +130,7 @@ function untilReady(opening: Opening, abort: AbortSignal | undefined): Promise<R
     webSocket.once('open', () => {
       isOpen = true;
       webSocket.send(`${offer.user}:${offer.ticket}\n`, { binary: true });
-      timer = setTimeout(() => fail(noWelcome(opening, 'no answer')), limits.openMs);
+      timer.refresh();
     });
     webSocket.on('message', (data: Buffer) => {
       seen = Buffer.concat([seen, data]);

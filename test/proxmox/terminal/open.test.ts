@@ -33,7 +33,7 @@ class Screen {
     return Buffer.concat(this.#bytes).toString('latin1');
   }
   waitFor(pattern: RegExp): Promise<unknown> {
-    return waitFor(() => pattern.test(this.text), { what: `${pattern} on ${this.text}`, timeoutMs: 6_000 });
+    return waitFor(() => pattern.test(this.text), { what: `${pattern} on ${this.text}`, timeoutMs: 20_000 });
   }
 }
 
@@ -147,6 +147,8 @@ describe('openTerminal', () => {
     expect((await one.opened.ended).said).to.match(/ECONNRESET|closed/);
     const stalled = await proxied();
     const other = await terminal(CT, stalled.client, { ...LIMITS, intervalMs: 100, silenceMs: 1000 });
+    // The terminal is still the one of before, with nothing new to show.
+    other.type('\n');
     await other.screen.waitFor(/# /);
     await new Promise((resolve) => setTimeout(resolve, 1500));
     expect(other.opened.input.destroyed, 'a silent terminal whose server answers').to.equal(false);
@@ -226,7 +228,7 @@ describe('openTerminal', () => {
       ]) {
         const error = await failing((socket, accept) => void end(socket, accept));
         expect(error.code).to.equal('OperationFailed');
-        expect(error.message).to.match(/did not let root@pam!old in/);
+        expect(error.message).to.include('was not understood');
         expect(error.hint).to.match(/no token is let in: update the node, or log in as a user/);
       }
       const long = await failing((socket, accept) => void socket.end(head(accept)), {
@@ -274,11 +276,13 @@ describe('openTerminal', () => {
         'x',
         {},
         { ...offer, port: '5900&x=1' },
+        { ...offer, port: '1e9' },
         { ...offer, ticket: 'a\nb' },
-        { ...offer, user: 7 },
+        { ...offer, user: '' },
       ]) {
         const error = await failing((socket) => socket.destroy(), data);
-        expect([error.code, /was not understood/.test(error.message)]).to.deep.equal(['PlatformUnreachable', true]);
+        expect(error.code).to.equal('PlatformUnreachable');
+        expect(error.message).to.include('was not understood');
       }
     });
   });
