@@ -52,7 +52,9 @@ export async function clustersOf(
   stateDirectory: string,
   { context, onTaskLine }: Pick<InventoryOptions, 'context' | 'onTaskLine'>,
 ): Promise<Cluster[]> {
-  const { clientFor, currentContext, loadContexts, pickContext, sshAccess } = await import('../contexts/room.ts');
+  const { clientFor, currentContext, loadContexts, loginOf, pickContext, sshAccess } = await import(
+    '../contexts/room.ts'
+  );
   const contexts = await loadContexts(process.env);
   const chosen = context === undefined ? [...contexts.all.values()] : [pickContext(contexts, process.env, context)];
   const current = context === undefined ? currentContext(contexts, process.env) : chosen[0];
@@ -62,6 +64,8 @@ export async function clustersOf(
     bare: each.bare || context !== undefined,
     current: each === current,
     client: clientFor(each, { env: process.env, stateDirectory }),
+    routes: each.routes,
+    login: loginOf(each.identity),
     ssh: (node) => sshAccess(each, node),
     onTaskLine,
   }));

@@ -2,12 +2,13 @@
 import { readFileSync, statSync } from 'node:fs';
 
 import { LxcriError } from '../model/errors.ts';
+import type { ApiAccess } from '../model/remote.ts';
 import { ApiClient } from '../proxmox/api/client.ts';
 import type { Credentials } from '../proxmox/api/credentials.ts';
 import { shownAddress } from '../proxmox/api/trust.ts';
 import type { Endpoint, Trust } from '../proxmox/api/trust.ts';
 import { readSecret } from './secrets.ts';
-import type { Context, Host } from './context.ts';
+import type { Context, Host, Identity } from './context.ts';
 import { ticketFile } from './files.ts';
 import { FileTicketStore } from './ticket-store.ts';
 
@@ -36,6 +37,12 @@ export function clientFor(context: Context, options: ClientOptions): ApiClient {
       remove: () => attempt(() => store.remove()),
     },
   });
+}
+
+/** Whom a context is to its servers. */
+export function loginOf(identity: Identity): ApiAccess['login'] {
+  if (identity.kind === 'token') return 'token';
+  return identity.user === 'root@pam' ? 'root-ticket' : 'ticket';
 }
 
 /** Where the ticket of a context is. */

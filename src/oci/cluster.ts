@@ -1,6 +1,8 @@
 import type { Container, SshTarget } from '../model/container.ts';
 import { LxcriError, isLxcriError } from '../model/errors.ts';
+import type { ApiAccess } from '../model/remote.ts';
 import type { ContainerSummary } from '../model/status.ts';
+import { accessTo } from '../proxmox/access.ts';
 import type { ApiClient } from '../proxmox/api/client.ts';
 import { controlOf } from '../proxmox/api/control.ts';
 import { listGuests } from '../proxmox/api/guests.ts';
@@ -18,6 +20,9 @@ export interface Cluster {
   /** Whether a word with a scheme is looked up in it alone. */
   readonly current: boolean;
   readonly client: ApiClient;
+  /** What commands may use of its API without being told to, and whom we are to it. */
+  readonly routes: ApiAccess['routes'];
+  readonly login: ApiAccess['login'];
   /** How ssh reaches a node of it. */
   readonly ssh: (node: string) => SshTarget;
   /** Gets the lines of the logs of tasks. */
@@ -131,6 +136,7 @@ function containerOf({ cluster, guest }: Found): Container {
     platform: 'proxmox',
     node,
     control: controlOf(cluster.client, guest, cluster.onTaskLine),
+    api: accessTo(cluster.client, guest, { context: cluster.name, routes: cluster.routes, login: cluster.login }),
     // Commands run in containers only.
     ...(guest.type === 'lxc' ? { remote: { ssh: cluster.ssh(node) } } : {}),
     ...(lock === undefined ? {} : { lock }),

@@ -30,7 +30,15 @@ describe('a guest of several clusters', () => {
       const server = await openTlsServer((socket) => socket.write(answer));
       servers.push(server);
       const ssh = (node: string) => ({ destination: node, options: [], sudo: false });
-      all.push({ name, bare: true, current: false, client: clientOf([pinned(server)]), ssh });
+      all.push({
+        name,
+        bare: true,
+        current: false,
+        client: clientOf([pinned(server)]),
+        routes: [],
+        login: 'token',
+        ssh,
+      });
     }
     return all;
   }

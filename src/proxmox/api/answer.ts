@@ -1,5 +1,5 @@
 import { LxcriError } from '../../model/errors.ts';
-import { Misfit } from './shape.ts';
+import { isMisfit } from './shape.ts';
 import type { Reader } from './shape.ts';
 
 /** What the API answered, before it is understood. */
@@ -40,7 +40,7 @@ export function dataOf<Data>(answer: Answer, read: Reader<Data>, asked: Asked): 
   try {
     return read(envelope.data, '');
   } catch (error) {
-    if (error instanceof Misfit) throw notUnderstood(asked, error.message);
+    if (isMisfit(error)) throw notUnderstood(asked, error.message);
     throw error;
   }
 }

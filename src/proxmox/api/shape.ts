@@ -1,7 +1,14 @@
 /** What an answer of the API must look like. Nothing that a server says is taken for what it should be. */
 
 /** Thrown by a reader: an answer is not as it must be. It never leaves this room. */
-export class Misfit extends Error {}
+export class Misfit extends Error {
+  override readonly name = 'Misfit';
+}
+
+/** By name: who reads an answer may be of another bundle than who asks for it. */
+export function isMisfit(error: unknown): error is Misfit {
+  return error instanceof Error && error.name === 'Misfit';
+}
 
 /**
  * Understands a part of an answer.

@@ -69,7 +69,7 @@ describe('a word for a container or an execution', () => {
     const inClusters = (word: string): Promise<string | undefined> => {
       const client = clientOf([pinned(server)]);
       const ssh = (node: string) => ({ destination: node, options: [], sudo: false });
-      const cluster = { name: 'home', bare: true, current: true, client, ssh };
+      const cluster = { name: 'home', bare: true, current: true, client, routes: [], login: 'token' as const, ssh };
       return namedExecution(store, word, { ...inventory, clusters: () => Promise.resolve([cluster]) });
     };
 
