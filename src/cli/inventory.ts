@@ -52,7 +52,7 @@ export async function clustersOf(
   stateDirectory: string,
   { context, onTaskLine }: Pick<InventoryOptions, 'context' | 'onTaskLine'>,
 ): Promise<Cluster[]> {
-  const { clientFor, currentContext, loadContexts, loginOf, pickContext, sshAccess } = await import(
+  const { clientFor, currentContext, endpointsKnown, loadContexts, loginOf, pickContext, sshAccess } = await import(
     '../contexts/room.ts'
   );
   const contexts = await loadContexts(process.env);
@@ -66,6 +66,7 @@ export async function clustersOf(
     client: clientFor(each, { env: process.env, stateDirectory }),
     routes: each.routes,
     login: loginOf(each.identity),
+    endpoints: endpointsKnown(each, stateDirectory),
     ssh: (node) => sshAccess(each, node),
     onTaskLine,
   }));

@@ -8,6 +8,7 @@ import { controlOf } from '../proxmox/api/control.ts';
 import { listGuests } from '../proxmox/api/guests.ts';
 import type { Guest } from '../proxmox/api/guests.ts';
 import { requirePrivilege } from '../proxmox/api/permissions.ts';
+import type { EndpointMemory } from '../proxmox/exec-endpoint.ts';
 import { isVmid } from './reference.ts';
 import type { Reference } from './reference.ts';
 
@@ -23,6 +24,7 @@ export interface Cluster {
   /** What commands may use of its API without being told to, and whom we are to it. */
   readonly routes: ApiAccess['routes'];
   readonly login: ApiAccess['login'];
+  readonly endpoints: EndpointMemory;
   /** How ssh reaches a node of it. */
   readonly ssh: (node: string) => SshTarget;
   /** Gets the lines of the logs of tasks. */
@@ -130,13 +132,14 @@ function described({ cluster, guest: { type, node, vmid } }: Found): string {
 
 function containerOf({ cluster, guest }: Found): Container {
   const { vmid, name, node, lock, template } = guest;
+  const { routes, login, endpoints } = cluster;
   return {
     id: vmid,
     name: name ?? vmid,
     platform: 'proxmox',
     node,
     control: controlOf(cluster.client, guest, cluster.onTaskLine),
-    api: accessTo(cluster.client, guest, { context: cluster.name, routes: cluster.routes, login: cluster.login }),
+    api: accessTo(cluster.client, guest, { context: cluster.name, routes, login }, endpoints),
     // Commands run in containers only.
     ...(guest.type === 'lxc' ? { remote: { ssh: cluster.ssh(node) } } : {}),
     ...(lock === undefined ? {} : { lock }),

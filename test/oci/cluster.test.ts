@@ -17,6 +17,8 @@ function listing(...guests: object[]): string {
   return httpAnswer('200 OK', JSON.stringify({ data: guests }));
 }
 
+const NO_MEMORY = { isAbsent: () => false, keepAbsent: () => {} };
+
 describe('a guest of several clusters', () => {
   const servers: TlsServer[] = [];
 
@@ -37,6 +39,7 @@ describe('a guest of several clusters', () => {
         client: clientOf([pinned(server)]),
         routes: [],
         login: 'token',
+        endpoints: NO_MEMORY,
         ssh,
       });
     }
