@@ -27,6 +27,7 @@ const BUNDLES: Record<string, string> = {
   'src/oci/cluster.ts': 'cluster.cjs',
   'src/contexts/yaml.ts': 'contexts-yaml.cjs',
   'src/remote/nodes.ts': 'nodes.cjs',
+  'src/proxmox/terminal/open.ts': 'terminal.cjs',
 };
 
 /**

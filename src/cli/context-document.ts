@@ -19,6 +19,7 @@ export interface ShownContext {
   /** Until when the ticket of the last login is taken; it is renewed before, where it is used. */
   readonly ticketUntil: string | null;
   readonly bare: boolean;
+  readonly routes: readonly string[];
   readonly file: string;
   readonly line: number;
 }
@@ -32,7 +33,7 @@ export function contextDocument(
   current: Context | undefined,
   ticket: Ticket | undefined,
 ): ShownContext {
-  const { name, hosts, caFile, identity, bare, file, line } = context;
+  const { name, hosts, caFile, identity, bare, routes, file, line } = context;
   const source = identity.kind === 'token' ? identity.secret : identity.password;
   const until = ticket === undefined ? undefined : ticket.issuedAt + TICKET_MS;
   return {
@@ -45,6 +46,7 @@ export function contextDocument(
     secret: source === undefined ? null : { kind: source.kind, source: sourceOf(source) },
     ticketUntil: until === undefined || until < Date.now() ? null : new Date(until).toISOString(),
     bare,
+    routes,
     file,
     line,
   };
@@ -74,6 +76,7 @@ export function contextText(context: ShownContext): string {
     ['secret', secret === null ? 'asked for by login' : `${secret.kind} ${secret.source}`],
     ...(user === null ? [] : [['ticket', ticketUntil === null ? 'none' : `until ${ticketUntil}`] as [string, string]]),
     ['bare', context.bare ? 'yes' : 'no'],
+    ['routes', context.routes.length === 0 ? 'none' : context.routes.join(', ')],
     ['from', `${context.file}:${context.line}`],
   ];
   return lines.map(([key, value]) => `${`${key}:`.padEnd(9)}${sanitize(value)}\n`).join('');

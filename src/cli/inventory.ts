@@ -67,7 +67,9 @@ export async function clustersOf(
   stateDirectory: string,
   { context, onTaskLine }: Pick<InventoryOptions, 'context' | 'onTaskLine'>,
 ): Promise<Cluster[]> {
-  const { clientFor, currentContext, loadContexts, pickContext, sshAccess } = await import('../contexts/room.ts');
+  const { clientFor, currentContext, endpointsKnown, loadContexts, loginOf, pickContext, sshAccess } = await import(
+    '../contexts/room.ts'
+  );
   const contexts = await loadContexts(process.env);
   const chosen = context === undefined ? [...contexts.all.values()] : [pickContext(contexts, process.env, context)];
   const current = context === undefined ? currentContext(contexts, process.env) : chosen[0];
@@ -77,6 +79,9 @@ export async function clustersOf(
     bare: each.bare || context !== undefined,
     current: each === current,
     client: clientFor(each, { env: process.env, stateDirectory }),
+    routes: each.routes,
+    login: loginOf(each.identity),
+    endpoints: endpointsKnown(each, stateDirectory),
     ssh: (node) => sshAccess(each, node),
     onTaskLine,
   }));

@@ -14,7 +14,7 @@ const NEEDED: Record<string, string> = {
 const PATHS = /^\/(?:$|(?:vms|nodes|pool)(?:\/|$))/;
 
 /** What a login tells: who is where, and what that one may do with guests. */
-export function loginText({ context, server, version, identity, permissions }: Login): string {
+export function loginText({ context, server, version, identity, permissions, routes }: Login): string {
   const rows = Object.entries(permissions).flatMap(([path, privileges]) => {
     const useful = Object.keys(NEEDED).filter((privilege) => privileges.includes(privilege));
     return PATHS.test(path) && useful.length > 0
@@ -25,10 +25,11 @@ export function loginText({ context, server, version, identity, permissions }: L
   const everywhere = rows.find(({ path }) => path === '/')?.text;
   const shown = rows.filter(({ path, text }) => path === '/' || text !== everywhere);
   const first = `${context}: logged in to ${server} (Proxmox VE ${version}) as ${identity}`;
+  const last = routes.length === 0 ? '' : `commands may run over its API by: ${routes.join(', ')}\n`;
   if (shown.length === 0) {
     const hint =
       'Datacenter > Permissions gives it a role such as PVEVMUser on /vms; a token with privilege separation needs its own';
-    return `${sanitize(first)}\nit may do nothing with guests yet: ${hint}\n`;
+    return `${sanitize(first)}\nit may do nothing with guests yet: ${hint}\n${last}`;
   }
-  return `${sanitize(first)}\n${shown.map(({ path, text }) => `it may, at ${sanitize(path)}: ${text}\n`).join('')}`;
+  return `${sanitize(first)}\n${shown.map(({ path, text }) => `it may, at ${sanitize(path)}: ${text}\n`).join('')}${last}`;
 }

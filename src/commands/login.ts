@@ -12,11 +12,14 @@ import type { Outcome } from '../cli/verb.ts';
 import { answerTimeout, answerTimeoutFlag } from '../cli/verb-flags.ts';
 import { loadSettings } from '../config/settings.ts';
 import { LxcriError } from '../model/errors.ts';
+import { API_ROUTES } from '../model/remote.ts';
+import type { ApiRoute } from '../model/remote.ts';
 import { askerAtTerminal } from '../terminal/prompt.ts';
 import { serverAddress } from '../values/address.ts';
 import { contextName } from '../values/context-name.ts';
 import { fingerprintOf } from '../values/fingerprint.ts';
 import { tokenId, userName } from '../values/identity.ts';
+import { orderedRoutes, routeName } from '../values/routes.ts';
 
 const SECRET_INPUT = { maxBytes: 65_536, deadlineMs: 60_000 };
 
@@ -77,6 +80,11 @@ renewed while it is used, and ends two hours after.`;
     }),
     'token-stdin': Flags.boolean({ summary: 'read the secret of the token from standard input' }),
     timeout: answerTimeoutFlag,
+    route: Flags.string({
+      helpValue: 'NAME',
+      multiple: true,
+      summary: `what may run commands over the API without being named: ${API_ROUTES.join(', ')} (root on the nodes: node-shell), or none; repeatable, or with commas`,
+    }),
     bare: Flags.boolean({ summary: 'a word without a scheme may name a container of it', allowNo: true }),
   };
 
@@ -94,6 +102,7 @@ renewed while it is used, and ends two hours after.`;
       caFile: flags['ca-file'] === undefined ? undefined : resolve(flags['ca-file']),
       fingerprint: fingerprint === undefined ? undefined : flagValue('--fingerprint', () => fingerprintOf(fingerprint)),
       bare: flags.bare,
+      routes: flags.route === undefined ? undefined : flagValue('--route', () => routesOf(flags.route ?? [])),
       secret: await secretFromInput(flags),
     };
     const { stateDirectory } = await loadSettings(process.env);
@@ -102,6 +111,12 @@ renewed while it is used, and ends two hours after.`;
     const done = await answered((abort) => room.login(request, { ...place, abort }), timeoutMs);
     return { document: done, text: () => loginText(done) };
   }
+}
+
+/** `none` takes back what was allowed before. */
+function routesOf(words: readonly string[]): ApiRoute[] {
+  const names = words.flatMap((word) => word.split(','));
+  return names.length === 1 && names[0] === 'none' ? [] : orderedRoutes(names.map(routeName));
 }
 
 function refuseConflicts(flags: Record<string, unknown>): void {

@@ -2,13 +2,16 @@
 import { readFileSync, statSync } from 'node:fs';
 
 import { LxcriError } from '../model/errors.ts';
+import type { ApiAccess } from '../model/remote.ts';
 import { ApiClient } from '../proxmox/api/client.ts';
 import type { Credentials } from '../proxmox/api/credentials.ts';
+import type { EndpointMemory } from '../proxmox/exec-endpoint.ts';
 import { shownAddress } from '../proxmox/api/trust.ts';
 import type { Endpoint, Trust } from '../proxmox/api/trust.ts';
 import { readSecret } from './secrets.ts';
-import type { Context, Host } from './context.ts';
-import { ticketFile } from './files.ts';
+import type { Context, Host, Identity } from './context.ts';
+import { endpointMemory } from './endpoint-memory.ts';
+import { endpointFile, ticketFile } from './files.ts';
 import { FileTicketStore } from './ticket-store.ts';
 
 const MAX_CA_BYTES = 1024 ** 2;
@@ -39,12 +42,23 @@ export function clientFor(context: Context, options: ClientOptions): ApiClient {
   });
 }
 
+/** Whom a context is to its servers. */
+export function loginOf(identity: Identity): ApiAccess['login'] {
+  if (identity.kind === 'token') return 'token';
+  return identity.user === 'root@pam' ? 'root-ticket' : 'ticket';
+}
+
 /** Where the ticket of a context is. */
 export function ticketStore(
   context: Pick<Context, 'name' | 'hosts' | 'caFile'>,
   stateDirectory: string,
 ): FileTicketStore {
   return new FileTicketStore(ticketFile(stateDirectory, context.name), serverOf(context));
+}
+
+/** What is remembered of the servers of a context. */
+export function endpointsKnown(context: Context, stateDirectory: string): EndpointMemory {
+  return endpointMemory(endpointFile(stateDirectory, context.name), serverOf(context));
 }
 
 /**

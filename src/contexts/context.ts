@@ -1,3 +1,5 @@
+import type { ApiRoute } from '../model/remote.ts';
+
 /** Where a secret is; never the secret itself. */
 export type SecretSource =
   | { readonly kind: 'file'; readonly path: string }
@@ -40,6 +42,8 @@ export interface Context {
   readonly identity: Identity;
   /** Whether a word without a scheme may name a container of it. */
   readonly bare: boolean;
+  /** The ways to run commands over its API that take part without being named, in the order in which they are tried. */
+  readonly routes: readonly ApiRoute[];
   /** For all nodes. */
   readonly ssh: SshSettings;
   /** For nodes by name; what they do not say holds for all. */

@@ -50,6 +50,11 @@ export function ticketFile(stateDirectory: string, context: string): string {
   return `${stateDirectory}/tickets/${context}.json`;
 }
 
+/** Where it is kept what the servers of a context cannot do. */
+export function endpointFile(stateDirectory: string, context: string): string {
+  return `${stateDirectory}/endpoints/${context}.json`;
+}
+
 /**
  * Whether there may be contexts.
  *

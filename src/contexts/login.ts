@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 
 import { LxcriError } from '../model/errors.ts';
+import type { ApiRoute } from '../model/remote.ts';
 import { ApiClient } from '../proxmox/api/client.ts';
 import type { Credentials, Ticket } from '../proxmox/api/credentials.ts';
 import { permissions } from '../proxmox/api/permissions.ts';
@@ -33,6 +34,8 @@ export interface LoginRequest {
   readonly caFile: string | undefined;
   readonly fingerprint: string | undefined;
   readonly bare: boolean | undefined;
+  /** In place of those that the context has. */
+  readonly routes: readonly ApiRoute[] | undefined;
   /** The password of the user, or the secret of the token. */
   readonly secret: string | undefined;
 }
@@ -57,6 +60,8 @@ export interface Login {
   readonly identity: string;
   /** The privileges by path. */
   readonly permissions: Readonly<Record<string, readonly string[]>>;
+  /** What runs commands over the API without being named. */
+  readonly routes: readonly ApiRoute[];
 }
 
 /** A context before it is stored. */
@@ -89,6 +94,7 @@ type ServerAddress = Pick<Host, 'host' | 'port'>;
 export async function login(request: LoginRequest, place: LoginPlace): Promise<Login> {
   const { abort } = place;
   const draft = await draftOf(request, place);
+  if (request.routes?.includes('node-shell') === true) await consentToNodeShell(draft, place.ask);
   const claim = await claimOf(request, draft, place.ask);
   const secret = await secretOf(request, claim, place);
   let ticket: Ticket | undefined;
@@ -102,7 +108,7 @@ export async function login(request: LoginRequest, place: LoginPlace): Promise<L
     const { version } = await client.ask(VERSION, 'GET', '/version', {}, abort);
     const granted = await permissions(client, undefined, abort);
     abort?.throwIfAborted();
-    await store(draft, claim, secret, request.bare, place.env);
+    await store(draft, claim, secret, request, place.env);
     if (ticket !== undefined) ticketStore(draft, place.stateDirectory).save(ticket);
     return {
       context: draft.name,
@@ -112,10 +118,29 @@ export async function login(request: LoginRequest, place: LoginPlace): Promise<L
       permissions: Object.fromEntries(
         [...granted].map(([path, privileges]) => [path, [...privileges.keys()].toSorted()]),
       ),
+      routes: request.routes ?? draft.old?.routes ?? [],
     };
   } finally {
     client.close();
   }
+}
+
+/**
+ * A shell of a node is more than any privilege that a cluster gives: at a terminal somebody is told so, and asked. In a
+ * script the flag says it.
+ */
+async function consentToNodeShell({ name, old }: Draft, ask: Asker | undefined): Promise<void> {
+  if (ask === undefined || old?.routes.includes('node-shell') === true) return;
+  ask.tell(
+    `node-shell: to run a command in a container, ${name} will open a shell of root on the container's node. Whoever can use
+this context on this computer can then become root on every node of that cluster without being asked.`,
+  );
+  if (await ask.confirm('Let commands use it?')) return;
+  throw new LxcriError(
+    'UsageError',
+    'node-shell was not allowed, and nothing is stored',
+    'leave out --route node-shell',
+  );
 }
 
 async function draftOf(request: LoginRequest, { env, ask, abort }: LoginPlace): Promise<Draft> {
@@ -238,7 +263,7 @@ async function store(
   { name, old, hosts, caFile }: Draft,
   claim: Claim,
   secret: string,
-  bare: boolean | undefined,
+  { bare, routes }: Pick<LoginRequest, 'bare' | 'routes'>,
   env: NodeJS.ProcessEnv,
 ): Promise<void> {
   const file = old?.file ?? ownContextFile(env);
@@ -247,6 +272,7 @@ async function store(
     ...(isDeepStrictEqual(hosts, old?.hosts) ? {} : { hosts: hosts.map(writtenHost) }),
     caFile,
     ...(bare === undefined ? {} : { bare: bare || undefined }),
+    ...(routes === undefined ? {} : { routes: routes.length === 0 ? undefined : routes }),
     ...(claim.kind === 'token' ? NO_PASSWORD : NO_TOKEN),
     ...(claim.kind === 'token' ? { token: claim.id, user: undefined } : { user: claim.id, token: undefined }),
     ...(claim.source !== undefined ? {} : { ...NO_PASSWORD, ...NO_TOKEN, tokenFile: path }),

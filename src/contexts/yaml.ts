@@ -5,6 +5,8 @@ import { YAMLMap, isMap, isScalar, isSeq } from 'yaml';
 import type { Node } from 'yaml';
 
 import { YamlText, isEmpty } from '../config/yaml-text.ts';
+import { API_ROUTES } from '../model/remote.ts';
+import type { ApiRoute } from '../model/remote.ts';
 import { serverAddress } from '../values/address.ts';
 import { contextName } from '../values/context-name.ts';
 import { directoryPath } from '../values/directory.ts';
@@ -12,6 +14,7 @@ import { fingerprintOf } from '../values/fingerprint.ts';
 import { tokenId, userName } from '../values/identity.ts';
 import { InvalidValue } from '../values/invalid-value.ts';
 import { nearest } from '../values/nearest.ts';
+import { orderedRoutes, routeName } from '../values/routes.ts';
 import { quoted } from '../values/quoted.ts';
 import type { Context, ContextFile, Host, Identity, SecretSource, SshSettings } from './context.ts';
 
@@ -29,7 +32,7 @@ const SOURCES = {
 
 type SourceKey = keyof typeof SOURCES;
 
-const CONTEXT_KEYS = ['hosts', 'caFile', 'user', 'token', 'bare', 'ssh', ...Object.keys(SOURCES)];
+const CONTEXT_KEYS = ['hosts', 'caFile', 'user', 'token', 'bare', 'routes', 'ssh', ...Object.keys(SOURCES)];
 const HOST_KEYS = ['address', 'fingerprint'];
 const SSH_KEYS = ['destination', 'options', 'sudo'];
 
@@ -152,6 +155,7 @@ class ContextsText extends YamlText {
       throw this.wrong(at, `${prefix}hosts is missing`, 'name a server, for instance hosts: [pve1.example]');
     const caFile = keys.get('caFile');
     const bare = keys.get('bare');
+    const routes = keys.get('routes');
     const ssh = keys.get('ssh');
     return {
       name,
@@ -161,6 +165,7 @@ class ContextsText extends YamlText {
       caFile: caFile && this.#value(directoryPath, caFile, `${prefix}caFile`, 'an absolute path'),
       identity: this.#identity(keys, prefix, at),
       bare: bare !== undefined && this.#boolean(bare, `${prefix}bare`),
+      routes: routes === undefined ? [] : this.#routes(routes, `${prefix}routes`),
       ...this.#ssh(ssh, `${prefix}ssh`),
     };
   }
@@ -228,6 +233,12 @@ class ContextsText extends YamlText {
     const [program, ...args] = this.#list(found, what, 'a list of words such as [pass, show, pve]');
     if (program !== undefined && program !== '') return { kind, argv: [program, ...args] };
     throw this.wrong(found.at, `${what} names no program`, 'write a list of words such as [pass, show, pve]');
+  }
+
+  #routes(found: Found, what: string): ApiRoute[] {
+    if (isEmpty(found.value)) return [];
+    const form = `a list of ${API_ROUTES.join(', ')}`;
+    return orderedRoutes(this.#list(found, what, form).map((name) => this.#checked(routeName, name, what, found.at)));
   }
 
   #ssh(found: Found | undefined, what: string): Pick<Context, 'ssh' | 'sshNodes'> {

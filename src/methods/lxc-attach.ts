@@ -16,8 +16,10 @@ import type { Availability, Method } from './method.ts';
 /** Runs commands with LXC's own `lxc-attach`, on this host or another Proxmox node. */
 export const lxcAttach: Method = {
   name: 'lxc-attach',
+  asksNode: true,
 
   check(container: Container): Availability {
+    if (container.api?.type === 'qemu') return { ok: false, reason: 'it is a virtual machine (QEMU), not a container' };
     if (container.remote !== undefined) return thereIs('lxc-attach', container);
     if (container.lxc === undefined) return { ok: false, reason: 'the container is not on this host' };
     if (findExecutable('lxc-attach') === undefined) return { ok: false, reason: 'lxc-attach is not installed' };

@@ -21,6 +21,16 @@ export interface Method {
   check(container: Container, request: ExecRequest): Availability;
 
   /**
+   * The same, with what has to be asked for elsewhere; only after {@link Method.check} has found nothing.
+   *
+   * @throws the reason of `abort`.
+   */
+  look?(container: Container, abort: AbortSignal): Promise<Availability>;
+
+  /** Whether a container of another node is asked for there, over ssh, before this takes part. */
+  readonly asksNode?: true;
+
+  /**
    * Starts the command for real; resolves once it is started.
    *
    * @param abort ends an attempt that has not started yet.

@@ -18,9 +18,11 @@ import type { Availability, Method } from './method.ts';
  */
 export const pct: Method = {
   name: 'pct',
+  asksNode: true,
 
   check(container: Container, request: ExecRequest): Availability {
     if (container.platform !== 'proxmox') return unavailable('not a Proxmox container');
+    if (container.api?.type === 'qemu') return unavailable('it is a virtual machine (QEMU), not a container');
     const there = container.remote === undefined ? undefined : thereIs('pct', container);
     if (there?.ok === false) return there;
     if (there === undefined && findExecutable('pct') === undefined) return unavailable('pct is not installed');

@@ -13,6 +13,8 @@ export interface PowerEnd {
 export interface RemoteControl {
   /** What it is doing now. No process id: it would be another process on this host. Rejects when it is aborted. */
   status(abort?: AbortSignal): Promise<Status>;
+  /** The same, with the lock of its configuration, in one question. */
+  now(abort?: AbortSignal): Promise<{ readonly status: Status; readonly lock: string | undefined }>;
   /** Each of these rejects when it is aborted, and with ConnectionLost when it is not known what became of the request. */
   start(abort?: AbortSignal): Promise<PowerEnd>;
   shutdown(seconds: number, abort?: AbortSignal): Promise<PowerEnd>;
@@ -43,6 +45,12 @@ export interface ApiAccess {
    * @throws LxcriError as the API client.
    */
   call<T>(method: 'GET' | 'POST', path: string, parameters?: Record<string, unknown>, abort?: AbortSignal): Promise<T>;
+  /**
+   * Why the server's own endpoint for commands, which Proxmox VE has not, is not used; asked once, and remembered.
+   *
+   * @throws the reason of `abort`.
+   */
+  execEndpoint(abort?: AbortSignal): Promise<string>;
   /** A fresh shell of the guest's node, as root. */
   openNodeShell(abort?: AbortSignal): Promise<RawTerminal>;
   /** The guest's console: one terminal, shared with everybody who looks at it. */

@@ -1,5 +1,7 @@
 import type { Container } from '../model/container.ts';
-import { LxcriError } from '../model/errors.ts';
+import { LxcriError, isLxcriError } from '../model/errors.ts';
+import type { ErrorCode } from '../model/errors.ts';
+import type { ApiRoute } from '../model/remote.ts';
 import type { ExecRequest, MethodName } from '../model/request.ts';
 import type { Attempt } from '../model/result.ts';
 import type { Session } from '../model/session.ts';
@@ -13,45 +15,69 @@ export type ChainEntry = Method | { readonly name: MethodName; readonly absent: 
 /** The order for Proxmox and LXC where none was chosen. */
 const DEFAULT_ORDER: readonly MethodName[] = ['proxmox-api', 'pct', 'lxc-attach'];
 
-/** The chain for a container: the order the user chose, or the default one. */
-export function chainOf(order: readonly MethodName[] = DEFAULT_ORDER): ChainEntry[] {
-  return order.map((name) => methodByName(name) ?? { name, absent: ABSENT[name] ?? 'not in this version' });
+/**
+ * The chain for a container: the order the user chose, or the default one.
+ *
+ * @param routes of the API that the container's context enables.
+ */
+export function chainOf(order: readonly MethodName[] = DEFAULT_ORDER, routes: readonly ApiRoute[] = []): ChainEntry[] {
+  // The API takes part by its routes. Who has tried a method need not try it again.
+  const names = new Set(order.flatMap((name) => (name === 'proxmox-api' ? [name, ...routes] : [name])));
+  return [...names].map((name) => methodByName(name) ?? { name, absent: 'not in this version' });
 }
-
-const ABSENT: Partial<Record<MethodName, string>> = { 'proxmox-api': 'no Proxmox API configured' };
 
 /** A command that was started, and by whom. */
 export interface Started {
   readonly method: MethodName;
   readonly session: Session;
+  /** What is known of it by now. */
+  readonly container: Container;
 }
+
+/** Asks the node of a container for it, before the first method that needs that; throws as `validateOnNode`. */
+export type AskNode = () => Promise<Container>;
 
 /**
  * Tries the methods in order until one has started the command. Only a method that certainly did not start it lets the
  * next one try: the command runs at most once.
  *
  * @param attempts is filled with what became of each method, also when this throws.
- * @throws LxcriError NoMethodAvailable when none could, or the error of the method that failed for good.
+ * @param askNode for a container of another node that was not asked for there yet.
+ * @throws LxcriError NoMethodAvailable when none could, or the error of the method that failed for good; why its node
+ *   could not be asked, where that is all that was missing.
  */
 export async function startByChain(
   chain: readonly ChainEntry[],
-  container: Container,
+  found: Container,
   request: ExecRequest,
   abort: AbortSignal,
   attempts: Attempt[],
+  askNode: AskNode = () => Promise.resolve(found),
 ): Promise<Started> {
+  let container = found;
+  let noWayThere: LxcriError | undefined;
   for (const entry of chain) {
     if (abort.aborted) throw new NotStartedError('canceled');
-    const availability =
-      'absent' in entry ? { ok: false as const, reason: entry.absent } : entry.check(container, request);
-    if ('absent' in entry || !availability.ok) {
-      attempts.push({ method: entry.name, outcome: 'skipped', reason: availability.ok ? '' : availability.reason });
+    if (needsNode(entry, container, request) && noWayThere === undefined) {
+      try {
+        // oxlint-disable-next-line no-await-in-loop -- one after the other
+        container = await askNode();
+      } catch (error) {
+        if (abort.aborted || !isLxcriError(error) || !NO_WAY_THERE.has(error.code)) throw error;
+        noWayThere = error;
+      }
+    }
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    const reason = await obstacleOf(entry, container, request, abort, noWayThere);
+    if ('absent' in entry || reason !== undefined) {
+      attempts.push({ method: entry.name, outcome: 'skipped', reason: reason ?? '' });
       continue;
     }
     try {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
       const session = await entry.start(container, request, abort);
       attempts.push({ method: entry.name, outcome: 'used' });
-      return { method: entry.name, session };
+      return { method: entry.name, session, container };
     } catch (error) {
       attempts.push({
         method: entry.name,
@@ -61,10 +87,42 @@ export async function startByChain(
       if (!(error instanceof NotStartedError) || abort.aborted) throw error;
     }
   }
+  // What is wrong with the way is more use than that nothing goes without it.
+  if (noWayThere !== undefined && attempts.every(({ outcome }) => outcome === 'skipped')) throw noWayThere;
   const reasons = attempts.map(({ method, reason }) => `${method}: ${reason ?? ''}`).join('; ');
   throw new LxcriError(
     'NoMethodAvailable',
     `no method can run this in container ${container.id} (${reasons})`,
     'leave out what they cannot do, or choose others with --method',
   );
+}
+
+/** Why a node cannot be asked; every other error says something of the container. */
+const NO_WAY_THERE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'PlatformUnreachable',
+  'AuthenticationFailed',
+  'PermissionDenied',
+  'NoMethodAvailable',
+]);
+
+/** A method that the request rules out has nothing to ask. */
+function needsNode(entry: ChainEntry, container: Container, request: ExecRequest): boolean {
+  if ('absent' in entry || entry.asksNode !== true) return false;
+  return container.remote !== undefined && container.remote.found === undefined && entry.check(container, request).ok;
+}
+
+/** Why a method cannot take part. */
+async function obstacleOf(
+  entry: ChainEntry,
+  container: Container,
+  request: ExecRequest,
+  abort: AbortSignal,
+  noWayThere: LxcriError | undefined,
+): Promise<string | undefined> {
+  if ('absent' in entry) return entry.absent;
+  const availability = entry.check(container, request);
+  if (!availability.ok) return availability.reason;
+  if (noWayThere !== undefined && entry.asksNode === true) return noWayThere.message;
+  const looked = await entry.look?.(container, abort);
+  return looked === undefined || looked.ok ? undefined : looked.reason;
 }

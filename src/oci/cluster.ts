@@ -1,11 +1,14 @@
 import type { Container, SshTarget } from '../model/container.ts';
 import { LxcriError, isLxcriError } from '../model/errors.ts';
+import type { ApiAccess } from '../model/remote.ts';
 import type { ContainerSummary } from '../model/status.ts';
+import { accessTo } from '../proxmox/access.ts';
 import type { ApiClient } from '../proxmox/api/client.ts';
 import { controlOf } from '../proxmox/api/control.ts';
 import { listGuests } from '../proxmox/api/guests.ts';
 import type { Guest } from '../proxmox/api/guests.ts';
 import { requirePrivilege } from '../proxmox/api/permissions.ts';
+import type { EndpointMemory } from '../proxmox/exec-endpoint.ts';
 import { isVmid } from './reference.ts';
 import type { Reference } from './reference.ts';
 
@@ -18,6 +21,10 @@ export interface Cluster {
   /** Whether a word with a scheme is looked up in it alone. */
   readonly current: boolean;
   readonly client: ApiClient;
+  /** What commands may use of its API without being told to, and whom we are to it. */
+  readonly routes: ApiAccess['routes'];
+  readonly login: ApiAccess['login'];
+  readonly endpoints: EndpointMemory;
   /** How ssh reaches a node of it. */
   readonly ssh: (node: string) => SshTarget;
   /** Gets the lines of the logs of tasks. */
@@ -125,12 +132,14 @@ function described({ cluster, guest: { type, node, vmid } }: Found): string {
 
 function containerOf({ cluster, guest }: Found): Container {
   const { vmid, name, node, lock, template } = guest;
+  const { routes, login, endpoints } = cluster;
   return {
     id: vmid,
     name: name ?? vmid,
     platform: 'proxmox',
     node,
     control: controlOf(cluster.client, guest, cluster.onTaskLine),
+    api: accessTo(cluster.client, guest, { context: cluster.name, routes, login }, endpoints),
     // Commands run in containers only.
     ...(guest.type === 'lxc' ? { remote: { ssh: cluster.ssh(node) } } : {}),
     ...(lock === undefined ? {} : { lock }),

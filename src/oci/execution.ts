@@ -22,7 +22,8 @@ import { pump } from './pump.ts';
 import type { Pump, Sink } from './pump.ts';
 import { refuseUnlessRoot } from './privileges.ts';
 import { parseReference } from './reference.ts';
-import { validateRunning } from './validate.ts';
+import { untilAborted } from '../process/until-aborted.ts';
+import { validateOnNode, validateRunning } from './validate.ts';
 
 /**
  * Where the command's standard input comes from. A descriptor is handed over where the method can, else its stream is
@@ -193,7 +194,8 @@ class RunningExecution implements Execution {
       const started = await this.#start(running);
       this.#method = started.method;
       this.#session = started.session;
-      this.#options.onStarted?.({ container: identityOf(running), method: started.method });
+      this.#container = started.container;
+      this.#options.onStarted?.({ container: identityOf(started.container), method: started.method });
       return this.#finish(await this.#supervise(started.session));
     } catch (error) {
       return this.#failed(error);
@@ -206,11 +208,12 @@ class RunningExecution implements Execution {
   async #start(container: Container): Promise<Started> {
     try {
       return await startByChain(
-        chainOf(this.#options.methods),
+        chainOf(this.#options.methods, container.api?.routes),
         container,
         this.#request(),
         this.#abort.signal,
         this.#attempts,
+        () => validateOnNode(container, this.#options.ignoreLock, this.#abort.signal),
       );
     } catch (error) {
       // A container that stopped meanwhile is the better explanation.

@@ -24,25 +24,40 @@ export async function validateRunning(
   signal?: AbortSignal,
 ): Promise<Container> {
   if (container.template === true) throw neverRuns('ContainerNotRunning', container);
-  if (container.remote !== undefined) {
-    const { state, container: known } = await askNode(container, container.remote, signal);
+  if (container.control !== undefined) {
+    const { status, lock } = await container.control.now(signal);
+    const { lock: _before, ...unlocked } = container;
+    const known: Container = { ...unlocked, ...(lock === undefined ? {} : { lock }) };
     if (!ignoreLock) refuseLocked(known);
-    refuseUnlessRunning(known, state);
+    refuseUnlessRunning(known, status.toUpperCase() as ContainerState['state']);
     return known;
   }
-  if (container.control !== undefined) {
-    throw new LxcriError(
-      'NoMethodAvailable',
-      `${label(container)} is a virtual machine (QEMU), not a container`,
-      'this version runs commands in containers only',
-    );
-  }
+  if (container.remote !== undefined) return validateOnNode(container, ignoreLock, signal);
   if (!ignoreLock) refuseLocked(container);
   const { lxc } = container;
   if (lxc === undefined) return container;
   const { state, initPid } = await lxcState(lxc);
   refuseUnlessRunning(container, state);
   return { ...container, lxc: { ...lxc, initPid } };
+}
+
+/**
+ * The same, asked of the node that the container is on, which knows more of it than its cluster: its init process, and what
+ * is installed there. One of this host, or that its node was asked for already, stays as it is.
+ *
+ * @throws LxcriError as {@link validateRunning}.
+ */
+export async function validateOnNode(
+  container: Container,
+  ignoreLock = false,
+  signal?: AbortSignal,
+): Promise<Container> {
+  const { remote } = container;
+  if (remote === undefined || remote.found !== undefined) return container;
+  const { state, container: known } = await askNode(container, remote, signal);
+  if (!ignoreLock) refuseLocked(known);
+  refuseUnlessRunning(known, state);
+  return known;
 }
 
 function refuseLocked(container: Container): void {

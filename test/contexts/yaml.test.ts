@@ -42,6 +42,7 @@ contexts:
     token: root@pam!cli
     tokenFile: /etc/proxmox-lxcri/tokens/home
     bare: true
+    routes: [console, node-shell, console]
     ssh:
       destination: root@{node}
       options: [-p, 2222]
@@ -65,13 +66,15 @@ contexts:
       caFile: '/etc/ssl/pve.pem',
       identity: { kind: 'token', id: 'root@pam!cli', secret: { kind: 'file', path: '/etc/proxmox-lxcri/tokens/home' } },
       bare: true,
+      routes: ['node-shell', 'console'],
       ssh: { destination: 'root@{node}', options: ['-p', '2222'], sudo: undefined },
       sshNodes: new Map([['pve2', { destination: 'admin@pve2', options: undefined, sudo: true }]]),
     });
     expect(contexts.get('lab')).to.deep.include({
-      line: 18,
+      line: 19,
       caFile: undefined,
       bare: false,
+      routes: [],
       identity: { kind: 'user', user: 'ops@pve', password: { kind: 'command', argv: ['pass', 'show', 'my lab'] } },
     });
   });

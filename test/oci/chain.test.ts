@@ -54,7 +54,7 @@ describe('the chain', () => {
 
   it('uses the first method that can, and no other', async () => {
     const { attempts, outcome } = await attempt([works('pct'), works('lxc-attach')]);
-    expect(outcome).to.deep.equal({ method: 'pct', session: sessionOf('pct') });
+    expect(outcome).to.deep.equal({ method: 'pct', session: sessionOf('pct'), container: CONTAINER });
     expect(started).to.deep.equal(['pct']);
     expect(attempts).to.deep.equal([{ method: 'pct', outcome: 'used' }]);
   });
@@ -138,6 +138,83 @@ describe('the order of the chain', () => {
       if ('absent' in entry) expect(entry.absent, entry.name).to.match(/^\w.+/);
       else expect(entry.check(CONTAINER, requestOf()), entry.name).to.have.property('ok');
     }
-    expect(chainOf(['proxmox-api'])).to.deep.equal([{ name: 'proxmox-api', absent: 'no Proxmox API configured' }]);
+  });
+
+  it('has the routes that a context enables in the place of the API, and nothing twice', () => {
+    const names = (order: readonly MethodName[] | undefined) =>
+      chainOf(order, ['node-shell', 'console']).map(({ name }) => name);
+    expect(names(undefined)).to.deep.equal(['proxmox-api', 'node-shell', 'console', 'pct', 'lxc-attach']);
+    expect(names(['console', 'proxmox-api'])).to.deep.equal(['console', 'proxmox-api', 'node-shell']);
+    expect(names(['pct'])).to.deep.equal(['pct']);
+  });
+});
+
+describe('the chain, for a container of another node', () => {
+  const ssh = { destination: 'pve2', options: [], sudo: false };
+  const FAR: Container = { ...CONTAINER, node: 'pve2', remote: { ssh } };
+  const KNOWN: Container = { ...FAR, remote: { ssh, found: { initPid: 7, tools: ['pct'] } } };
+  const NO_WAY = new LxcriError('PlatformUnreachable', 'no route to pve2');
+
+  async function tryFar(entries: readonly ChainEntry[], askNode: () => Promise<Container>) {
+    const attempts: Attempt[] = [];
+    let asked = 0;
+    const ask = () => {
+      asked += 1;
+      return askNode();
+    };
+    const { signal } = new AbortController();
+    const outcome = await startByChain(entries, FAR, requestOf(), signal, attempts, ask).catch(
+      (error: unknown) => error,
+    );
+    return { attempts, outcome, asked };
+  }
+
+  /** A method that starts in the containers that it can. */
+  function far(name: MethodName, asksNode: boolean, works = true): Method {
+    return {
+      name,
+      ...(asksNode ? { asksNode } : {}),
+      check: (container) =>
+        works && (container.remote?.found?.tools.includes(name) ?? true)
+          ? { ok: true }
+          : { ok: false, reason: 'not there' },
+      start: () => Promise.resolve(sessionOf(name)),
+    };
+  }
+
+  it('asks the node once, and only before a method that needs it and has nothing else against it', async () => {
+    const none = await tryFar([far('pct', true, false), far('console', false)], () => Promise.reject(NO_WAY));
+    expect([none.asked, none.outcome]).to.deep.equal([
+      0,
+      { method: 'console', session: sessionOf('console'), container: FAR },
+    ]);
+    const one = await tryFar([far('lxc-attach', true), far('pct', true)], () => Promise.resolve(KNOWN));
+    expect([one.asked, one.outcome]).to.deep.equal([1, { method: 'pct', session: sessionOf('pct'), container: KNOWN }]);
+    expect(one.attempts[0]).to.deep.equal({ method: 'lxc-attach', outcome: 'skipped', reason: 'not there' });
+  });
+
+  it('goes on without the node where there is no way there, and says why there is none if nothing else goes', async () => {
+    const other = await tryFar([far('pct', true), far('lxc-attach', true), far('console', false)], () =>
+      Promise.reject(NO_WAY),
+    );
+    expect([other.asked, (other.outcome as { method: string }).method]).to.deep.equal([1, 'console']);
+    expect(other.attempts.map(({ reason }) => reason)).to.deep.equal([NO_WAY.message, NO_WAY.message, undefined]);
+    expect((await tryFar([far('pct', true)], () => Promise.reject(NO_WAY))).outcome).to.equal(NO_WAY);
+  });
+
+  it('starts nothing where the node says that the container does not run', async () => {
+    const frozen = new LxcriError('ContainerFrozen', 'it is frozen');
+    const { outcome, attempts } = await tryFar([far('pct', true), far('console', false)], () => Promise.reject(frozen));
+    expect([outcome, attempts]).to.deep.equal([frozen, []]);
+  });
+
+  it('passes a method over that has looked and cannot', async () => {
+    const looks: Method = {
+      ...far('proxmox-api', false),
+      look: () => Promise.resolve({ ok: false, reason: 'no endpoint' }),
+    };
+    const { attempts, outcome } = await tryFar([looks, far('console', false)], () => Promise.reject(NO_WAY));
+    expect(outcome).to.have.property('method', 'console');
+    expect(attempts[0]).to.deep.equal({ method: 'proxmox-api', outcome: 'skipped', reason: 'no endpoint' });
   });
 });

@@ -17,6 +17,8 @@ function listing(...guests: object[]): string {
   return httpAnswer('200 OK', JSON.stringify({ data: guests }));
 }
 
+const NO_MEMORY = { isAbsent: () => false, keepAbsent: () => {} };
+
 describe('a guest of several clusters', () => {
   const servers: TlsServer[] = [];
 
@@ -30,7 +32,16 @@ describe('a guest of several clusters', () => {
       const server = await openTlsServer((socket) => socket.write(answer));
       servers.push(server);
       const ssh = (node: string) => ({ destination: node, options: [], sudo: false });
-      all.push({ name, bare: true, current: false, client: clientOf([pinned(server)]), ssh });
+      all.push({
+        name,
+        bare: true,
+        current: false,
+        client: clientOf([pinned(server)]),
+        routes: [],
+        login: 'token',
+        endpoints: NO_MEMORY,
+        ssh,
+      });
     }
     return all;
   }

@@ -6,7 +6,9 @@ import type { Attacher } from './launch.ts';
 
 /** Whether the node of a container has said that this program is there. */
 export function thereIs(program: string, { node, remote }: Container): Availability {
-  if (remote?.found?.tools.includes(program) === true) return { ok: true };
+  // Not asked yet.
+  if (remote?.found === undefined) return { ok: true };
+  if (remote.found.tools.includes(program)) return { ok: true };
   return { ok: false, reason: `${program} is not installed on node ${node}` };
 }
 

@@ -1,5 +1,6 @@
 import { Agent, request as httpsRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
 
 import { LxcriError, isLxcriError } from '../../model/errors.ts';
 import { MAY_BE_DONE, dataOf, saidBy } from './answer.ts';
@@ -107,6 +108,17 @@ export class ApiClient {
     parameters: Parameters = {},
     abort?: AbortSignal,
   ): Promise<Data> {
+    return (await this.askSomeHost(read, method, path, parameters, abort)).data;
+  }
+
+  /** As {@link ask}; also tells which host answered, for what only that one can go on with. */
+  async askSomeHost<Data>(
+    read: Reader<Data>,
+    method: HttpMethod,
+    path: string,
+    parameters: Parameters = {},
+    abort?: AbortSignal,
+  ): Promise<{ data: Data; host: Endpoint }> {
     const request = { method, path, parameters, isRepeatable: method === 'GET', abort };
     const { headers, ticket } = await this.#authorization(method, abort);
     let sent = await this.#send({ ...request, headers });
@@ -114,7 +126,24 @@ export class ApiClient {
     if (sent.answer.status === 401 && ticket !== undefined && this.#tickets?.mayRenew(ticket) === true)
       sent = await this.#send({ ...request, headers: (await this.#authorization(method, abort)).headers });
     if (sent.answer.status === 401) throw this.#refused(sent.answer);
-    return understood(sent, read, request);
+    return { data: understood(sent, read, request), host: sent.host };
+  }
+
+  /**
+   * A connection of its own to one host, and the headers that say there who we are: for what is no call.
+   *
+   * @throws LxcriError as a call that was not sent; the reason of `abort`.
+   */
+  async dial(host: Endpoint, abort?: AbortSignal): Promise<{ socket: TLSSocket; headers: Record<string, string> }> {
+    const { headers } = await this.#authorization('GET', abort);
+    const connecting = connectTrusted(host, this.#connectTimeoutMs);
+    try {
+      return { socket: await unlessAborted(connecting, abort), headers };
+    } catch (error) {
+      // It may still be made, for nobody.
+      void connecting.then((socket) => socket.destroy()).catch(() => {});
+      throw error;
+    }
   }
 
   /**

@@ -1,5 +1,4 @@
 import { isIP } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { connect, getCACertificates } from 'node:tls';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 
@@ -29,7 +28,7 @@ export interface Endpoint extends Address {
  * @param timeoutMs for all of it.
  * @throws LxcriError PlatformUnreachable, with the fingerprint that was seen where that is what was wrong.
  */
-export async function connectTrusted(endpoint: Endpoint, timeoutMs: number): Promise<Duplex> {
+export async function connectTrusted(endpoint: Endpoint, timeoutMs: number): Promise<TLSSocket> {
   const { trust } = endpoint;
   const deadline = performance.now() + timeoutMs;
   try {

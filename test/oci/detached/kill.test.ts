@@ -17,6 +17,8 @@ const ID = 'abcd1234-0000-4000-8000-000000000001';
 const GUEST = { id: 'lxc/101', type: 'lxc', vmid: 101, node: 'pve1', status: 'running', name: 'abcd1', template: 0 };
 const DIGITS = '12345678-0000-4000-8000-000000000002';
 
+const NO_MEMORY = { isAbsent: () => false, keepAbsent: () => {} };
+
 describe('a word for a container or an execution', () => {
   const lxcpath = scratchDirectory();
   const inventory: HostInventory = { lxcpaths: [lxcpath], pve: new NodeConfig('/nowhere') };
@@ -69,7 +71,16 @@ describe('a word for a container or an execution', () => {
     const inClusters = (word: string): Promise<string | undefined> => {
       const client = clientOf([pinned(server)]);
       const ssh = (node: string) => ({ destination: node, options: [], sudo: false });
-      const cluster = { name: 'home', bare: true, current: true, client, ssh };
+      const cluster = {
+        name: 'home',
+        bare: true,
+        current: true,
+        client,
+        routes: [],
+        login: 'token' as const,
+        endpoints: NO_MEMORY,
+        ssh,
+      };
       return namedExecution(store, word, { ...inventory, clusters: () => Promise.resolve([cluster]) });
     };
 
