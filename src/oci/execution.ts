@@ -22,7 +22,6 @@ import { pump } from './pump.ts';
 import type { Pump, Sink } from './pump.ts';
 import { refuseUnlessRoot } from './privileges.ts';
 import { parseReference } from './reference.ts';
-import { untilAborted } from '../process/until-aborted.ts';
 import { validateOnNode, validateRunning } from './validate.ts';
 
 /**

@@ -138,7 +138,7 @@ export class ApiClient {
     const { headers } = await this.#authorization('GET', abort);
     const connecting = connectTrusted(host, this.#connectTimeoutMs);
     try {
-      return { socket: await unlessAborted(connecting, abort), headers };
+      return { socket: await untilAborted(connecting, abort), headers };
     } catch (error) {
       // It may still be made, for nobody.
       void connecting.then((socket) => socket.destroy()).catch(() => {});
