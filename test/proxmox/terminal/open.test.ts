@@ -59,7 +59,7 @@ describe('openTerminal', () => {
   beforeEach(() => void takeRequests(cluster));
 
   afterEach(async () => {
-    for (const terminal of open.splice(0)) terminal.close();
+    for (const opened of open.splice(0)) opened.close();
     for (const proxy of proxies.splice(0)) await proxy.stop();
     endTerminalsIn(cluster.node('pve1').lxcpath);
   });
@@ -228,7 +228,7 @@ describe('openTerminal', () => {
       ]) {
         const error = await failing((socket, accept) => void end(socket, accept));
         expect(error.code).to.equal('OperationFailed');
-        expect(error.message).to.include('was not understood');
+        expect(error.message).to.include('did not let');
         expect(error.hint).to.match(/no token is let in: update the node, or log in as a user/);
       }
       const long = await failing((socket, accept) => void socket.end(head(accept)), {
