@@ -118,7 +118,7 @@ function shortened(text: string): string {
   const sentences = text.split('; ');
   let shown = sentences.pop() ?? '';
   if (shown.length > MAX_SHOWN) return `${shown.slice(0, MAX_SHOWN)} ...`;
-  for (const sentence of sentences.reverse()) {
+  for (const sentence of sentences.toReversed()) {
     if (sentence.length + shown.length > MAX_SHOWN) return `... ${shown}`;
     shown = `${sentence}; ${shown}`;
   }
