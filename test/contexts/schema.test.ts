@@ -4,6 +4,7 @@ import { expect } from 'chai';
 import { parse } from 'yaml';
 
 import { parseContexts } from '../../src/contexts/yaml.ts';
+import { API_ROUTES } from '../../src/model/remote.ts';
 import { configErrorOf } from '../config/error.ts';
 import { documentErrors } from '../model/schema.ts';
 import { recipes } from '../support/recipes.ts';
@@ -39,6 +40,9 @@ const RIGHT = [
   ),
   context(USER, `[{address: pve1, fingerprint: "${PIN}"}, {address: pve2}]`),
   context(USER, `[{address: pve1, fingerprint: ${PIN.replaceAll(':', '').toLowerCase()}}]`),
+  context(`${USER}, routes:`),
+  context(`${USER}, routes: []`),
+  context(`${USER}, routes: [${API_ROUTES.join(', ')}]`),
   context(`${USER}, ssh:`),
   context(`${USER}, ssh: {destination: "root@{node}.example", options: [-p, 2222], sudo: true}`),
   context(`${USER}, ssh: {nodes: }`),
@@ -82,6 +86,8 @@ const WRONG = [
   context(USER, '[{fingerprint: x}]'),
   context(USER, '[{address: pve1, fingerprint: "AB:CD"}]'),
   context(USER, '[{address: pve1, port: 8006}]'),
+  context(`${USER}, routes: console`),
+  context(`${USER}, routes: [shell]`),
   context(`${USER}, ssh: root@pve1`),
   context(`${USER}, ssh: {user: root}`),
   context(`${USER}, ssh: {destination: -oProxyCommand=x}`),

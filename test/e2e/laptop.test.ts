@@ -104,7 +104,8 @@ describe('from a laptop', () => {
           pid: number;
         };
         expect(readFileSync(`/proc/${pid}/environ`, 'utf8')).not.to.include(TOKEN_SECRET);
-        const killed = await cli(['kill', id.slice(0, 8)], { env: secret });
+        // Eight digits would be a VMID.
+        const killed = await cli(['kill', id.slice(0, 13)], { env: secret });
         expect([killed.exitCode, killed.stderr.toString()]).to.deep.equal([0, '']);
         const result = resultOf(await cli(['result', id, '--wait', '--json']));
         expect(result).to.deep.include({ exitCode: 143, treeKill: true });
@@ -133,7 +134,7 @@ describe('from a laptop', () => {
       const id = (await exec('-d', 'far', '--', 'sleep', '7303')).stdout.toString().trim();
       await laptop.cluster.setNodeOffline('pve1');
       try {
-        const refused = await cli(['kill', id.slice(0, 8)]);
+        const refused = await cli(['kill', id.slice(0, 13)]);
         expect(expectErrorLine(refused.stderr, 'PlatformUnreachable')).to.include('write its whole id');
         expect((await cli(['kill', id, 'KILL'])).exitCode).to.equal(0);
       } finally {
