@@ -59,7 +59,7 @@ describe('openTerminal', () => {
   beforeEach(() => void takeRequests(cluster));
 
   afterEach(async () => {
-    for (const terminal of open.splice(0)) terminal.close();
+    for (const opened of open.splice(0)) opened.close();
     for (const proxy of proxies.splice(0)) await proxy.stop();
     endTerminalsIn(cluster.node('pve1').lxcpath);
   });
