@@ -104,6 +104,11 @@ contexts:
       [withKeys('user: a@b'), /^:5:5: contexts.home.user is set twice/],
       [withKeys('caFile: pve.pem'), /^:5:13: contexts.home.caFile: "pve.pem" is not an absolute path/],
       [withKeys('bare: 1'), /^:5:11: contexts.home.bare is neither true nor false/],
+      [withKeys('routes: console'), /^:5:13: contexts.home.routes is no list/],
+      [
+        withKeys('routes: [ssh]'),
+        /^:5:5: contexts.home.routes: there is no route "ssh"; use one or more of: guest-agent/,
+      ],
       [withKeys('token: a@b!c'), /^:5:5: contexts.home.user and token are both set/],
       [withKeys('tokenFile: /x'), /^:5:5: contexts.home.tokenFile does not go with/],
       [

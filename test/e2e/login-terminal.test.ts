@@ -56,6 +56,20 @@ describe('login at a terminal', () => {
     expect(await terminal.screen()).to.include('echo sa""ne');
   }
 
+  it('asks before it lets a shell of root on the nodes take part, and stores nothing after a no', async () => {
+    const words = `login home --host ${server} --fingerprint ${fingerprint} --user root@pam --route node-shell`;
+    await terminal.type(`./cli ${words}`);
+    await terminal.waitForScreen(/become root on every node/, 30_000);
+    await answer(/Let commands use it\? \(yes\/no\)/, 'no');
+    await terminal.waitForScreen(/\[exit 125\]/, 30_000);
+    expect(existsSync(place.file)).to.equal(false);
+    await terminal.type(`clear; ./cli ${words}`);
+    await answer(/Let commands use it\? \(yes\/no\) $/m, 'yes');
+    await answer(/Password of root@pam/, PASSWORD);
+    await terminal.waitForScreen(/commands may run over its API by: node-shell[^]*\[exit 0\]/, 30_000);
+    expect(readFileSync(place.file, 'utf8')).to.include('node-shell');
+  });
+
   it('asks for all that was not said, and shows no password', async () => {
     await terminal.type('./cli login home');
     await answer(/^Server \(such as .*\): $/m, server);

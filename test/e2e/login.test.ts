@@ -48,6 +48,21 @@ describe('login', () => {
     takeRequests(cluster);
   });
 
+  it('keeps what may run commands over the API, until that is said anew', async () => {
+    const login = (...words: string[]) =>
+      place.document('login', ['login', 'home', '--host', server, ...pin, ...TOKEN, ...words], { stdin: TOKEN_SECRET });
+    const routes = async () =>
+      ((await place.document('context-show', ['context', 'show']))['context'] as { routes: string[] }).routes;
+    expect(await login('--route', 'console,node-shell', '--route', 'console')).to.deep.include({
+      routes: ['node-shell', 'console'],
+    });
+    expect(await routes()).to.deep.equal(['node-shell', 'console']);
+    expect(await login()).to.deep.include({ routes: ['node-shell', 'console'] });
+    expect(await login('--route', 'none')).to.deep.include({ routes: [] });
+    expect(await routes()).to.deep.equal([]);
+    expect(await place.refusal('UsageError', ['login', 'home', '--route', 'ssh'])).to.include('--route');
+  });
+
   it('stores a context with a token, whose secret is where only the user can read it', async () => {
     const document = await place.document('login', ['login', 'home', '--host', server, ...pin, ...TOKEN, '--bare'], {
       stdin: `${TOKEN_SECRET}\n`,
