@@ -7,6 +7,13 @@ import { USERS } from '../proxmox/api/clients.ts';
 import { contextEnvironment } from '../support/pve/api/context.ts';
 import { itFollowsTheContract } from './contract/run.ts';
 
+const PASSWD = [
+  'root:x:0:0:root:/root:/bin/sh',
+  'app:x:1000:1000::/home/app:/bin/sh',
+  'nobody:x:65534:65534::/:/bin/false',
+  '',
+].join('\n');
+
 describe('guest-agent', () => {
   let cluster: Cluster;
   let environment: Record<string, string>;
@@ -16,7 +23,7 @@ describe('guest-agent', () => {
     needsApiDouble(this);
     cluster = await createCluster({
       nodes: ['pve1'],
-      machines: [{ vmid: 300, name: 'vm', running: true, kind: 'debian' }],
+      machines: [{ vmid: 300, name: 'vm', running: true, kind: 'debian', files: { '/etc/passwd': PASSWD } }],
       users: USERS,
       settings: { refusalMs: 300 },
     });

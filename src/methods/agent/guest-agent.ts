@@ -123,7 +123,8 @@ export class GuestAgent {
         error.code === 'PlatformUnreachable' || /got timeout|qga socket|guest agent is not running/.test(error.message);
       return { kind: mayPass ? 'unreachable' : 'unknown', reason: error.message };
     }
-    if (!isTrue(status.exited)) return { kind: 'running' };
+    if (status.exited === false || status.exited === 0 || status.exited === '0') return { kind: 'running' };
+    if (!isTrue(status.exited)) return { kind: 'unknown', reason: 'the answer of the server was not understood' };
     const [stdout, stderr] = [bytesOf(status['out-data']), bytesOf(status['err-data'])];
     if (stdout === undefined || stderr === undefined)
       return { kind: 'unknown', reason: 'the server gave output that is no bytes' };

@@ -59,7 +59,8 @@ export class AgentSession implements Session {
   #letGo = false;
   /** It was asked to end: then what is left of its tree ends with it. */
   #isToEnd = false;
-  #looking = false;
+  /** A look that is under way: what it does must not come between the command and a request to end. */
+  #look: Promise<void> | undefined;
   #nextLookAt = 0;
   #lookAfterMs = FIRST_LOOK_MS;
 
@@ -107,9 +108,11 @@ export class AgentSession implements Session {
   }
 
   async #pass(signal: ForwardedSignal): Promise<void> {
+    const isToEnd = CANCELING.has(signal);
+    if (isToEnd) this.#isToEnd = true;
+    await this.#look;
     await this.#control(signal.slice('SIG'.length));
-    if (!CANCELING.has(signal)) return;
-    this.#isToEnd = true;
+    if (!isToEnd) return;
     this.#lookAfterMs = LOOK_AT_END_MS;
     this.#nextLookAt = 0;
   }
@@ -125,6 +128,8 @@ export class AgentSession implements Session {
       if (!this.#settled) this.#settle(LOST_SIGHT);
       return false;
     }
+    this.#isToEnd = true;
+    await this.#look;
     const ended = await this.#control('KILL');
     if (ended === undefined && !this.#settled)
       this.#settle({ kind: 'lost', reason: `the command could not be ended: ${this.#agent.name} cannot be asked` });
@@ -187,13 +192,12 @@ export class AgentSession implements Session {
 
   /** Whether the command itself has ended, and only its output is held: then that is let go. */
   #lookAfter(pid: number): void {
-    if (!this.#plan.hasShell || this.#looking || Date.now() < this.#nextLookAt) return;
-    this.#looking = true;
+    if (!this.#plan.hasShell || this.#look !== undefined || Date.now() < this.#nextLookAt) return;
     this.#lookAfterMs = Math.min(this.#lookAfterMs * 2, LAST_LOOK_MS);
     const isToEnd = this.#isToEnd;
-    void this.#control(isToEnd ? 'END' : 'LOOK').then((exitCode) => {
+    this.#look = this.#control(isToEnd ? 'END' : 'LOOK').then((exitCode) => {
       if (exitCode === CONTROL_EXIT.done && !isToEnd && this.#pid === pid) this.#letGo = true;
-      this.#looking = false;
+      this.#look = undefined;
       this.#nextLookAt = Date.now() + this.#lookAfterMs;
     });
   }

@@ -7,6 +7,7 @@ import type { ExecRequest, Word } from '../../model/request.ts';
 import type { Session } from '../../model/session.ts';
 import { CARRIER_PREFIX, RUN_SCRIPT_OF_MACHINE } from '../attach/container-script.ts';
 import type { ResolvedUser } from '../attach/user-lookup.ts';
+import { untilAborted } from '../../process/until-aborted.ts';
 import { NotStartedError } from '../method.ts';
 import { GuestAgent, MAX_INPUT_BYTES } from './guest-agent.ts';
 import { AgentSession } from './session.ts';
@@ -28,7 +29,7 @@ export async function startInGuest(container: Container, asked: ExecRequest, abo
   const request = withoutTerminalInput(asked);
   let user: ResolvedUser | undefined;
   if (request.user !== undefined) {
-    const found = await lookUpUser(agent, request.id, request.user);
+    const found = await untilAborted(lookUpUser(agent, request.id, request.user), abort);
     if ('kind' in found) {
       if (found.kind === 'refused') throw found.error;
       const other = await planWithout(agent, request, found.said);
