@@ -72,7 +72,8 @@ export class MachineAgent {
     const process: Process = { out, err, end: undefined };
     child.on('exit', (code, signal) => (process.end = { code, signal }));
     const said = await firstLine(child);
-    if (said === 'missing') {
+    // Without a shell to begin with, nothing that would need one can be started either.
+    if (said === 'missing' || said === '') {
       await ended;
       throw missing(program);
     }
