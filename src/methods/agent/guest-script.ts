@@ -118,6 +118,8 @@ KILL|END)
   plx_n=0
   while plx_members; [ "$plx_found" != ' ' ]; do
     if [ $plx_n -ge 100 ]; then plx_let_go; exit ${CONTROL_EXIT.left}; fi
+    # Stopped first: no shell among them is to write what became of its child.
+    kill -s STOP $plx_found 2>/dev/null
     kill -s KILL $plx_found 2>/dev/null
     plx_n=$((plx_n + 1))
     sleep 0.05 2>/dev/null || { sleep 1; plx_n=$((plx_n + 19)); }
