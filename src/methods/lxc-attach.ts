@@ -21,7 +21,6 @@ export const lxcAttach: Method = {
   check(container: Container): Availability {
     if (container.api?.type === 'qemu') return { ok: false, reason: 'it is a virtual machine (QEMU), not a container' };
     if (container.remote !== undefined) return thereIs('lxc-attach', container);
-    if (container.api?.type === 'qemu') return { ok: false, reason: 'a virtual machine (QEMU), and no container' };
     if (container.lxc === undefined) return { ok: false, reason: 'the container is not on this host' };
     if (findExecutable('lxc-attach') === undefined) return { ok: false, reason: 'lxc-attach is not installed' };
     return { ok: true };

@@ -22,7 +22,6 @@ export const pct: Method = {
 
   check(container: Container, request: ExecRequest): Availability {
     if (container.platform !== 'proxmox') return unavailable('not a Proxmox container');
-    if (container.api?.type === 'qemu') return unavailable('a virtual machine (QEMU), and no container');
     if (container.api?.type === 'qemu') return unavailable('it is a virtual machine (QEMU), not a container');
     const there = container.remote === undefined ? undefined : thereIs('pct', container);
     if (there?.ok === false) return there;

@@ -94,7 +94,7 @@ export async function startByChain(
     'NoMethodAvailable',
     `no method can run this in container ${container.id} (${reasons})`,
     container.api?.type === 'qemu' && attempts.every(({ method }) => method !== 'guest-agent')
-      ? 'run it by its QEMU guest agent: --method guest-agent'
+      ? 'run it by its QEMU guest agent: --method guest-agent, or routes: [guest-agent] in the context'
       : 'leave out what they cannot do, or choose others with --method',
   );
 }

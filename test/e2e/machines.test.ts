@@ -1,5 +1,5 @@
 /** Commands in virtual machines, by their QEMU guest agents: what the shared table of exec cannot show. */
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { expect } from 'chai';
@@ -80,6 +80,14 @@ describe('virtual machines', () => {
     }
   });
 
+  it('run commands without a method being named, where the context enables it', async () => {
+    const routed = contextEnvironment(cluster, { routes: ['guest-agent'] });
+    const call = ['exec', '--json', 'vm:300', '--', 'sh', '-c', 'echo out; exit 42'];
+    const found = resultOf(await runCli(call, { env: routed }));
+    expect(found).to.deep.include({ exitCode: 42, stdout: 'out\n', method: 'guest-agent' });
+    expect(found.attempts.map(({ method }) => method)).to.deep.equal(['proxmox-api', 'guest-agent']);
+  });
+
   it('tell the signal that ended a command', async () => {
     const found = await result('vm:300', [], ['sh', '-c', 'kill -SEGV $$']);
     expect(found).to.deep.include({ exitCode: 139, signal: 'SIGSEGV', method: 'guest-agent', started: true });
@@ -89,7 +97,6 @@ describe('virtual machines', () => {
   it('give a mebibyte of any bytes', async () => {
     const script = 'head -c 1048576 /dev/urandom >/tmp/random; cat /tmp/random; md5sum </tmp/random >&2';
     const found = await result('vm:300', [], ['sh', '-c', script]);
-    const { createHash } = await import('node:crypto');
     const sum = createHash('md5').update(streamOf(found, 'stdout')).digest('hex');
     expect(found.stderr).to.equal(`${sum}  -\n`);
   });

@@ -42,7 +42,7 @@ describe('guest-agent', () => {
     platform: {},
     // The input goes there with the start, the output comes back after the end, and nothing there notices our own end.
     gaps: ['large-input', 'open-input', 'streamed-output', 'end-with-us', 'static-programs'],
-    form: 'json',
+    inTurn: true,
     exceptions: {
       terminal: /gives no terminal/,
       privileged: /no elevated privileges/,

@@ -102,8 +102,8 @@ export class AgentSession implements Session {
     }
     void this.#launched.then((launched) => {
       if (launched.kind !== 'started' || this.#settled) return;
-      if (this.#plan.hasShell) return this.#pass(signal);
-      if (CANCELING.has(signal)) this.#settle(LOST_SIGHT);
+      if (this.#plan.hasShell) void this.#pass(signal);
+      else if (CANCELING.has(signal)) this.#settle(LOST_SIGHT);
     });
   }
 

@@ -6,7 +6,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 import type { Container } from '../../lxc.ts';
-import { ApiFailure, died } from './failure.ts';
+import { type ApiFailure, died } from './failure.ts';
 import type { Settings } from './settings.ts';
 
 /** What GLib says of a program that it cannot start, where its messages are not translated. */
