@@ -205,6 +205,8 @@ async function run(call: ExecCall, inventory: HostInventory, guard?: number): Pr
   if (json) return printResult(result);
   if (failureOnly !== undefined) return failureOnly.report(container, result);
   if (result.error !== null) sayError(result.error);
+  // Nothing is captured here: it was lost on the way.
+  if (result.truncated && !quiet) say('the command wrote more than the way here takes: the rest of it was dropped');
   if (quiet && result.error === null)
     say(`${container}: exit code ${result.exitCode} (${formatDuration(result.durationMs)})`);
   return result.exitCode;

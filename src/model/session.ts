@@ -8,7 +8,15 @@ export type ForwardedSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'SIGQUIT' | 'SIG
 /** How a session ended. */
 export type SessionExit =
   /** The command ran and ended; `signal` only where the channel reports it. */
-  | { kind: 'exited'; exitCode: number; signal: string | null }
+  | {
+      kind: 'exited';
+      exitCode: number;
+      signal: string | null;
+      /** The channel itself has dropped output beyond a limit of its own. */
+      truncated?: boolean;
+      /** What outlived the command still held its output when the channel stopped reading. */
+      outputIncomplete?: boolean;
+    }
   /** It turned out that the command never ran. */
   | { kind: 'not-started'; error: LxcriError }
   /** The channel broke; what became of the command is unknown. */

@@ -93,7 +93,9 @@ export async function startByChain(
   throw new LxcriError(
     'NoMethodAvailable',
     `no method can run this in container ${container.id} (${reasons})`,
-    'leave out what they cannot do, or choose others with --method',
+    container.api?.type === 'qemu' && attempts.every(({ method }) => method !== 'guest-agent')
+      ? 'run it by its QEMU guest agent: --method guest-agent, or routes: [guest-agent] in the context'
+      : 'leave out what they cannot do, or choose others with --method',
   );
 }
 

@@ -257,7 +257,8 @@ class RunningExecution implements Execution {
     if (this.#canceledBy !== undefined || this.#timedOut || exit.kind === 'lost')
       this.#treeEnded = await session.kill();
     const unfinished = await Promise.all(pumps.map((made) => made.settle(SETTLE_MS)));
-    this.#outputIncomplete = unfinished.includes(true);
+    this.#outputIncomplete = unfinished.includes(true) || (exit.kind === 'exited' && exit.outputIncomplete === true);
+    if (exit.kind === 'exited' && exit.truncated === true) this.#stdout.cut();
     await session.release();
     return exit;
   }
@@ -297,8 +298,11 @@ class RunningExecution implements Execution {
   #finish(exit: SessionExit): ExecResult {
     if (exit.kind === 'not-started') {
       this.#method = null;
+      // There is no tree.
+      this.#session = undefined;
       const last = this.#attempts.at(-1);
       if (last !== undefined) Object.assign(last, { outcome: 'failed-before-start', reason: exit.error.message });
+      if (this.#timedOut || this.#canceledBy !== undefined) return this.#failed(exit.error);
       return this.#report({ exitCode: exit.error.exitCode, started: false, error: exit.error });
     }
     const canceled = this.#canceledBy !== undefined;

@@ -54,13 +54,21 @@ function shortReference(container: Container): string {
 /** What to do about a frozen container. */
 export function thawHint(container: Container): string {
   const { platform, id, lxc, remote } = container;
+  if (isMachine(container)) return `resume it with: ssh ${container.node ?? ''} qm resume ${id}`;
   if (remote !== undefined) return `thaw it with: ${onItsNode(container, `pct resume ${id}`)}`;
   return `thaw it with: ${platform === 'proxmox' || lxc === undefined ? `pct resume ${id}` : `lxc-unfreeze -P ${lxc.lxcpath} -n ${lxc.name}`}`;
 }
 
 /** What to do about a lock of the Proxmox configuration. */
 export function unlockHint(container: Container): string {
-  return `wait until that task has ended; if none is running: ${onItsNode(container, `pct unlock ${container.id}`)}`;
+  const unlock = isMachine(container)
+    ? `ssh ${container.node ?? ''} qm unlock ${container.id}`
+    : onItsNode(container, `pct unlock ${container.id}`);
+  return `wait until that task has ended; if none is running: ${unlock}`;
+}
+
+function isMachine({ api }: Container): boolean {
+  return api?.type === 'qemu';
 }
 
 /** A command of the node that the container is on. */

@@ -64,7 +64,8 @@ if [ -n "$plx_login" ]; then
   if [ "$plx_login" != login ]; then plx_shell=$plx_login; fi
   set -- "$plx_shell" -l
 fi
-export HOME="$plx_home" USER="$plx_user" container="\${container:-lxc}"
+export HOME="$plx_home" USER="$plx_user"
+if [ -z "\${plx_machine-}" ]; then export container="\${container:-lxc}"; fi
 export LANG="$plx_lang" 2>/dev/null
 if [ -n "$plx_work" ]; then
   if ! cd -- "$plx_work" >/dev/null 2>&1; then
@@ -112,6 +113,9 @@ case $1 in -*) shift; set -- "$plx_f" "$@" ;; esac
 plx_say started
 exec "$@" 3>&-
 `);
+
+/** The same for a virtual machine, whose programs are not told that they are in a container. */
+export const RUN_SCRIPT_OF_MACHINE = withReservedNames('plx_machine=1') + RUN_SCRIPT;
 
 /**
  * Looks up a user and a group where they are known: inside the container. Prints `key=value` lines on descriptor 3:

@@ -28,8 +28,8 @@ export interface ApiOptions {
 
 export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
-/** Parameters of a call; what is undefined is left out. */
-export type Parameters = Record<string, string | number | boolean | undefined>;
+/** Parameters of a call; what is undefined is left out, and a list is sent as the same name again and again. */
+export type Parameters = Record<string, string | number | boolean | readonly string[] | undefined>;
 
 /** What is sent, to whichever host. */
 interface Sendable {
@@ -51,8 +51,11 @@ interface Sent {
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 const DEFAULT_ANSWER_TIMEOUT_MS = 40_000;
 
-/** More than any list of a cluster; what is larger is not from a Proxmox VE server. */
-const MAX_BODY_BYTES = 64 * 1024 * 1024;
+/**
+ * More than any answer of a cluster. The largest is the output of a command in a virtual machine: 16 MiB for each stream,
+ * of which one byte can take six.
+ */
+const MAX_BODY_BYTES = 256 * 1024 * 1024;
 
 /**
  * Calls the API of one Proxmox VE cluster. On node:https, which costs least for the few calls of one run.
@@ -360,6 +363,9 @@ function newAgent(host: Endpoint, connectTimeoutMs: number, keepAlive: boolean):
 /** Booleans are 0 and 1 there; the server splits pairs at ";" too, so that is encoded as well. */
 function encode(parameters: Parameters): string {
   return Object.entries(parameters)
+    .flatMap(([key, value]) =>
+      typeof value === 'object' ? value.map((each) => [key, each] as const) : [[key, value] as const],
+    )
     .filter((entry): entry is [string, string | number | boolean] => entry[1] !== undefined)
     .map(([key, value]) => [key, typeof value === 'boolean' ? String(Number(value)) : String(value)] as const)
     .map(([key, value]) => `${encodeURIComponent(key)}=${encodeURIComponent(value)}`)

@@ -35,8 +35,8 @@ export function controlOf(
   return {
     status: async (abort) => (await currentStatus(client, guest, abort)).status,
     now: async (abort) => {
-      const { status, lock } = await currentStatus(client, guest, abort);
-      return { status, lock };
+      const { status, isPaused, lock } = await currentStatus(client, guest, abort);
+      return { status: isPaused ? 'frozen' : status, lock };
     },
     start: (abort) => run(startGuest(client, guest, abort), abort),
     shutdown: (seconds, abort) => run(shutDownGuest(client, guest, seconds, abort), abort),

@@ -60,6 +60,8 @@ export async function listGuests(client: ApiClient, abort?: AbortSignal): Promis
 /** A guest as its own node knows it now. */
 export interface CurrentStatus {
   readonly status: 'running' | 'stopped';
+  /** Of a virtual machine that was suspended: nothing in it answers. */
+  readonly isPaused: boolean;
   readonly name: string | undefined;
   /** By the node's numbering. */
   readonly pid: number | undefined;
@@ -76,6 +78,7 @@ const CURRENT = object({
   pid: optional(amount),
   lock: optional(text),
   uptime: optional(amount),
+  qmpstatus: optional(text),
   ha: optional(object({ managed: optional(flag) })),
 });
 
@@ -89,8 +92,18 @@ export async function currentStatus(
   guest: Pick<Guest, 'node' | 'type' | 'vmid'>,
   abort?: AbortSignal,
 ): Promise<CurrentStatus> {
-  const { ha, ...current } = await client.ask(CURRENT, 'GET', `${guestPath(guest)}/status/current`, {}, abort);
-  return { ...current, isHaManaged: ha?.managed === true };
+  const { ha, qmpstatus, ...current } = await client.ask(
+    CURRENT,
+    'GET',
+    `${guestPath(guest)}/status/current`,
+    {},
+    abort,
+  );
+  return {
+    ...current,
+    isPaused: qmpstatus === 'paused' || qmpstatus === 'suspended',
+    isHaManaged: ha?.managed === true,
+  };
 }
 
 /** A guest's place in the API. */

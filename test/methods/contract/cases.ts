@@ -14,7 +14,13 @@ import { OPEN } from './cli.ts';
 import type { RunningCli, Word } from './cli.ts';
 
 /** What not every method can: one that cannot declares it, and must then refuse, with its reason. */
-export type Need = 'environment' | 'user' | 'privileged' | 'exact-bytes';
+export type Need = 'environment' | 'user' | 'privileged' | 'exact-bytes' | 'terminal';
+
+/**
+ * What the channel of a method may lack, so that a row has no meaning there; its suite has tests of what it does instead.
+ * `static-programs`: the loader of dynamic ones has something to say to what a row sets.
+ */
+export type Gap = 'large-input' | 'open-input' | 'streamed-output' | 'end-with-us' | 'static-programs';
 
 export type Form = 'text' | 'json';
 
@@ -43,6 +49,10 @@ export interface ExecCase {
   /** What must hold; the name of the row. */
   readonly rule: string;
   readonly needs?: readonly Need[];
+  /** What the row rests on. */
+  readonly restsOn?: Gap;
+  /** The signal that ends the command, for channels that report it. */
+  readonly signal?: NodeJS.Signals;
   /** Default: both. */
   readonly form?: Form;
   readonly flags?: readonly string[];
@@ -59,8 +69,8 @@ export interface ExecCase {
   /** Happens while it runs. */
   readonly during?: (cli: RunningCli, outside: Outside) => Promise<void>;
   readonly expected: Expectation;
-  /** Looks at output that cannot be written down here. */
-  readonly check?: (stdout: Buffer, stderr: Buffer) => void;
+  /** Looks at output that cannot be written down here; `platform` are the variables that tell a program where it is. */
+  readonly check?: (stdout: Buffer, stderr: Buffer, platform: Record<string, string>) => void;
   /** Rests on the command having our own output; else we read it until a second of silence. */
   readonly ownOutput?: true;
   /** Marks a process that must still run afterwards, and only that; the runner ends it. */
@@ -98,6 +108,7 @@ function exitCodes(): ExecCase[] {
     ].map(({ signal, exitCode }) => ({
       rule: `a command ended by SIG${signal} gives ${exitCode}`,
       command: ['sh', '-c', `kill -${signal} $$`],
+      signal: `SIG${signal}` as const,
       expected: { exitCode },
     })),
     {
@@ -192,18 +203,21 @@ function streams(): ExecCase[] {
     },
     {
       rule: 'standard input may be any bytes, and its end arrives',
+      restsOn: 'large-input',
       command: ['sh', '-c', 'cat; printf end'],
       stdin: RANDOM,
       expected: { exitCode: 0, stdout: Buffer.concat([RANDOM, Buffer.from('end')]) },
     },
     {
       rule: 'the command may end without reading its input',
+      restsOn: 'large-input',
       command: ['true'],
       stdin: RANDOM,
       expected: { exitCode: 0 },
     },
     {
       rule: 'an open input does not hold a command that has ended',
+      restsOn: 'open-input',
       command: ['echo', 'over'],
       stdin: OPEN,
       expected: { exitCode: 0, stdout: 'over\n', withinMs: 10_000 },
@@ -230,6 +244,7 @@ function streams(): ExecCase[] {
     },
     {
       rule: 'a reader that goes away is SIGPIPE to the command',
+      restsOn: 'streamed-output',
       form: 'text',
       command: ['sh', '-c', 'while :; do echo y; done'],
       pipedTo: 'head -n 1',
@@ -258,6 +273,7 @@ function streams(): ExecCase[] {
     },
     {
       rule: '-t gives a terminal in a script too, 80 columns by 24 rows',
+      needs: ['terminal'],
       flags: ['-t'],
       command: ['sh', '-c', 'stty size; test -t 0 && test -t 1 && test -t 2 && echo $TERM; exit 5'],
       expected: { exitCode: 5, stdout: '24 80\r\nxterm\r\n' },
@@ -279,7 +295,7 @@ function environmentOf(bytes: Buffer): Map<string, string> {
   );
 }
 
-const CLEAN = ['HOME', 'LANG', 'PATH', 'PROXMOX_LXCRI_EXEC_ID', 'USER', 'container'];
+const CLEAN = ['HOME', 'LANG', 'PATH', 'PROXMOX_LXCRI_EXEC_ID', 'USER'];
 const UNWANTED = {
   SECRET: 'of the host',
   LD_PRELOAD: '',
@@ -303,11 +319,11 @@ function withVariables(rule: string, variables: Record<string, string>, further:
     flags: Object.entries(variables).flatMap(([key, value]) => ['-e', `${key}=${value}`]),
     command: PRINT_ENVIRONMENT,
     expected: { exitCode: 0 },
-    check: (stdout) => {
+    check: (stdout, _stderr, platform) => {
       const found = environmentOf(stdout);
       for (const [key, value] of Object.entries(variables)) expect(found.get(key), key).to.equal(value);
       expect([...found.keys()].toSorted()).to.deep.equal([
-        ...new Set([...CLEAN, ...Object.keys(variables)].toSorted()),
+        ...new Set([...CLEAN, ...Object.keys(platform), ...Object.keys(variables)].toSorted()),
       ]);
     },
     ...further,
@@ -323,15 +339,15 @@ function environment(): ExecCase[] {
       command: PRINT_ENVIRONMENT,
       callerEnvironment: UNWANTED,
       expected: { exitCode: 0 },
-      check: (stdout) => {
+      check: (stdout, _stderr, platform) => {
         const found = environmentOf(stdout);
-        expect([...found.keys()].toSorted()).to.deep.equal(CLEAN);
+        expect([...found.keys()].toSorted()).to.deep.equal([...CLEAN, ...Object.keys(platform)]);
         expect(Object.fromEntries([...found].filter(([key]) => key !== 'PROXMOX_LXCRI_EXEC_ID'))).to.deep.equal({
           PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
           HOME: '/root',
           USER: 'root',
           LANG: 'C.UTF-8',
-          container: 'lxc',
+          ...platform,
         });
       },
     },
@@ -354,16 +370,20 @@ function environment(): ExecCase[] {
       plx_f: 'f',
       plx_i: 'i',
     }),
-    withVariables('-e may name variables that mean something on the way', {
-      LD_PRELOAD: '/nonexistent/for/nobody.so',
-      LD_LIBRARY_PATH: '/nonexistent',
-      LXC_TEST: 'x',
-      IFS: 'e/',
-      ENV: '/nonexistent',
-      CDPATH: '/etc',
-      PS1: '# ',
-      TERM: 'vt100',
-    }),
+    withVariables(
+      '-e may name variables that mean something on the way',
+      {
+        LD_PRELOAD: '/nonexistent/for/nobody.so',
+        LD_LIBRARY_PATH: '/nonexistent',
+        LXC_TEST: 'x',
+        IFS: 'e/',
+        ENV: '/nonexistent',
+        CDPATH: '/etc',
+        PS1: '# ',
+        TERM: 'vt100',
+      },
+      { restsOn: 'static-programs' },
+    ),
     withVariables('-e replaces what a login has', {
       PATH: '/usr/bin:/bin',
       HOME: '/tmp',
@@ -396,6 +416,7 @@ function environment(): ExecCase[] {
     ),
     {
       rule: 'no value of -e is on any command line of the host',
+      signal: 'SIGTERM',
       needs: ['environment'],
       flags: ['-e', `TYPED=typed-${secret}`, '-e', 'INHERITED'],
       callerEnvironment: { INHERITED: `inherited-${secret}` },
@@ -544,6 +565,7 @@ function ends(): ExecCase[] {
     const [first, second] = [longSleep(), longSleep()];
     return {
       rule: `${signal} to us ends the command and all it started`,
+      ...(signal === 'SIGQUIT' ? {} : { signal }),
       // busybox's shell ignores QUIT, and so would a command that takes its place.
       command: [
         'sh',
@@ -613,6 +635,7 @@ function ends(): ExecCase[] {
     },
     {
       rule: 'a command that ignores the signal is killed after --kill-after',
+      signal: 'SIGKILL',
       flags: ['--kill-after', '300ms'],
       command: ['sh', '-c', `trap '' TERM; ${deaf}`],
       during: async (cli, outside) => {
@@ -632,6 +655,7 @@ function ends(): ExecCase[] {
     },
     {
       rule: 'nothing is left when we are killed',
+      restsOn: 'end-with-us',
       form: 'text',
       command: ['sh', '-c', `setsid ${env} & ${killed}`],
       during: async (cli, outside) => {

@@ -8,7 +8,7 @@ import type { ExecResult } from '../../../src/model/result.ts';
 import { assertNothingNew, processesIn, processesSince, snapshotProcesses, waitFor } from '../../support/lxc.ts';
 import type { Container } from '../../support/lxc.ts';
 import { EXEC_CASES } from './cases.ts';
-import type { ExecCase, Form, Need, Outside } from './cases.ts';
+import type { ExecCase, Form, Gap, Need, Outside } from './cases.ts';
 import { runCli, startCli } from './cli.ts';
 import type { CliOptions, CliResult, Word } from './cli.ts';
 import { expectErrorLine, resultOf, streamOf } from './result.ts';
@@ -25,6 +25,12 @@ export interface Harness {
   readonly holdsOutput?: true;
   /** A further way to a method whose rows have all run in both forms: here each is run in one, in turn. */
   readonly inTurn?: true;
+  /** Its channel reports the signal that ended a command. */
+  readonly reportsSignals?: true;
+  /** What programs there are told of where they are. Default: that they are in a container of LXC. */
+  readonly platform?: Record<string, string>;
+  /** What its channel has not, so that these rows are left out. */
+  readonly gaps?: readonly Gap[];
   /** What the method cannot, with the reason it must give when it passes such a request over. */
   readonly exceptions: Partial<Record<Need, RegExp>>;
 }
@@ -32,6 +38,7 @@ export interface Harness {
 /** Declares the tests; to be called inside a `describe`. */
 export function itFollowsTheContract(harness: Harness): void {
   for (const [index, each] of EXEC_CASES.entries()) {
+    if (each.restsOn !== undefined && harness.gaps?.includes(each.restsOn) === true) continue;
     const row = harness.holdsOutput === true && each.ownOutput === true ? ofHeldOutput(each) : each;
     const exception = row.needs?.map((need) => harness.exceptions[need]).find((reason) => reason !== undefined);
     if (exception !== undefined) {
@@ -117,7 +124,7 @@ async function runOnce(harness: Harness, row: ExecCase, form: Form, round: numbe
     else await endWhatIsLeft(container, before, row.leaves);
     const done = await cli.ended;
     if (!isLast && (isLate || (row.limitMs !== undefined && !hasBegun(row, form, done)))) return false;
-    if (form === 'text') checkText(row, done);
+    if (form === 'text') checkText(harness, row, done);
     else checkResult(harness, row, resultOf(done));
     return true;
   } finally {
@@ -191,16 +198,26 @@ function commandLineOf(pid: string): string {
   }
 }
 
-function checkText({ expected, check }: ExecCase, { exitCode, signal, stdout, stderr }: CliResult): void {
+function checkText(
+  { platform = LXC }: Harness,
+  { expected, check }: ExecCase,
+  { exitCode, signal, stdout, stderr }: CliResult,
+): void {
   // A signal that ended the CLI itself shows as a shell shows it.
   expect(signal === 'SIGKILL' ? 137 : exitCode, `exit code; stderr: ${stderr.toString()}`).to.equal(expected.exitCode);
   if (expected.error === undefined) expectBytes(stderr, expected.stderr, 'stderr');
   else expectErrorLine(stderr, expected.error);
   if (check === undefined) expectBytes(stdout, expected.stdout, 'stdout');
-  else check(stdout, stderr);
+  else check(stdout, stderr, platform);
 }
 
-function checkResult({ method, reference }: Harness, { command, expected, check }: ExecCase, result: ExecResult): void {
+const LXC = { container: 'lxc' };
+
+function checkResult(
+  { method, reference, reportsSignals, platform = LXC }: Harness,
+  { command, expected, check, signal }: ExecCase,
+  result: ExecResult,
+): void {
   const { exitCode, error = null } = expected;
   expect(result.exitCode, JSON.stringify(result.error)).to.equal(exitCode);
   expect(result.error?.code ?? null).to.equal(error);
@@ -216,14 +233,14 @@ function checkResult({ method, reference }: Harness, { command, expected, check 
     timedOut: false,
     canceled: false,
     connectionLost: false,
-    signal: null,
+    signal: (reportsSignals === true ? signal : undefined) ?? null,
     ...expected.result,
   });
   expect(result.attempts.at(-1)).to.deep.include({ method, outcome: started ? 'used' : 'failed-before-start' });
   const [stdout, stderr] = [streamOf(result, 'stdout'), streamOf(result, 'stderr')];
   expectBytes(stderr, expected.stderr, 'stderr');
   if (check === undefined) expectBytes(stdout, expected.stdout, 'stdout');
-  else check(stdout, stderr);
+  else check(stdout, stderr, platform);
 }
 
 /** Large values are compared without chai's diff, which would take minutes. */

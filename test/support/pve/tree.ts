@@ -25,6 +25,9 @@ export interface PveVirtualMachine {
   name?: string;
   tags?: string;
   template?: boolean;
+  lock?: string;
+  /** Whether its guest agent is configured; default: it is. */
+  agent?: boolean;
   node?: string;
 }
 
@@ -146,6 +149,7 @@ function containerConfig(container: PveContainer): string {
     'arch: amd64',
     ...(cmode === undefined ? [] : [`cmode: ${cmode}`]),
     'cores: 2',
+    ...(lock === undefined ? [] : [`lock: ${lock}`]),
     'features: nesting=1',
     `hostname: ${hostname}`,
     ...(lock === undefined ? [] : [`lock: ${lock}`]),
@@ -176,11 +180,13 @@ function containerConfig(container: PveContainer): string {
   ].join('\n');
 }
 
-function virtualMachineConfig({ vmid, name = `vm${vmid}`, tags, template = false }: PveVirtualMachine): string {
+function virtualMachineConfig(machine: PveVirtualMachine): string {
+  const { vmid, name = `vm${vmid}`, tags, template = false, lock, agent = true } = machine;
   return [
-    'agent: 1',
+    ...(agent ? ['agent: 1'] : []),
     'boot: order=scsi0',
     'cores: 2',
+    ...(lock === undefined ? [] : [`lock: ${lock}`]),
     'memory: 2048',
     `name: ${name}`,
     'ostype: l26',

@@ -7,7 +7,8 @@ import { createPveTree, type PveContainer } from '../tree.ts';
 import type { UserOptions } from './access/accounts.ts';
 import { type Authority, createAuthority } from './certificates.ts';
 import type { ContainerSpec, VirtualMachineSpec } from './guest.ts';
-import { makeContainers, makeMachine, type Placed, startAll } from './make-guests.ts';
+import { makeContainers, makeMachines, type Placed, startAll } from './make-guests.ts';
+import type { MachineAgent } from './machine-agent.ts';
 import { makeNode, reachNode, unmakeNode } from './make-node.ts';
 import { type GrowingState, makeState } from './make-state.ts';
 import { isOnline, type NodeReach, type NodeState } from './node-state.ts';
@@ -48,6 +49,8 @@ export interface Cluster {
   tokenHeader(user: string, token: string): string;
   /** The real container behind an id. */
   container(vmid: number): Container;
+  /** The guest agent of a virtual machine that a container stands for. */
+  agent(vmid: number): MachineAgent;
   /** A node's part of the host: its files, its containers, and how to run something there. */
   node(name: string): Pick<NodeState, 'tree' | 'lxcpath' | 'world' | 'tasks'>;
   /** Writes a container's configuration, again or for the first time, for all nodes to see. */
@@ -107,9 +110,12 @@ async function assemble(
   }
   cleanup.push(() => state.forgetTimers());
   // Removed after the nodes: what these do to them must have ended.
-  const made = await makeContainers(state, containers, (each) => cleanup.unshift(() => each.destroy()));
-  for (const guest of [...made, ...machines.map(makeMachine)]) state.guests.set(guest.vmid, guest);
-  const wanted = new Set(containers.filter(({ running }) => running === true).map(({ vmid }) => vmid));
+  const remove = (each: Container): unknown => cleanup.unshift(() => each.destroy());
+  const made = [...(await makeContainers(state, containers, remove)), ...(await makeMachines(state, machines, remove))];
+  for (const guest of made) state.guests.set(guest.vmid, guest);
+  const wanted = new Set(
+    [...containers, ...machines].filter(({ running }) => running === true).map(({ vmid }) => vmid),
+  );
   await startAll(made.flatMap(({ vmid, container }) => (wanted.has(vmid) && container ? [container] : [])));
   return handle(state, authority, {
     close,
@@ -139,6 +145,7 @@ function handle(
     host: (name) => found(hostOf(name), `node ${name}`),
     tokenHeader: (user, token) => state.accounts.tokenHeader(user, token),
     container: (vmid) => found(state.guests.get(vmid)?.container, `real container ${vmid}`),
+    agent: (vmid) => found(state.guests.get(vmid)?.agent, `guest agent ${vmid}`),
     node: (name) => found(nodeNamed(state, name), `node ${name}`),
     setNodeOffline: (name) => actions.setNode(name, 'refusing'),
     advanceClock: (seconds) => state.advanceClock(seconds),

@@ -3,6 +3,7 @@ import type { Caller } from './access/accounts.ts';
 import type { RawParameters } from './form.ts';
 import type { NodeState } from './node-state.ts';
 import type { ParameterTable } from './parameters.ts';
+import type { Settings } from './settings.ts';
 import type { ClusterState } from './state.ts';
 import type { Takeover } from './wire.ts';
 
@@ -39,7 +40,8 @@ export type Access = 'world' | 'all' | 'root@pam' | { readonly path: string; rea
 export interface Endpoint {
   readonly method: Method;
   readonly path: string;
-  readonly access: Access;
+  /** May depend on the version that the double is like. */
+  readonly access: Access | ((settings: Settings) => Access);
   readonly parameters?: ParameterTable;
   /** Not for API tokens. */
   readonly needsTicket?: true;

@@ -157,7 +157,7 @@ function dispatcher(cluster: ClusterState, node: NodeState, caller: Caller) {
 
 function checkAccess(cluster: ClusterState, caller: Caller, { endpoint, inPath }: Route, path: string): void {
   if (endpoint.needsTicket === true && caller.token !== undefined) throw noToken(path);
-  const access: Access = endpoint.access;
+  const access: Access = typeof endpoint.access === 'function' ? endpoint.access(cluster.settings) : endpoint.access;
   if (access === 'world' || access === 'all') return;
   if (access === 'root@pam') {
     if (caller.user !== access || caller.token !== undefined) throw denied(`user != ${access}`);

@@ -16,6 +16,11 @@ export interface ContainerSpec extends PveContainer {
 }
 
 export interface VirtualMachineSpec extends PveVirtualMachine {
+  /** With it a real container stands for the machine: its guest agent runs commands there. */
+  kind?: Kind;
+  files?: ContainerFiles;
+  /** What its guest agent says it is; default: a Linux. */
+  os?: 'linux' | 'mswindows';
   running?: boolean;
   pool?: string;
   tags?: string;

@@ -1,6 +1,7 @@
 /** Making the guests of a cluster. */
 import { type Container, createContainer } from '../../lxc.ts';
 import type { ContainerSpec, VirtualMachineSpec } from './guest.ts';
+import { MachineAgent } from './machine-agent.ts';
 import { type ClusterState, type Guest, nodeNamed } from './state.ts';
 
 /** With the node that a test left out. */
@@ -22,9 +23,22 @@ export async function makeContainers(
   return guests;
 }
 
-export function makeMachine({ vmid, node, pool, running = false }: Placed<VirtualMachineSpec>): Guest {
-  const unreal = { ha: false, haState: 'started', container: undefined } as const;
-  return { vmid, type: 'qemu', node, pool, ...unreal, machineRuns: running };
+/** Those that a real container stands for have a guest agent that runs commands in it. */
+export async function makeMachines(
+  cluster: ClusterState,
+  specs: readonly Placed<VirtualMachineSpec>[],
+  made: (container: Container) => void,
+): Promise<Guest[]> {
+  const guests: Guest[] = [];
+  for (const spec of specs) {
+    const { vmid, node, pool, running = false, os } = spec;
+    const container = await realContainer(spec, nodeNamed(cluster, node)?.lxcpath);
+    if (container !== undefined) made(container);
+    const agent = container === undefined ? {} : { agent: new MachineAgent(container, cluster.settings, os) };
+    const common = { ha: false, haState: 'started', container, machineRuns: running } as const;
+    guests.push({ vmid, type: 'qemu', node, pool, ...common, ...agent });
+  }
+  return guests;
 }
 
 /** Waits for all of them, whatever happens to one. */
@@ -34,7 +48,10 @@ export async function startAll(containers: readonly Container[]): Promise<void> 
   if (failed !== undefined) throw failed.reason;
 }
 
-async function realContainer(spec: ContainerSpec, lxcpath: string | undefined): Promise<Container | undefined> {
+async function realContainer(
+  spec: Pick<ContainerSpec, 'vmid' | 'kind' | 'files' | 'lxcConfig' | 'unprivileged'>,
+  lxcpath: string | undefined,
+): Promise<Container | undefined> {
   const { vmid, kind, files = {}, lxcConfig: config = [], unprivileged = false } = spec;
   if (kind === undefined) return undefined;
   if (lxcpath === undefined) throw new Error(`container ${vmid} cannot be real on a node that is not there`);

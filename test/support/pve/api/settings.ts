@@ -17,6 +17,10 @@ export interface Settings {
   haMs: number;
   /** Whether the connection of a console ends with its program: eight of ten do, the others stay open for ever. */
   consoleEnd: 'close' | 'stay';
+  /** What the guest agent of a virtual machine keeps of each output stream. */
+  agentOutputBytes: number;
+  /** The privilege that running commands by it takes: that of Proxmox VE 9, or of 8. */
+  agentPrivilege: 'VM.GuestAgent.Unrestricted' | 'VM.Monitor';
   /**
    * What /cluster/resources tells: `live`; `held`, what was last told (the real one is up to 10 s old); `none`, as
    * before the first time that the nodes have told of themselves.
@@ -34,5 +38,7 @@ export const REAL_SETTINGS: Readonly<Settings> = {
   deafMs: 5_000,
   haMs: 10_000,
   consoleEnd: 'close',
+  agentOutputBytes: 16 * 1024 * 1024,
+  agentPrivilege: 'VM.GuestAgent.Unrestricted',
   statistics: 'live',
 };

@@ -2,6 +2,7 @@
 import type { Container } from '../../lxc.ts';
 import type { Accounts } from './access/accounts.ts';
 import type { Tickets } from './access/tickets.ts';
+import type { MachineAgent } from './machine-agent.ts';
 import type { GuestType } from './configuration.ts';
 import type { NodeState } from './node-state.ts';
 import type { Settings } from './settings.ts';
@@ -15,10 +16,12 @@ export interface Guest {
   readonly ha: boolean;
   /** What the HA manager was last told to bring about. */
   haState: 'started' | 'stopped';
-  /** The real one, where there is one. */
+  /** The real one, or what stands for a virtual machine, where there is one. */
   readonly container: Container | undefined;
   /** Of a virtual machine, which is never real. */
   readonly machineRuns: boolean;
+  /** Of a virtual machine that a container stands for. */
+  readonly agent?: MachineAgent;
 }
 
 /** One request that a node has answered, or one that it passed on (then each node has its own). */

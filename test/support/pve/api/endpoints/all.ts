@@ -1,6 +1,7 @@
 /** Every method the double has. */
 import type { Endpoint } from '../endpoint.ts';
 import { ACCESS } from './access.ts';
+import { AGENT } from './agent.ts';
 import { CLUSTER } from './cluster.ts';
 import { CONSOLES } from './consoles.ts';
 import { EXECUTE } from './execute.ts';
@@ -12,6 +13,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...ACCESS,
   ...CLUSTER,
   ...GUESTS,
+  ...AGENT,
   ...POWER,
   ...TASKS,
   ...EXECUTE,

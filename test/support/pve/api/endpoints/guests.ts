@@ -43,7 +43,7 @@ const current = (type: GuestType): Endpoint => ({
     loadConfiguration(call.node, type, vmid);
     const guest = guestOf(call);
     const status = type === 'lxc' ? containerStatus(call.node, vmid) : machineStatus(call.node, guest);
-    const running = { qmpstatus: status['status'], agent: 1 };
+    const running = { qmpstatus: guest.agent?.paused === true ? 'paused' : status['status'], agent: 1 };
     return { ...status, ha: haStatus(guest), ...(type === 'lxc' ? {} : running) };
   },
 });

@@ -1,0 +1,140 @@
+/**
+ * The QEMU guest agent of a virtual machine that a real container stands for. It does as qga/commands.c: the status of a
+ * process is told once, and not before nobody holds its output; a caught signal, and what it captures, are exact.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { constants } from 'node:os';
+import type { Readable } from 'node:stream';
+import type { Container } from '../../lxc.ts';
+import { type ApiFailure, died } from './failure.ts';
+import type { Settings } from './settings.ts';
+
+/** What GLib says of a program that it cannot start, where its messages are not translated. */
+const BEGIN = `if command -v -- "$1" >/dev/null 2>&1; then echo $$ >&3; exec "$@" 3>&-; fi; echo missing >&3`;
+
+/** A service has an environment of its own, of which nothing may be left for a command. */
+const ENVIRONMENT = {
+  PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+  LANG: 'C.UTF-8',
+  INVOCATION_ID: 'of-the-agent',
+  JOURNAL_STREAM: '8:1',
+};
+
+interface Captured {
+  chunks: Buffer[];
+  bytes: number;
+  truncated: boolean;
+  closed: boolean;
+}
+
+interface Process {
+  out: Captured;
+  err: Captured;
+  end: { code: number | null; signal: NodeJS.Signals | null } | undefined;
+}
+
+export class MachineAgent {
+  /** `silent`: it gets commands and runs them, and its answers do not come in time. */
+  state: 'running' | 'stopped' | 'forbidden' | 'silent' = 'running';
+  paused = false;
+  readonly os: 'linux' | 'mswindows';
+  /** The words of all commands so far. */
+  readonly commands: string[][] = [];
+  readonly #container: Container;
+  readonly #settings: Settings;
+  readonly #processes = new Map<number, Process>();
+
+  constructor(container: Container, settings: Settings, os: 'linux' | 'mswindows' = 'linux') {
+    this.#container = container;
+    this.#settings = settings;
+    this.os = os;
+  }
+
+  /** @returns the process id in the guest. */
+  async exec(vmid: number, words: readonly string[], input: Buffer | undefined): Promise<{ pid: number }> {
+    if (this.state === 'forbidden')
+      throw agentError('Command guest-exec has been disabled: the command is not allowed');
+    const [program = ''] = words;
+    this.commands.push([...words]);
+    if (this.os === 'mswindows' && program.startsWith('/')) throw missing(program);
+    const into = ['nsenter', '--target', String(await this.#container.initPid())];
+    const spaces = ['--mount', '--uts', '--ipc', '--net', '--pid', '--wdns=/', '--'];
+    const [file = '', ...args] = [...into, ...spaces, '/bin/sh', '-c', BEGIN, 'sh', ...words];
+    const child = spawn(file, args, {
+      env: ENVIRONMENT,
+      stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', 'pipe'],
+    });
+    child.stdin?.on('error', () => {});
+    child.stdin?.end(input);
+    const out = this.#capture(child.stdout);
+    const err = this.#capture(child.stderr);
+    const ended = new Promise<void>((resolve) => child.on('exit', () => resolve()));
+    const process: Process = { out, err, end: undefined };
+    child.on('exit', (code, signal) => (process.end = { code, signal }));
+    const said = await firstLine(child);
+    // Without a shell to begin with, nothing that would need one can be started either.
+    if (said === 'missing' || said === '') {
+      await ended;
+      throw missing(program);
+    }
+    const pid = Number(said);
+    this.#processes.set(pid, process);
+    if (this.state === 'silent') throw died(`VM ${vmid} qmp command 'guest-exec' failed - got timeout`);
+    return { pid };
+  }
+
+  /** What the API makes of the agent's answer: bytes as characters of their numbers, truth as 1. */
+  status(pid: number): Record<string, unknown> {
+    const process = this.#processes.get(pid);
+    // As it stands there: the macro for the number's format is within the quotes.
+    if (process === undefined) throw agentError('PID ld does not exist');
+    const { out, err, end } = process;
+    if (end === undefined || !out.closed || !err.closed) return { exited: 0 };
+    this.#processes.delete(pid);
+    const { code, signal } = end;
+    return {
+      exited: 1,
+      ...(signal === null ? { exitcode: code } : { signal: constants.signals[signal] }),
+      ...dataOf('out', out),
+      ...dataOf('err', err),
+    };
+  }
+
+  #capture(stream: Readable | null): Captured {
+    const captured: Captured = { chunks: [], bytes: 0, truncated: false, closed: false };
+    stream?.on('data', (chunk: Buffer) => {
+      const room = this.#settings.agentOutputBytes - captured.bytes;
+      const kept = chunk.subarray(0, room);
+      captured.truncated ||= kept.length < chunk.length;
+      captured.chunks.push(kept);
+      captured.bytes += kept.length;
+    });
+    stream?.on('close', () => (captured.closed = true));
+    return captured;
+  }
+}
+
+function dataOf(name: 'out' | 'err', { chunks, bytes, truncated }: Captured): Record<string, unknown> {
+  if (bytes === 0) return {};
+  return { [`${name}-data`]: Buffer.concat(chunks).toString('latin1'), [`${name}-truncated`]: Number(truncated) };
+}
+
+async function firstLine(child: ChildProcess): Promise<string> {
+  const channel = child.stdio[3] as Readable;
+  let text = '';
+  for await (const chunk of channel) {
+    text += String(chunk);
+    if (text.endsWith('\n')) break;
+  }
+  return text.trim();
+}
+
+function missing(program: string): ApiFailure {
+  return agentError(
+    `Guest agent command failed, error was 'Failed to execute child process “${program}” (No such file or directory)'`,
+  );
+}
+
+function agentError(text: string): ApiFailure {
+  return died(`Agent error: ${text}`);
+}
