@@ -28,6 +28,7 @@ const BUNDLES: Record<string, string> = {
   'src/contexts/yaml.ts': 'contexts-yaml.cjs',
   'src/remote/nodes.ts': 'nodes.cjs',
   'src/proxmox/terminal/open.ts': 'terminal.cjs',
+  'src/methods/console/start.ts': 'console.cjs',
 };
 
 /**

@@ -51,7 +51,8 @@ export class FrameReader {
     this.#rest.push(chunk.subarray(from));
     this.#restLength += chunk.length - from;
     const begin = Buffer.concat(this.#rest, Math.min(this.#restLength, this.#tag.length)).toString('latin1');
-    if (!this.#tag.startsWith(begin) || this.#restLength > MAX_LINE) throw new DisturbedError('something else was written to it');
+    if (!this.#tag.startsWith(begin) || this.#restLength > MAX_LINE)
+      throw new DisturbedError('something else was written to it');
   }
 
   #frameOf(line: string): HelperFrame {

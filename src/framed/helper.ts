@@ -51,6 +51,7 @@ export function helperProgram(settings: HelperSettings): string {
   return `
 exec 8>&1 </dev/null >/dev/null 2>&1
 trap : HUP
+cd /
 T=${settings.tag} K=${settings.key} c=0 q=
 enc() { ${encode}; }
 decode() { ${decode}; }

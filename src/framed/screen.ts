@@ -87,6 +87,6 @@ export class Screen {
   }
 
   #wake(): void {
-    for (const look of [...this.#watchers]) look();
+    for (const look of this.#watchers) look();
   }
 }

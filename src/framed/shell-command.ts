@@ -199,9 +199,7 @@ export class ShellCommand {
 
   #pause(writer: string, paused: boolean): void {
     // Not while it speaks: it would keep the others from speaking.
-    this.#when(writer, (pid) =>
-      paused ? `read -r g <&5; kill -STOP ${pid}; echo >&5` : `kill -CONT ${pid}`,
-    );
+    this.#when(writer, (pid) => (paused ? `read -r g <&5; kill -STOP ${pid}; echo >&5` : `kill -CONT ${pid}`));
   }
 
   #close(writer: string): void {

@@ -1,5 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import type { RawTerminal } from '../model/raw-terminal.ts';
 import { DisturbedError, FrameReader, digestOf } from './frame-reader.ts';
 import type { HelperFrame } from './frame-reader.ts';
@@ -40,12 +42,6 @@ export interface ShellPlace {
   readonly isOurs: boolean;
 }
 
-/** What is called when something more comes of a command, or nothing ever will. */
-interface Listener {
-  frame(frame: HelperFrame): void;
-  lost(reason: string): void;
-}
-
 export interface ShellOptions {
   /** A shell that is no older than this, in ms, was started for us. */
   readonly youngMs: number;
@@ -70,14 +66,20 @@ export class ShellSession {
   /** The number of the command whose reader has the terminal. */
   #current = 0;
   #lastCommand = 0;
-  #listener: Listener | undefined;
+  #running: ShellCommand | undefined;
   #lost: string | undefined;
   #leaving = false;
   #left: () => void = () => {};
   #returned: (() => void) | undefined;
   #readerIsKnown = true;
 
-  private constructor(terminal: RawTerminal, reader: FrameReader, key: string, encoding: 'base64' | 'hex', place: ShellPlace) {
+  private constructor(
+    terminal: RawTerminal,
+    reader: FrameReader,
+    key: string,
+    encoding: 'base64' | 'hex',
+    place: ShellPlace,
+  ) {
     this.#terminal = terminal;
     this.#reader = reader;
     this.#key = key;
@@ -157,7 +159,7 @@ export class ShellSession {
       data: (line) => this.#sendLine(`D${line}`),
       returned: () => this.#return(),
     });
-    this.#listener = command;
+    this.#running = command;
     this.#send('E', command.startCode(number));
     this.#current = number;
     this.#numbers.set(number, 0);
@@ -168,17 +170,21 @@ export class ShellSession {
   /** Lets the shell have its terminal back, ends it if it is ours, and closes the terminal. */
   async close(): Promise<void> {
     clearInterval(this.#pings);
+    if (this.#lost === undefined && this.#running !== undefined) await this.#endRunning(this.#running);
     if (this.#lost === undefined && this.#current === 0) {
       const left = new Promise<void>((resolve) => (this.#left = resolve));
       this.#send('E', Buffer.from('W=B n=0; say .; q=1'));
       this.#leaving = true;
-      let timer: NodeJS.Timeout | undefined;
-      const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, CLOSE_MS)));
-      await Promise.race([left, late, this.#terminal.ended]);
-      clearTimeout(timer);
+      await Promise.race([left, this.#terminal.ended, sleep(CLOSE_MS, undefined, { ref: false })]);
     }
     this.#end('it was closed');
     this.#terminal.close();
+  }
+
+  /** A command that nobody waits for any more. */
+  async #endRunning(command: ShellCommand): Promise<void> {
+    const ended = command.killTree().then(() => command.release());
+    await Promise.race([ended, sleep(CLOSE_MS, undefined, { ref: false })]);
   }
 
   #return(): Promise<void> {
@@ -218,29 +224,35 @@ export class ShellSession {
       if (!(error instanceof DisturbedError)) throw error;
       // What comes after the helper's last word is the shell's again.
       if (this.#leaving) this.#left();
-      else this.#end(`the terminal was disturbed: ${error.message}`);
+      else this.#disturbed(error.message);
     }
+  }
+
+  /** To an empty line the helper ends what it runs, and gives the terminal back. */
+  #disturbed(reason: string): void {
+    this.#terminal.input.write('\n');
+    this.#end(`the terminal was disturbed: ${reason}`);
   }
 
   #dispatch(frame: HelperFrame): void {
     if (frame.writer === 'B') return;
     if (frame.writer === 'R') {
       this.#current = 0;
-      this.#listener = undefined;
+      this.#running = undefined;
       this.#readerIsKnown = true;
       this.#returned?.();
       this.#returned = undefined;
       return;
     }
-    this.#listener?.frame(frame);
+    this.#running?.frame(frame);
   }
 
   #end(reason: string): void {
     if (this.#lost !== undefined) return;
     this.#lost = reason;
     clearInterval(this.#pings);
-    this.#listener?.lost(reason);
-    this.#listener = undefined;
+    this.#running?.lost(reason);
+    this.#running = undefined;
     this.#returned?.();
   }
 }
@@ -256,15 +268,24 @@ function newSum(): { expression: string; sum: string } {
  * question is left for whoever reads next; each does nothing but answer.
  */
 async function findTools(screen: Screen, abort: AbortSignal | undefined): Promise<(typeof ENCODERS)[number]> {
-  for (const end = Date.now() + ANSWER_MS; Date.now() < end && screen.ended === undefined && abort?.aborted !== true; ) {
+  for (
+    const end = Date.now() + ANSWER_MS;
+    Date.now() < end && screen.ended === undefined && abort?.aborted !== true;
+  ) {
     const { expression, sum } = newSum();
     screen.type(` echo q${expression}q\r`);
     // oxlint-disable-next-line no-await-in-loop -- one question after another
-    const answered = await screen.until(() => (screen.text.includes(`q${sum}q`) ? true : undefined), ASK_AGAIN_MS, abort);
+    const answered = await screen.until(
+      () => (screen.text.includes(`q${sum}q`) ? true : undefined),
+      ASK_AGAIN_MS,
+      abort,
+    );
     if (answered === undefined) continue;
     const { expression: begin, sum: mark } = newSum();
     const tools = [...NEEDED_TOOLS, ...ENCODERS].join(' ');
-    screen.type(` for i in ${tools};do PATH=${PATH} command -v $i >/dev/null||echo ${begin}no $i;done;echo ${begin}end\r`);
+    screen.type(
+      ` for i in ${tools};do PATH=${PATH} command -v $i >/dev/null||echo ${begin}no $i;done;echo ${begin}end\r`,
+    );
     // oxlint-disable-next-line no-await-in-loop -- as above
     const told = await screen.until(() => (screen.text.includes(`${mark}end`) ? true : undefined), ANSWER_MS, abort);
     if (told === undefined) break;

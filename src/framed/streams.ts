@@ -93,17 +93,21 @@ export class InputStream extends Writable {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.#pass(chunk, done);
+  }
+
+  #pass(chunk: Buffer, done: () => void): void {
     if (this.#closed || chunk.length === 0) return done();
     const room = Math.min(CHUNK, this.#window - this.#unread);
     if (room <= 0) {
-      this.#goOn = () => this._write(chunk, _encoding, done);
+      this.#goOn = () => this.#pass(chunk, done);
       return;
     }
     const piece = chunk.subarray(0, room);
     this.#unread += piece.length;
     this.#onTheWay.push(piece.length);
     this.#send(piece);
-    this._write(chunk.subarray(room), _encoding, done);
+    this.#pass(chunk.subarray(room), done);
   }
 
   override _final(done: () => void): void {

@@ -1,10 +1,16 @@
 import type { MethodName } from '../model/request.ts';
+import { consoleMethod } from './console.ts';
 import { lxcAttach } from './lxc-attach.ts';
 import type { Method } from './method.ts';
 import { pct } from './pct.ts';
 import { proxmoxApi } from './proxmox-api.ts';
 
-const METHODS: Partial<Record<MethodName, Method>> = { 'proxmox-api': proxmoxApi, pct, 'lxc-attach': lxcAttach };
+const METHODS: Partial<Record<MethodName, Method>> = {
+  'proxmox-api': proxmoxApi,
+  pct,
+  'lxc-attach': lxcAttach,
+  console: consoleMethod,
+};
 
 /** The method of this name, where this version has it. */
 export function methodByName(name: MethodName): Method | undefined {
