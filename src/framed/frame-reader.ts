@@ -45,7 +45,8 @@ export class FrameReader {
       this.#rest = [];
       this.#restLength = 0;
       from = end + 1;
-      yield this.#frameOf(line);
+      // A terminal further out makes CR LF of LF.
+      yield this.#frameOf(line.replace(/\r{1,3}$/, ''));
     }
     if (from === chunk.length) return;
     this.#rest.push(chunk.subarray(from));

@@ -80,10 +80,10 @@ export class Screen {
   }
 
   /** What came after the first occurrence of this, once it has come; the screen looks no more. */
-  handOver(mark: string): Buffer {
+  handOver(mark: RegExp): Buffer {
     this.#terminal.output.removeListener('data', this.#take);
-    const at = this.#raw.indexOf(mark);
-    return Buffer.from(at === -1 ? '' : this.#raw.slice(at + mark.length), 'latin1');
+    const found = mark.exec(this.#raw);
+    return Buffer.from(found === null ? '' : this.#raw.slice(found.index + found[0].length), 'latin1');
   }
 
   #wake(): void {

@@ -111,10 +111,11 @@ export class ShellSession {
     });
     const line = printfFormat(Buffer.from(program));
     const { expression, sum } = newSum();
-    const mark = `${sum}ready\n`;
+    // A terminal further out (that of lxc-attach) still makes CR LF of LF.
+    const mark = new RegExp(`${sum}ready\r*\n`);
     screen.clear();
     screen.type(` ${loader(tag, expression, line)}\r`);
-    const ready = await screen.until(() => (screen.text.includes(mark) ? true : undefined), ANSWER_MS, abort);
+    const ready = await screen.until(() => (mark.test(screen.text) ? true : undefined), ANSWER_MS, abort);
     if (ready === undefined) throw new UnusableShellError(screen.ended ?? 'its shell does not do as it is told');
     const rest = screen.handOver(mark);
     return new Promise((resolve, reject) => {

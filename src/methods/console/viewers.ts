@@ -5,7 +5,7 @@ import { NotStartedError } from '../method.ts';
 
 /** A console that was closed is a task for a moment more. */
 const GONE_MS = 5000;
-const LOOK_AGAIN_MS = 150;
+const LOOK_AGAIN_MS = 400;
 
 interface TaskEntry {
   readonly type?: string;
