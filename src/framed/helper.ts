@@ -12,6 +12,9 @@
  * output streams, one for its messages and one that waits for it. A pipe that holds one newline is the lock under which
  * they speak. Pipes without a name on a disk come of opening /proc/self/fd/0 for both directions.
  *
+ * Before it ends a command because it was disturbed or hears nothing, it takes the lock for good: the end of that
+ * command is not told as if the command had come to it by itself.
+ *
  * Descriptors: 3 messages of the command's script, 4 its standard error, 5 the lock, 6 input for the command, 7 the
  * reader of the messages, 8 and 9 the terminal.
  */
@@ -100,10 +103,10 @@ $2
 stat() {
   x=
   read -r x <"$1/stat" || [ "$x" ] || return 1
-  x=\${x##*") "}
-  st=\${x%% *} x=\${x#* }
-  pp=\${x%% *} x=\${x#* }
-  x=\${x#* } ss=\${x%% *}
+  set -- \${x##*") "}
+  st=$1 pp=$2 pg=$3 ss=$4
+  shift 19
+  sb=$1
 }
 find_tree() {
   found=' '
@@ -115,6 +118,7 @@ find_tree() {
       case $found in *" $y "*) continue ;; esac
       stat "$d" || continue
       case $st in Z | X) continue ;; esac
+      [ "$sb" -ge "$born" ] || continue
       case $found in
         *" $pp "*) ;;
         *) [ "$y" = "$p" ] || [ "$ss" = "$p" ] || marked "$d" "${settings.commandTag}=$t" || continue ;;
@@ -137,7 +141,13 @@ end_tree() {
 kill_tree() { ( W=$1 n=0; if end_tree; then say K 1; else say K 0; fi ) & }
 end_output() { (
   while kill -USR1 "$1"; do
-    for d in /proc/[0-9]*; do if marked "$d" "${HELPER_VARIABLE}=$T.$2"; then kill -9 "\${d#/proc/}"; fi; done
+    l=' '
+    for d in /proc/[0-9]*; do if stat "$d" && [ "$pp" = "$1" ]; then l="$l\${d#/proc/} "; fi; done
+    for d in /proc/[0-9]*; do
+      stat "$d" || continue
+      case $l in *" $pp "*) kill -9 "\${d#/proc/}" ;; esac
+    done
+    kill -9 $l
     sleep 1
   done ) & }
 end_input() { ( read -r g <&5; kill -9 "$1"; echo >&5 ) & }
@@ -169,7 +179,10 @@ output() {
 }
 messages() {
   W=M n=0
-  while IFS= read -r l; do say D "$(printf %s "$l" | enc)"; done
+  while IFS= read -r l; do
+    if [ "$l" = . ]; then break; fi
+    say D "$(printf %s "$l" | enc)"
+  done
   say .
 }
 command_() {
@@ -177,11 +190,12 @@ command_() {
   if [ "$s" ]; then exec 3<&0; else exec 3</dev/null; fi
   ( unset ${HELPER_VARIABLE}; environment; exec setsid "$@" ) <&3 2>&4 3>&7 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
   p=$!
-  exec </dev/null >/dev/null 3</dev/null 4>/dev/null 7>/dev/null
+  exec </dev/null >/dev/null 3</dev/null 4>/dev/null
   say P "$p"
   wait "$p"
   r=$?
   echo . >&6
+  echo . >&7
   say X "$r"
 }
 run() {
@@ -193,34 +207,30 @@ run() {
     { { { input 4>&- 7>&- | command_ "$@"; } | output O >&8 4>&- 7>&-; } 4>&1 | output E >&8 7>&-; } 7>&1 | messages &
     j=$!
     if listen; then wait "$j"; exit 0; fi
+    read -r g <&5
     end_tree
-    exit 1
+    exit 9
   }
 }
 run_and_return() {
   c=$1
   shift
-  if run "$@"; then
-    W=R n=0
-    say .
-    c=0
-    guard
-  else
+  run "$@"
+  r=$?
+  if [ $r != 0 ]; then
+    [ $r = 9 ] || read -r g <&5
     end_tree
     exit 1
   fi
-}
-start_of() {
-  IFS= read -r x <"/proc/$1/stat" || return 1
-  x=\${x##*") "}
-  set -- $x
-  shift 19
-  b=$1
+  W=R n=0
+  say .
+  c=0
+  guard
 }
 young=
-start_of $$; a=$b
-if start_of "$PPID" && [ $((a - b)) -le ${settings.youngTicks} ]; then young=1; fi
-stat "/proc/$PPID"
+stat "/proc/$$"
+born=$sb own=$pg
+if stat "/proc/$PPID" && [ $((born - sb)) -le ${settings.youngTicks} ]; then young=1; fi
 marked /proc/1 container=lxc && lxc=1 || lxc=0
 : | {
   exec 5<>/proc/self/fd/0 </dev/null
@@ -232,6 +242,7 @@ marked /proc/1 container=lxc && lxc=1 || lxc=0
 }
 for d in /proc/[0-9]*; do
   case \${d#/proc/} in $$ | "$PPID") continue ;; esac
+  stat "$d" && [ "$pg" = "$own" ] || continue
   for y in "$T" "$T.O" "$T.E"; do
     if marked "$d" "${HELPER_VARIABLE}=$y"; then kill -9 "\${d#/proc/}"; fi
   done

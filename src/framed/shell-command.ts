@@ -203,7 +203,7 @@ export class ShellCommand {
   }
 
   #close(writer: string): void {
-    if (this.#lost === undefined) this.#when(writer, (pid) => `kill -CONT ${pid}; end_output ${pid} ${writer}`);
+    if (this.#lost === undefined) this.#when(writer, (pid) => `kill -CONT ${pid}; end_output ${pid}`);
   }
 
   /** As soon as this process is known. */
