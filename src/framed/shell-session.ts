@@ -7,7 +7,7 @@ import { DisturbedError, FrameReader, digestOf } from './frame-reader.ts';
 import type { HelperFrame } from './frame-reader.ts';
 import { ENCODERS, HELPER_VARIABLE, NEEDED_TOOLS, PATH, helperProgram } from './helper.ts';
 import { printfFormat } from './line-text.ts';
-import { Screen } from './screen.ts';
+import type { Screen } from './screen.ts';
 import { ShellCommand } from './shell-command.ts';
 import type { ShellLaunch } from './shell-command.ts';
 
@@ -292,7 +292,7 @@ async function findTools(screen: Screen, abort: AbortSignal | undefined): Promis
     if (told === undefined) break;
     const missing = [...screen.text.matchAll(new RegExp(`${mark}no (\\w+)`, 'g'))].map(([, name]) => name ?? '');
     const encoder = ENCODERS.find((name) => !missing.includes(name));
-    const needed = [...missing.filter((name) => !ENCODERS.includes(name as 'od'))];
+    const needed = missing.filter((name) => !ENCODERS.includes(name as 'od'));
     if (encoder === undefined) needed.push('base64 or od');
     if (encoder === undefined || needed.length > 0)
       throw new UnusableShellError(`the container lacks ${needed.join(', ')}`);

@@ -40,9 +40,8 @@ interface Outcome {
 
 async function run(session: ShellSession, words: readonly Word[], stdin?: Buffer): Promise<Outcome> {
   const command = session.run({
-    execId: randomUUID(),
+    ...tagged(),
     words,
-    environment: {},
     stdin: stdin !== undefined,
     stdout: true,
     stderr: true,
@@ -56,6 +55,11 @@ async function run(session: ShellSession, words: readonly Word[], stdin?: Buffer
   const end = await command.ended;
   await command.release();
   return { end, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr) };
+}
+
+function tagged(): { execId: string; environment: Record<string, string> } {
+  const execId = randomUUID();
+  return { execId, environment: { [TAG]: execId } };
 }
 
 /** Of a sleep that nobody else has. */
@@ -118,9 +122,8 @@ for (const [name, argv] of Object.entries(SHELLS)) {
     it('streams, and makes a writer wait whose output nobody reads', async () => {
       const session = await open();
       const command = session.run({
-        execId: randomUUID(),
+        ...tagged(),
         words: ['sh', '-c', 'echo now; read line; echo "got $line" >&2; exec yes'],
-        environment: {},
         stdin: true,
         stdout: true,
         stderr: true,
@@ -148,9 +151,8 @@ for (const [name, argv] of Object.entries(SHELLS)) {
       let silent = false;
       const session = await open({ toTerminal: (chunk) => (silent ? [] : [chunk]) }, 3);
       const command = session.run({
-        execId: randomUUID(),
+        ...tagged(),
         words: ['sh', '-c', `echo on; exec /bin/sleep ${id}`],
-        environment: {},
         stdin: false,
         stdout: true,
         stderr: true,

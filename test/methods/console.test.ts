@@ -237,7 +237,7 @@ describe('the console of a container', () => {
     const person = await look(VMIDS.busybox);
     await person.waitFor(PROMPT);
     person.type('PS1="inner# " sh\r');
-    await person.waitFor(/inner# (\u001b\[6n)?$/);
+    await person.waitFor(/\ninner# /);
     person.close();
     expect(await refusalOf(start(['true']))).to.match(/not the one that it began with/);
   });
