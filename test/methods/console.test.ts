@@ -90,6 +90,7 @@ describe('the console of a container', () => {
       routes: [],
       login: 'token',
       call: (method, path, parameters) => client.call(method, path, parameters as Record<string, string>),
+      execEndpoint: () => Promise.resolve('not asked'),
       openNodeShell: () => Promise.reject(new Error('no shell of a node')),
       async openConsole(abort) {
         const terminal = await openTerminal(client, `/nodes/pve1/lxc/${vmid}`, abort);
