@@ -29,6 +29,7 @@ const BUNDLES: Record<string, string> = {
   'src/remote/nodes.ts': 'nodes.cjs',
   'src/proxmox/terminal/open.ts': 'terminal.cjs',
   'src/methods/agent/start.ts': 'agent.cjs',
+  'src/methods/console/start.ts': 'console.cjs',
 };
 
 /**

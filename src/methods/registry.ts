@@ -1,5 +1,6 @@
 import type { MethodName } from '../model/request.ts';
 import { guestAgent } from './guest-agent.ts';
+import { consoleMethod } from './console.ts';
 import { lxcAttach } from './lxc-attach.ts';
 import type { Method } from './method.ts';
 import { pct } from './pct.ts';
@@ -10,6 +11,7 @@ const METHODS: Partial<Record<MethodName, Method>> = {
   pct,
   'lxc-attach': lxcAttach,
   'guest-agent': guestAgent,
+  console: consoleMethod,
 };
 
 /** The method of this name, where this version has it. */

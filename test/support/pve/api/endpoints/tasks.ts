@@ -67,4 +67,43 @@ const stop: Endpoint = {
   },
 };
 
-export const TASKS: readonly Endpoint[] = [status, log, stop];
+/** Of the caller, or of everybody for who has the privilege (PVE/API2/Tasks.pm). The double keeps no archive. */
+const list: Endpoint = {
+  method: 'GET',
+  path: '/nodes/{node}/tasks',
+  access: 'all',
+  parameters: {
+    ...NODE,
+    source: { values: ['active', 'all', 'archive'] },
+    vmid: { type: 'integer', minimum: 100 },
+    typefilter: {},
+    limit: { type: 'integer', minimum: 0 },
+  },
+  run({ cluster, node, caller, parameters }) {
+    const { vmid, typefilter, limit = '50' } = parameters;
+    const all = cluster.accounts.may(caller, `/nodes/${node.name}`, 'Sys.Audit');
+    const wanted = (task: Task): boolean =>
+      (all || owns(caller, task)) &&
+      (vmid === undefined || task.id === vmid) &&
+      (typefilter === undefined || task.type === typefilter);
+    const found = node.tasks.all().filter(wanted).slice(-Number(limit));
+    return new Listing(found.map(entryOf), found.length);
+  },
+};
+
+/** One that runs has neither an end nor, in this list, a status. */
+function entryOf({ upid, node, pid, pstart, startTime, type, id, owner, exitStatus }: Task): Record<string, unknown> {
+  return {
+    upid,
+    node,
+    pid,
+    pstart,
+    starttime: startTime,
+    type,
+    id,
+    user: owner.token === undefined ? owner.user : `${owner.user}!${owner.token}`,
+    ...(exitStatus === undefined ? {} : { endtime: startTime, status: exitStatus }),
+  };
+}
+
+export const TASKS: readonly Endpoint[] = [list, status, log, stop];

@@ -1,0 +1,192 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { Screen } from '../../framed/screen.ts';
+import { whatIsShown } from '../../framed/prompt.ts';
+import { ShellSession } from '../../framed/shell-session.ts';
+import type { ShellCommand } from '../../framed/shell-command.ts';
+import type { ApiAccess } from '../../model/remote.ts';
+import type { ExecRequest, Word } from '../../model/request.ts';
+import type { Session } from '../../model/session.ts';
+import { isLxcriError } from '../../model/errors.ts';
+import type { RawTerminal } from '../../model/raw-terminal.ts';
+import { TAG_VARIABLE } from '../../process/tree.ts';
+import { CARRIER_PREFIX, RUN_SCRIPT } from '../attach/container-script.ts';
+import { refusal, tooLong } from '../attach/failures.ts';
+import type { ResolvedUser } from '../attach/user-lookup.ts';
+import { NotStartedError } from '../method.ts';
+import { ConsoleSession } from './session.ts';
+import { becoming, lookUpThere } from './user.ts';
+import { Viewers } from './viewers.ts';
+
+/** How long a shell that was just started may take to its prompt. */
+const PROMPT_MS = 15_000;
+
+/** A terminal that shows a prompt, and nothing new for so long, is at its prompt. */
+const QUIET_MS = 300;
+
+/** A shell with a line editor draws its prompt again when the terminal's size changes; nobody else is looking. */
+const NUDGE_MS = 1500;
+
+/** How much sooner than us a shell may have begun and still be the one that was started for us; nobody looked before. */
+const YOUNG_MS = 2000;
+
+/** A container that takes longer to start a command than this does not want to. */
+const START_DEADLINE_MS = 60_000;
+
+/** The kernel takes no more in one word (MAX_ARG_STRLEN), and in all not much more. */
+const LONG_BYTES = 100_000;
+
+/**
+ * Runs a request's command in the shell on a container's console.
+ *
+ * @throws NotStartedError, LxcriError as Method.start does.
+ */
+export async function startInConsole(api: ApiAccess, request: ExecRequest, abort: AbortSignal): Promise<Session> {
+  await refuseOtherModes(api, abort);
+  const viewers = await Viewers.of(api, abort);
+  await viewers.refuseOthers(0, abort);
+  const openedAt = Date.now();
+  const terminal = await api.openConsole(abort);
+  let session: ShellSession | undefined;
+  try {
+    terminal.input.on('error', () => {});
+    terminal.hold(true);
+    const screen = new Screen(terminal);
+    await waitForPrompt(screen, terminal, abort);
+    await viewers.refuseOthers(1, abort);
+    // While we asked, somebody may have typed.
+    if (whatIsShown(screen.lastLine, screen.text) !== 'prompt') throw new NotStartedError(BUSY);
+    const youngMs = Date.now() - openedAt + YOUNG_MS;
+    session = await ShellSession.open(screen, terminal, { youngMs, commandTag: TAG_VARIABLE, abort });
+    refuseOtherPlaces(session);
+    const user = await lookUpThere(session, request);
+    return await startCommand(session, user, request, abort);
+  } catch (error) {
+    if (session === undefined) terminal.close();
+    else await session.close();
+    terminal.hold(false);
+    if (isLxcriError(error) || (error instanceof Error && error.name === 'NotStartedError')) throw error;
+    throw new NotStartedError(`the console cannot be used: ${(error as Error).message}`);
+  }
+}
+
+const BUSY = 'the console does not show the prompt of a shell of root, so somebody or something uses it';
+
+/** Only with one mode there is a shell. Who may not read the configuration sees it on the terminal. */
+async function refuseOtherModes(api: ApiAccess, abort: AbortSignal): Promise<void> {
+  let mode: string | undefined;
+  try {
+    const path = `/nodes/${api.node}/lxc/${api.vmid}/config`;
+    mode = (await api.call<{ cmode?: string }>('GET', path, undefined, abort)).cmode ?? 'tty';
+  } catch (error) {
+    if (isLxcriError(error) && error.code === 'PermissionDenied') return;
+    throw error;
+  }
+  if (mode !== 'shell')
+    throw new NotStartedError(
+      `the console leads to a login (cmode is ${mode}); pct set ${api.vmid} --cmode shell makes it a shell`,
+    );
+}
+
+async function waitForPrompt(screen: Screen, terminal: RawTerminal, abort: AbortSignal): Promise<void> {
+  const atPrompt = (): true | undefined =>
+    screen.quietMs >= QUIET_MS && whatIsShown(screen.lastLine, screen.text) === 'prompt' ? true : undefined;
+  const settled = (): true | undefined => {
+    const login = whatIsShown(screen.lastLine, screen.text) === 'login' && screen.quietMs >= QUIET_MS;
+    return atPrompt() ?? (login ? true : undefined);
+  };
+  if ((await screen.until(settled, NUDGE_MS, abort)) === undefined) {
+    terminal.resize(80, 24);
+    await screen.until(settled, PROMPT_MS, abort);
+  }
+  if (abort.aborted) throw new NotStartedError('canceled');
+  if (atPrompt() !== undefined) return;
+  if (screen.ended !== undefined) throw new NotStartedError(`the console was closed: ${screen.ended}`);
+  if (whatIsShown(screen.lastLine, screen.text) === 'login')
+    throw new NotStartedError('the console shows a login prompt, and needs a password of the container');
+  throw new NotStartedError(BUSY);
+}
+
+/** Whoever typed `ssh` or `su` into the console and left is not in the container, or not its root. */
+function refuseOtherPlaces({ place }: ShellSession): void {
+  const { uid, parentOfShell, inLxc } = place;
+  if (parentOfShell !== 0 || !inLxc)
+    throw new NotStartedError('the shell on the console is not the one that it began with: somebody has left it there');
+  if (uid !== 0) throw new NotStartedError('the shell on the console is not one of root');
+}
+
+async function startCommand(
+  session: ShellSession,
+  user: ResolvedUser | undefined,
+  request: ExecRequest,
+  abort: AbortSignal,
+): Promise<Session> {
+  const carriers: Record<string, string> = { [TAG_VARIABLE]: request.id };
+  [...request.env].forEach(([key, value], index) => (carriers[`${CARRIER_PREFIX}${index}`] = `${key}=${value}`));
+  const words: Word[] = [
+    ...(user === undefined ? [] : becoming(user)),
+    '/bin/sh',
+    '-c',
+    RUN_SCRIPT,
+    'sh',
+    request.id,
+    request.workdir ?? '',
+    user?.home ?? '',
+    user?.name ?? '',
+    request.command.length > 0 ? '' : (user?.shell ?? 'login'),
+    '',
+    ...request.command,
+  ];
+  if (abort.aborted) throw new NotStartedError('canceled');
+  const command = session.run({
+    execId: request.id,
+    words,
+    environment: carriers,
+    stdin: request.stdin.kind !== 'null',
+    stdout: request.stdout.kind !== 'null',
+    stderr: request.stderr.kind !== 'null',
+  });
+  await awaitStart(command, request, words, abort);
+  return new ConsoleSession(session, command);
+}
+
+/**
+ * Waits until the script says that the command starts; what else it says is why it does not. With a terminal that was
+ * lost meanwhile the command may have started, so it is treated as one that has.
+ */
+async function awaitStart(
+  command: ShellCommand,
+  request: ExecRequest,
+  words: readonly Word[],
+  abort: AbortSignal,
+): Promise<void> {
+  const said = new Promise<void>((resolve) => {
+    command.onMessage = () => resolve();
+  });
+  const aborted = new Promise<void>((resolve) => abort.addEventListener('abort', () => resolve(), { once: true }));
+  const deadline = new AbortController();
+  const tooLate = sleep(START_DEADLINE_MS, undefined, { signal: deadline.signal }).catch(() => {});
+  await Promise.race([said, command.ended, aborted, tooLate]);
+  deadline.abort();
+  let message = command.messages[0];
+  if (message === undefined) {
+    // It may have started, and said so, before it is killed.
+    const stopped = await Promise.race([command.ended, sleep(0, undefined)]);
+    if (stopped === undefined) await command.killTree();
+    const end = await command.ended;
+    message = command.messages[0];
+    if (message === undefined && 'lost' in end) return;
+    if (message === undefined && stopped === undefined)
+      throw new NotStartedError(abort.aborted ? 'canceled' : 'the container did not get to the command in time');
+    if (message === undefined && 'code' in end) throw neverSaid(end.code, words, request);
+  }
+  if (message === 'started') return;
+  await command.ended;
+  throw refusal(message ?? '', request);
+}
+
+function neverSaid(code: number, words: readonly Word[], request: ExecRequest): Error {
+  const bytes = [...words, ...request.env.values()].reduce((sum, word) => sum + word.length, 0);
+  if (code === 126 && bytes > LONG_BYTES) return tooLong();
+  return new NotStartedError(`the container has no /bin/sh that runs our script (exit code ${code})`);
+}

@@ -1,0 +1,299 @@
+/** The method console, against the double of the API: real containers, real dtach, real terminals. */
+import { randomBytes, randomUUID } from 'node:crypto';
+
+import { expect } from 'chai';
+
+import { consoleMethod } from '../../src/methods/console.ts';
+import { startInConsole } from '../../src/methods/console/start.ts';
+import type { RawTerminal } from '../../src/model/raw-terminal.ts';
+import type { ApiAccess } from '../../src/model/remote.ts';
+import type { ExecRequest, UserSpec, Word } from '../../src/model/request.ts';
+import type { Session, SessionExit } from '../../src/model/session.ts';
+import { openTerminal } from '../../src/proxmox/terminal/open.ts';
+import { TOKEN_SECRET, clientOf, pinned } from '../proxmox/api/clients.ts';
+import { processesIn, waitFor } from '../support/lxc.ts';
+import { ConsoleClient } from '../support/pve-api/console-client.ts';
+import { createCluster } from '../support/pve/api/cluster.ts';
+import type { Cluster } from '../support/pve/api/cluster.ts';
+import { endTerminalsIn } from '../support/pve/api/leftover-terminals.ts';
+import { needsApiDouble } from '../support/pve/api/needs.ts';
+
+/** busybox asks the terminal where its cursor is. */
+// oxlint-disable-next-line no-control-regex -- it is what is shown
+const PROMPT = /# (\u001b\[6n)?$/;
+
+const VMIDS = { busybox: 101, debian: 102, login: 103 } as const;
+
+interface Call {
+  readonly vmid?: number;
+  readonly token?: string;
+  readonly env?: Record<string, string>;
+  readonly user?: UserSpec;
+  readonly workdir?: string;
+  readonly stdin?: Buffer;
+}
+
+interface Outcome {
+  readonly exit: SessionExit;
+  readonly stdout: Buffer;
+  readonly stderr: Buffer;
+}
+
+describe('the console of a container', () => {
+  let cluster: Cluster;
+  const viewers: ConsoleClient[] = [];
+  const opened: RawTerminal[] = [];
+
+  before(async function () {
+    this.timeout(120_000);
+    needsApiDouble(this);
+    cluster = await createCluster({
+      nodes: ['pve1', 'pve2'],
+      containers: [
+        { vmid: VMIDS.busybox, hostname: 'small', kind: 'busybox', running: true, cmode: 'shell' },
+        { vmid: VMIDS.debian, hostname: 'large', kind: 'debian', running: true, cmode: 'shell' },
+        { vmid: VMIDS.login, hostname: 'locked', kind: 'busybox', running: true },
+      ],
+      users: {
+        'root@pam': { tokens: { full: { secret: TOKEN_SECRET } } },
+        'few@pve': { acl: { '/vms': 'PVEVMUser' }, tokens: { t: { secret: TOKEN_SECRET } } },
+      },
+    });
+  });
+
+  after(() => cluster?.close());
+
+  afterEach(async () => {
+    for (const viewer of viewers.splice(0)) viewer.close();
+    for (const terminal of opened.splice(0)) terminal.close();
+    endTerminalsIn(cluster.node('pve1').lxcpath);
+    for (const vmid of Object.values(VMIDS))
+      await waitFor(async () => (await shells(vmid)).length === 0, { what: 'the shells to go', timeoutMs: 40_000 });
+  });
+
+  async function shells(vmid: number): Promise<string[]> {
+    const inside = await processesIn(cluster.container(vmid));
+    return inside.map(({ args }) => args).filter((args) => /^(-?|\/bin\/)(ba)?sh\b(?!.*reaper)/.test(args));
+  }
+
+  function accessTo({ vmid = VMIDS.busybox, token = 'root@pam!full' }: Call): ApiAccess {
+    const client = clientOf([pinned(cluster.host('pve1'))], {
+      credentials: { kind: 'token', id: token, secret: () => Promise.resolve(TOKEN_SECRET) },
+      connectTimeoutMs: 30_000,
+      answerTimeoutMs: 30_000,
+    });
+    return {
+      context: 'test',
+      node: 'pve1',
+      vmid: String(vmid),
+      type: 'lxc',
+      routes: [],
+      login: 'token',
+      call: (method, path, parameters) => client.call(method, path, parameters as Record<string, string>),
+      execEndpoint: () => Promise.resolve('not asked'),
+      openNodeShell: () => Promise.reject(new Error('no shell of a node')),
+      async openConsole(abort) {
+        const terminal = await openTerminal(client, `/nodes/pve1/lxc/${vmid}`, abort);
+        opened.push(terminal);
+        return terminal;
+      },
+    };
+  }
+
+  function start(command: readonly Word[], call: Call = {}): Promise<Session> {
+    const request: ExecRequest = {
+      id: randomUUID(),
+      command,
+      env: new Map(Object.entries(call.env ?? {})),
+      workdir: call.workdir,
+      user: call.user,
+      privileged: false,
+      terminal: undefined,
+      stdin: { kind: call.stdin === undefined ? 'null' : 'pipe' },
+      stdout: { kind: 'pipe' },
+      stderr: { kind: 'pipe' },
+      needsTreeKill: false,
+    };
+    return startInConsole(accessTo(call), request, new AbortController().signal);
+  }
+
+  async function run(command: readonly Word[], call: Call = {}): Promise<Outcome> {
+    const session = await start(command, call);
+    const stdout: Buffer[] = [];
+    const stderr: Buffer[] = [];
+    session.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
+    session.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
+    session.stdin?.on('error', () => {});
+    session.stdin?.end(call.stdin);
+    const exit = await session.exit;
+    await session.release();
+    return { exit, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr) };
+  }
+
+  async function refusalOf(started: Promise<Session>): Promise<string> {
+    try {
+      const session = await started;
+      await session.kill();
+      await session.release();
+    } catch (error) {
+      expect((error as Error).name).to.equal('NotStartedError');
+      return (error as Error).message;
+    }
+    throw new Error('it was not refused');
+  }
+
+  async function look(vmid: number): Promise<ConsoleClient> {
+    const headers = { Authorization: cluster.tokenHeader('root@pam', 'full') };
+    const viewer = await ConsoleClient.login(cluster.host('pve1'), `/nodes/pve1/lxc/${vmid}`, headers);
+    viewers.push(viewer);
+    return viewer;
+  }
+
+  const ALL_BYTES = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
+
+  for (const kind of ['busybox', 'debian'] as const) {
+    describe(`with the shell of ${kind}`, () => {
+      const vmid = VMIDS[kind];
+
+      it('runs a command with separate streams and its exit code, and leaves nothing', async () => {
+        const { exit, stdout, stderr } = await run(['sh', '-c', 'echo out; echo err >&2; exit 42'], { vmid });
+        expect(exit).to.deep.equal({ kind: 'exited', exitCode: 42, signal: null });
+        expect([String(stdout), String(stderr)]).to.deep.equal(['out\n', 'err\n']);
+        await waitFor(async () => (await shells(vmid)).length === 0, { what: 'the shell to go', timeoutMs: 40_000 });
+      });
+
+      it('passes words, variables and input byte for byte', async () => {
+        const word = ALL_BYTES.subarray(1);
+        const input = Buffer.concat([ALL_BYTES, randomBytes(20_000)]);
+        const { exit, stdout, stderr } = await run(
+          ['sh', '-c', 'printf %s "$1$SECRET" >&2; pwd >&2; cat', 'sh', word],
+          { vmid, stdin: input, env: { SECRET: "a'b\n$c\\" }, workdir: '/etc' },
+        );
+        expect(exit).to.deep.equal({ kind: 'exited', exitCode: 0, signal: null });
+        expect(stdout.equals(input)).to.equal(true);
+        expect(stderr.equals(Buffer.concat([word, Buffer.from("a'b\n$c\\/etc\n")]))).to.equal(true);
+      });
+
+      it('runs it as another user with the groups of that one', async () => {
+        const { stdout } = await run(['sh', '-c', 'id -u; id -g; id -G; echo "$HOME"'], {
+          vmid,
+          user: { user: 'app' },
+        });
+        expect(String(stdout)).to.equal('1000\n1000\n1000 2000 2001\n/home/app\n');
+      });
+
+      it('ends a tree that does everything to stay', async () => {
+        const script = 'setsid sleep 123456 & (unset PROXMOX_LXCRI_EXEC_ID; exec sleep 123457) & echo on; wait';
+        const session = await start(['sh', '-c', script], { vmid });
+        await new Promise((resolve) => session.stdout?.once('data', resolve));
+        expect(await session.kill()).to.equal(true);
+        await session.exit;
+        await session.release();
+        const left = (await processesIn(cluster.container(vmid))).filter(({ args }) => args.includes('sleep 12345'));
+        expect(left).to.deep.equal([]);
+      });
+
+      it('tells of a command that is not there', async () => {
+        const error = await start(['no-such-command'], { vmid }).catch((reason: unknown) => reason);
+        expect((error as { code: string }).code).to.equal('CommandNotFound');
+      });
+    });
+  }
+
+  it('types nothing where two people are looking', async () => {
+    const [one, two] = [await look(VMIDS.debian), await look(VMIDS.debian)];
+    await one.waitFor(PROMPT);
+    one.type('echo half a li');
+    await two.waitForText('half a li');
+    const before = [one.output(), two.output()];
+    expect(await refusalOf(start(['touch', '/tmp/ran'], { vmid: VMIDS.debian }))).to.match(/somebody is looking/);
+    expect([one.output(), two.output()]).to.deep.equal(before);
+    one.type('ne\r');
+    await two.waitFor(/\nhalf a line\r/);
+    expect(opened).to.have.lengthOf(0);
+  });
+
+  it('types nothing where a person came while it looked, or who cannot be seen', async () => {
+    expect(await refusalOf(start(['true'], { token: 'few@pve!t' }))).to.match(/Sys\.Audit on \/nodes\/pve1/);
+    expect(opened).to.have.lengthOf(0);
+  });
+
+  it('refuses a login prompt', async () => {
+    expect(await refusalOf(start(['true'], { vmid: VMIDS.login }))).to.match(/cmode is tty.*--cmode shell/);
+    expect(opened).to.have.lengthOf(0);
+  });
+
+  it('refuses a terminal that somebody has left busy, and types nothing into it', async function () {
+    this.timeout(90_000);
+    const person = await look(VMIDS.busybox);
+    await person.waitFor(PROMPT);
+    person.type('cat >/tmp/typed\r');
+    await person.waitFor(/typed\r+\n/);
+    person.close();
+    expect(await refusalOf(start(['true']))).to.match(/does not show the prompt/);
+    expect((await cluster.container(VMIDS.busybox).attach(['cat', '/tmp/typed'])).stdout).to.equal('');
+  });
+
+  it('refuses the shell of another place that somebody has left at its prompt', async () => {
+    const person = await look(VMIDS.busybox);
+    await person.waitFor(PROMPT);
+    person.type('PS1="inner# " sh\r');
+    await person.waitFor(/\ninner# /);
+    person.close();
+    expect(await refusalOf(start(['true']))).to.match(/not the one that it began with/);
+  });
+
+  it('leaves a shell that was there at its prompt, with its terminal as it was', async () => {
+    const person = await look(VMIDS.debian);
+    await person.waitFor(PROMPT);
+    person.type('mine=here; stty -g\r');
+    const [, settings = ''] = await person.waitFor(/\n([0-9a-f:]{20,})\r/);
+    person.close();
+    // Older than what was started for us can be.
+    const since = Date.now();
+    await waitFor(() => Date.now() - since > 2500, { what: 'the shell to be old' });
+    expect((await run(['sh', '-c', 'exit 3'], { vmid: VMIDS.debian })).exit).to.have.property('exitCode', 3);
+    const again = await look(VMIDS.debian);
+    await waitFor(
+      () => {
+        again.type('\r');
+        return PROMPT.test(again.output());
+      },
+      { what: 'the prompt', timeoutMs: 20_000 },
+    );
+    again.type('echo "<$mine>"; stty -g\r');
+    await again.waitForText('\n<here>\r');
+    await again.waitForText(settings);
+  });
+
+  it('takes foreign output for a lost connection, and never for an end', async () => {
+    const session = await start(['sh', '-c', 'echo on; exec sleep 123458']);
+    await new Promise((resolve) => session.stdout?.once('data', resolve));
+    session.stdout?.resume();
+    const person = await look(VMIDS.busybox);
+    person.type('hello\r');
+    expect((await session.exit).kind).to.equal('lost');
+    await session.release();
+    const container = cluster.container(VMIDS.busybox);
+    await waitFor(async () => !(await processesIn(container)).some(({ args }) => args.includes('sleep 123458')), {
+      what: 'the command to be ended',
+      timeoutMs: 40_000,
+    });
+  });
+
+  it('says beforehand what it cannot', () => {
+    const request = { terminal: undefined, privileged: false } as ExecRequest;
+    const container = { id: '101', name: 'a', platform: 'proxmox', api: accessTo({}) } as const;
+    const reason = (change: Partial<ExecRequest>): unknown => consoleMethod.check(container, { ...request, ...change });
+    expect(reason({})).to.deep.equal({ ok: true });
+    expect(reason({ privileged: true }))
+      .to.have.property('reason')
+      .that.matches(/privileges/);
+    expect(reason({ terminal: { columns: 80, rows: 24, type: 'xterm' } }))
+      .to.have.property('reason')
+      .that.matches(/terminal/);
+    expect(reason({ guard: 3 }))
+      .to.have.property('reason')
+      .that.matches(/lock/);
+  });
+});
