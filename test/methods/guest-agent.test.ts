@@ -43,6 +43,7 @@ describe('guest-agent', () => {
     // The input goes there with the start, the output comes back after the end, and nothing there notices our own end.
     gaps: ['large-input', 'open-input', 'streamed-output', 'end-with-us', 'static-programs'],
     inTurn: true,
+    slowerByMs: 20_000,
     exceptions: {
       terminal: /gives no terminal/,
       privileged: /no elevated privileges/,
