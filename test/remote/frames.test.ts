@@ -24,6 +24,20 @@ describe('frames', () => {
     expect(() => [...new FrameReader().read(Buffer.from('HTTP/1.1 400 Bad Request\r\n'))]).to.throw(/not understood/);
   });
 
+  it('are taken only with their seal, where there is one', () => {
+    const seal = Buffer.from('secret');
+    const frame = Buffer.concat([frameHeader('D', 7, 1, 4), Buffer.from('data')]);
+    const read = (bytes: Buffer): string[] =>
+      [...new FrameReader(seal).read(bytes)].map(({ payload }) => payload.toString());
+    expect(read(Buffer.concat([frame, seal, frame, seal]))).to.deep.equal(['data', 'data']);
+    expect(read(Buffer.concat([frame, seal.subarray(0, 5)]))).to.deep.equal([]);
+    for (const at of [2, 10, 12, 14, 17]) {
+      const whole = Buffer.concat([frame, seal, frame, seal]);
+      const disturbed = Buffer.concat([whole.subarray(0, at), Buffer.from('\r\nwall\r\n'), whole.subarray(at)]);
+      expect(() => read(disturbed), `at ${at}`).to.throw(/something else|not understood/);
+    }
+  });
+
   it('hold lists of any words, empty ones too', () => {
     const words = ['', 'a b', '\n', 'ü€', '0'];
     expect(unpackList(packList(words))).to.deep.equal(words);

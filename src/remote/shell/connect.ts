@@ -20,6 +20,9 @@ const QUIET_MS = 500;
 /** How long we wait for the answer of a shell before it is asked again: at first, and at most. */
 const ASK_AGAIN_MS = { first: 40, most: 1000 } as const;
 
+/** Before all that we type: no history of the shell is to have it, in memory (as with HISTCONTROL=ignorespace) or on disk. */
+const HIDING = ' unset HISTFILE;';
+
 /** How long a line must stand for the question that it looks like. */
 const STANDS_MS = 300;
 
@@ -112,7 +115,7 @@ class Typist {
       // oxlint-disable-next-line no-await-in-loop -- one after the other is what it is about
       await this.#refuseLogin();
       const answer = word();
-      this.#type(` unset HISTFILE;echo ${answer.slice(0, 9)}''${answer.slice(9)}`);
+      this.#type(`${HIDING}echo ${answer.slice(0, 9)}''${answer.slice(9)}`);
       // oxlint-disable-next-line no-await-in-loop
       if (await this.#see((text) => text.includes(answer), heard ? ASK_AGAIN_MS.most * 2 : wait)) return;
       // It reads by now, however slowly: what comes next is not lost.
@@ -126,7 +129,7 @@ class Typist {
   async startProgram(command: string, ready: string): Promise<void> {
     const failed = word();
     const after = `echo ${failed.slice(0, 9)}''${failed.slice(9)};exit 127`;
-    this.#type(` unset HISTFILE;stty raw -echo;exec ${command};${after}`);
+    this.#type(`${HIDING}stty raw -echo;exec ${command};${after}`);
     const hasFailed = (text: string): boolean => text.includes(failed);
     const answered = await this.#see((text) => text.includes(`\n${ready}\n`) || hasFailed(text), ANSWER_TIMEOUT_MS);
     if (hasFailed(this.#screen.text))
@@ -136,7 +139,9 @@ class Typist {
 
   /** What went wrong, with the last that was to be seen. */
   failure(what: string): LxcriError {
-    const last = plainLines(this.#screen.text).findLast((line) => line.trim() !== '') ?? '';
+    // But for the echo of what we typed.
+    const lines = plainLines(this.#screen.text).filter((line) => line.trim() !== '' && !line.includes(HIDING.trim()));
+    const last = lines.at(-1) ?? '';
     const seen = last === '' ? '' : `; it showed ${JSON.stringify(last.slice(-100))}`;
     const end = this.#end === undefined ? '' : ` (${this.#end === '' ? 'the terminal was closed' : this.#end})`;
     return new LxcriError(

@@ -180,8 +180,8 @@ describe('a connection by a shell', () => {
     }
   });
 
-  it('says what was to be seen when the shell ends at once', async () => {
-    const [error] = await failureOf('echo This account is currently not available.; exit 1');
+  it('says what was to be seen when the shell ends', async () => {
+    const [error] = await failureOf('echo This account is currently not available.; read -r line; exit 1');
     expect(error.code).to.equal('PlatformUnreachable');
     expect(error.message).to.include('This account is currently not available.');
   });
