@@ -27,8 +27,8 @@ describe('frames', () => {
   it('are taken only with their seal, where there is one', () => {
     const seal = Buffer.from('secret');
     const frame = Buffer.concat([frameHeader('D', 7, 1, 4), Buffer.from('data')]);
-    const read = (bytes: Buffer): string[] =>
-      [...new FrameReader(seal).read(bytes)].map(({ payload }) => payload.toString());
+    const read = (given: Buffer): string[] =>
+      [...new FrameReader(seal).read(given)].map(({ payload }) => payload.toString());
     expect(read(Buffer.concat([frame, seal, frame, seal]))).to.deep.equal(['data', 'data']);
     expect(read(Buffer.concat([frame, seal.subarray(0, 5)]))).to.deep.equal([]);
     for (const at of [2, 10, 12, 14, 17]) {
