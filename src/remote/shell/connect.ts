@@ -17,8 +17,11 @@ const ANSWER_TIMEOUT_MS = 10_000;
 /** A login that says nothing for so long may be ready all the same. */
 const QUIET_MS = 500;
 
-/** How long we wait for the answer of a shell before it is asked again: at first, and at most. */
-const ASK_AGAIN_MS = { first: 40, most: 1000 } as const;
+/**
+ * How long we wait for the answer of a shell before it is asked again: at first, and at most. What was lost is typed again
+ * soon; what was only not read yet is answered as often as it was typed, and each answer takes the time of a prompt.
+ */
+const ASK_AGAIN_MS = { first: 100, most: 1000 } as const;
 
 /** Before all that we type: no history of the shell is to have it, in memory (as with HISTCONTROL=ignorespace) or on disk. */
 const HIDING = ' unset HISTFILE;';
