@@ -9,7 +9,7 @@ export interface Channel {
   /** From its standard output; what a login prints before it is part of it. */
   readonly output: Readable;
   /**
-   * Follows every frame from the program, where others may write in between, as to a terminal (wall(1), the kernel): a
+   * Follows the header and the end of every frame from the program, where others may write in between, as to a terminal (wall(1), the kernel): a
    * secret of the channel, which no command knows. So nothing of theirs, nor of a command, is ever taken for a frame.
    */
   readonly seal?: Uint8Array;

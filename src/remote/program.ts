@@ -8,7 +8,7 @@
  * the same here, in another language. Numbers without a name are Linux's own, equal on all 64-bit machines.
  *
  * It expects `$NONCE` (what it says once it runs, so that whatever a login prints before is told apart), `$SEAL` (what
- * follows each of its frames), `$WINDOW` (bytes of a stream that may be on their way), `$SILENCE` (seconds without a frame
+ * follows the header of each of its frames, and its end), `$WINDOW` (bytes of a stream that may be on their way), `$SILENCE` (seconds without a frame
  * after which the channel is lost), `$TAG` (the variable that marks an execution) and `$SLACK_FLOOR` and `$SLACK_VALUES`
  * (timer-slack.ts).
  */
@@ -232,7 +232,7 @@ my $heard = now();
 
 sub send_frame {
   my ($type, $id, $stream, $data) = @_;
-  queue(pack('a C N N', $type, $stream, $id, length $data) . $data . $SEAL);
+  queue(pack('a C N N', $type, $stream, $id, length $data) . $SEAL . $data . $SEAL);
 }
 
 sub queue {
@@ -366,8 +366,8 @@ sub close_end {
 sub read_stream {
   my ($command, $stream, $limit) = @_;
   my $end = $command->{ends}{$stream} or return 0;
-  my $frame = "\0" x $HEADER;
-  my $count = sysread($end, $frame, $limit, $HEADER);
+  my $frame = "\0" x $HEADER . $SEAL;
+  my $count = sysread($end, $frame, $limit, length $frame);
   if ($count) {
     $command->{credit}{$stream} -= $count;
     substr($frame, 0, $HEADER) = pack('a C N N', 'D', $stream, $command->{id}, $count);

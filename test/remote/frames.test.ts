@@ -26,14 +26,14 @@ describe('frames', () => {
 
   it('are taken only with their seal, where there is one', () => {
     const seal = Buffer.from('secret');
-    const frame = Buffer.concat([frameHeader('D', 7, 1, 4), Buffer.from('data')]);
+    const frame = Buffer.concat([frameHeader('D', 7, 1, 4), seal, Buffer.from('data'), seal]);
     const read = (given: Buffer): string[] =>
       [...new FrameReader(seal).read(given)].map(({ payload }) => payload.toString());
-    expect(read(Buffer.concat([frame, seal, frame, seal]))).to.deep.equal(['data', 'data']);
-    expect(read(Buffer.concat([frame, seal.subarray(0, 5)]))).to.deep.equal([]);
-    for (const at of [2, 10, 12, 14, 17]) {
-      const whole = Buffer.concat([frame, seal, frame, seal]);
-      const disturbed = Buffer.concat([whole.subarray(0, at), Buffer.from('\r\nwall\r\n'), whole.subarray(at)]);
+    expect(read(Buffer.concat([frame, frame]))).to.deep.equal(['data', 'data']);
+    expect(read(frame.subarray(0, -1))).to.deep.equal([]);
+    // Wherever it is put in, it is noticed with the frame, and no more has to come.
+    for (let at = 0; at < frame.length; at++) {
+      const disturbed = Buffer.concat([frame.subarray(0, at), Buffer.from('\r\nwall\r\n'), frame.subarray(at)]);
       expect(() => read(disturbed), `at ${at}`).to.throw(/something else|not understood/);
     }
   });

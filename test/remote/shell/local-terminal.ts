@@ -40,7 +40,8 @@ export function openLocalTerminal(argv: readonly string[], options: TerminalOpti
   return {
     pid: pty.pid,
     typed: () => typed.join(''),
-    inject: (bytes) => void output.push(bytes),
+    // Later: who reads may be in the middle of what came before.
+    inject: (bytes) => void setImmediate(() => output.push(bytes)),
     input: new Writable({
       write(chunk: Buffer, _encoding, done) {
         if (typed.length < 100) typed.push(chunk.toString('latin1'));
