@@ -3,6 +3,7 @@ import { guestAgent } from './guest-agent.ts';
 import { consoleMethod } from './console.ts';
 import { lxcAttach } from './lxc-attach.ts';
 import type { Method } from './method.ts';
+import { nodeShell } from './node-shell.ts';
 import { pct } from './pct.ts';
 import { proxmoxApi } from './proxmox-api.ts';
 
@@ -12,6 +13,7 @@ const METHODS: Partial<Record<MethodName, Method>> = {
   'lxc-attach': lxcAttach,
   'guest-agent': guestAgent,
   console: consoleMethod,
+  'node-shell': nodeShell,
 };
 
 /** The method of this name, where this version has it. */

@@ -8,6 +8,11 @@ export interface Channel {
   readonly input: Writable;
   /** From its standard output; what a login prints before it is part of it. */
   readonly output: Readable;
+  /**
+   * Follows the header and the end of every frame from the program, where others may write in between, as to a terminal (wall(1), the kernel): a
+   * secret of the channel, which no command knows. So nothing of theirs, nor of a command, is ever taken for a frame.
+   */
+  readonly seal?: Uint8Array;
   /** Settles when the channel has ended: what its carrier says of it. Never rejects. */
   readonly ended: Promise<ChannelEnd>;
   /** Ends the channel from our side, and with it all that was started over it and not let go. */

@@ -59,10 +59,12 @@ export class NoAnswerError extends Error {
 /** What comes before our program's first frame. */
 class Greeting {
   readonly #mark: Buffer;
+  readonly #seal: Uint8Array | undefined;
   #bytes: Buffer = Buffer.alloc(0);
 
-  constructor(nonce: string) {
+  constructor(nonce: string, seal: Uint8Array | undefined) {
     this.#mark = Buffer.from(`\n${nonce}\n`);
+    this.#seal = seal;
   }
 
   get text(): string {
@@ -78,7 +80,7 @@ class Greeting {
     this.#bytes = Buffer.concat([this.#bytes, chunk]);
     const at = this.#bytes.indexOf(this.#mark);
     if (at === -1) return undefined;
-    const [hello] = new FrameReader().read(this.#bytes.subarray(at + this.#mark.length));
+    const [hello] = new FrameReader(this.#seal).read(this.#bytes.subarray(at + this.#mark.length));
     if (hello === undefined) return undefined;
     const [uid, user = ''] = unpackList(hello.payload);
     return { uid: Number(uid), user };
@@ -89,7 +91,7 @@ class Greeting {
 export class Connection {
   readonly login: Login;
   readonly #channel: Channel;
-  readonly #reader = new FrameReader();
+  readonly #reader: FrameReader;
   readonly #listeners = new Map<number, Listener>();
   readonly #pings: NodeJS.Timeout;
   readonly #patience: Patience;
@@ -101,6 +103,7 @@ export class Connection {
   private constructor(channel: Channel, login: Login, patience: Patience) {
     this.login = login;
     this.#channel = channel;
+    this.#reader = new FrameReader(channel.seal);
     this.#patience = patience;
     this.#pings = setInterval(() => this.#ping(), patience.pingMs);
     this.#pings.unref();
@@ -124,16 +127,21 @@ export class Connection {
     { signal, patience = PATIENCE }: ConnectionOptions = {},
   ): Promise<Connection> {
     let timer: NodeJS.Timeout | undefined;
-    const greeting = new Greeting(nonce);
+    const greeting = new Greeting(nonce, channel.seal);
     try {
       const answered = new Promise<Login>((resolve, reject) => {
         const fail = (end: ChannelEnd | undefined): void => reject(new NoAnswerError(end, greeting.text));
         timer = setTimeout(() => fail(undefined), timeoutMs);
         void channel.ended.then(fail);
         channel.output.on('data', (chunk: Buffer) => {
-          const answer = greeting.read(chunk);
-          if (answer !== undefined) resolve(answer);
-          else if (greeting.isTooLong) fail(undefined);
+          try {
+            const answer = greeting.read(chunk);
+            if (answer !== undefined) resolve(answer);
+            else if (greeting.isTooLong) fail(undefined);
+          } catch {
+            // Its first answer is none of ours.
+            fail(undefined);
+          }
         });
       });
       const login = await untilAborted(answered, signal);

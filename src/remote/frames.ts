@@ -78,27 +78,43 @@ export function frameHeader(type: Request | StreamFrame, id: number, stream: num
 
 /** Takes a stream of bytes apart into frames. */
 export class FrameReader {
+  readonly #seal: Uint8Array;
   #rest: Buffer = NOTHING;
+
+  /** @param seal see `Channel.seal`. */
+  constructor(seal: Uint8Array = NOTHING) {
+    this.#seal = seal;
+  }
 
   /**
    * @returns the frames that are complete with this chunk.
-   * @throws Error for a length that no frame of ours has.
+   * @throws Error for a length that no frame of ours has, and a frame without its seal.
    */
   *read(chunk: Buffer): Generator<Frame> {
     let bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
-    while (bytes.length >= HEADER_BYTES) {
-      const end = HEADER_BYTES + bytes.readUInt32BE(6);
+    const start = HEADER_BYTES + this.#seal.length;
+    while (bytes.length >= start) {
+      const end = start + bytes.readUInt32BE(6);
+      // Its length is not waited for before it is known to be one.
+      this.#checkSeal(bytes, HEADER_BYTES);
       if (end > MAX_PAYLOAD_BYTES) throw new Error('an answer is not understood');
-      if (bytes.length < end) break;
+      const next = end + this.#seal.length;
+      if (bytes.length < next) break;
+      this.#checkSeal(bytes, end);
       yield {
         type: String.fromCharCode(bytes[0] ?? 0),
         stream: bytes[1] ?? 0,
         id: bytes.readUInt32BE(2),
-        payload: bytes.subarray(HEADER_BYTES, end),
+        payload: bytes.subarray(start, end),
       };
-      bytes = bytes.subarray(end);
+      bytes = bytes.subarray(next);
     }
     this.#rest = bytes;
+  }
+
+  #checkSeal(bytes: Buffer, at: number): void {
+    if (bytes.compare(this.#seal, 0, undefined, at, at + this.#seal.length) !== 0)
+      throw new Error('something else was written between its answers');
   }
 }
 

@@ -1,21 +1,23 @@
 /** Everything that is done on other nodes goes through here: a bundle of its own, loaded when there is something to do. */
 import type { SshTarget } from '../model/container.ts';
 import { LxcriError } from '../model/errors.ts';
+import type { ApiAccess } from '../model/remote.ts';
 import type { Connection } from './connection.ts';
 import { packList, unpackList } from './frames.ts';
 import { RemoteProcess } from './process.ts';
 import type { LostExecution, RemoteLaunch } from './process.ts';
 import { SharedAttempt } from './shared-attempt.ts';
+import { connectOverShell } from './shell/connect.ts';
 import { connectOverSsh } from './ssh/connect.ts';
 
 /** How long we try to end an execution whose connection was lost, before we say that we could not. */
 const END_TIMEOUT_MS = 10_000;
 
-/** A node, and how to get there. */
-export interface NodeAddress {
-  readonly node: string;
-  readonly ssh: SshTarget;
-}
+/** A node, and how to get there: over ssh, or by a shell of it over the API. */
+export type NodeAddress = { readonly node: string } & (
+  | { readonly ssh: SshTarget }
+  | { readonly shell: Pick<ApiAccess, 'context' | 'openNodeShell'> }
+);
 
 /** What a node knows of a container. */
 export interface ContainerFacts {
@@ -108,21 +110,23 @@ export async function endOnNode(address: NodeAddress, execution: LostExecution):
 const connections = new Map<string, SharedAttempt<Connection>>();
 
 /** The connection to a node: one for all that this process does there. */
-async function connectionTo({ node, ssh }: NodeAddress, signal: AbortSignal | undefined): Promise<Connection> {
-  const key = JSON.stringify(ssh);
+async function connectionTo(address: NodeAddress, signal: AbortSignal | undefined): Promise<Connection> {
+  const key = JSON.stringify('ssh' in address ? address.ssh : [address.shell.context, address.node]);
   const known = connections.get(key);
   if (known !== undefined && !known.isVain) {
     const connection = await known.wait(signal);
     if (connection.lost === undefined) return connection;
-    if (connections.get(key) !== known) return connectionTo({ node, ssh }, signal);
+    if (connections.get(key) !== known) return connectionTo(address, signal);
   }
-  const made = new SharedAttempt((abort) => connectAsRoot(node, ssh, abort));
+  const made = new SharedAttempt((abort) => connectAsRoot(address, abort));
   connections.set(key, made);
   return made.wait(signal);
 }
 
-async function connectAsRoot(node: string, ssh: SshTarget, signal: AbortSignal): Promise<Connection> {
-  const connection = await connectOverSsh(node, ssh, process.env, { signal });
+async function connectAsRoot(address: NodeAddress, signal: AbortSignal): Promise<Connection> {
+  const { node } = address;
+  if ('shell' in address) return connectOverShell(node, await address.shell.openNodeShell(signal), { signal });
+  const connection = await connectOverSsh(node, address.ssh, process.env, { signal });
   const { uid, user } = connection.login;
   if (uid === 0) return connection;
   connection.close();

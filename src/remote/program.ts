@@ -7,9 +7,10 @@
  * How a tree of processes is found is told in process/tree.ts, how a container's state is, in lxc/state.ts: the rules are
  * the same here, in another language. Numbers without a name are Linux's own, equal on all 64-bit machines.
  *
- * It expects `$NONCE` (what it says once it runs, so that whatever a login prints before is told apart), `$WINDOW`
- * (bytes of a stream that may be on their way), `$SILENCE` (seconds without a frame after which the channel is lost),
- * `$TAG` (the variable that marks an execution) and `$SLACK_FLOOR` and `$SLACK_VALUES` (timer-slack.ts).
+ * It expects `$NONCE` (what it says once it runs, so that whatever a login prints before is told apart), `$SEAL` (what
+ * follows the header of each of its frames, and its end), `$WINDOW` (bytes of a stream that may be on their way), `$SILENCE` (seconds without a frame
+ * after which the channel is lost), `$TAG` (the variable that marks an execution) and `$SLACK_FLOOR` and `$SLACK_VALUES`
+ * (timer-slack.ts).
  */
 export const PROGRAM = String.raw`
 use strict;
@@ -231,7 +232,7 @@ my $heard = now();
 
 sub send_frame {
   my ($type, $id, $stream, $data) = @_;
-  queue(pack('a C N N', $type, $stream, $id, length $data) . $data);
+  queue(pack('a C N N', $type, $stream, $id, length $data) . $SEAL . $data . $SEAL);
 }
 
 sub queue {
@@ -365,11 +366,12 @@ sub close_end {
 sub read_stream {
   my ($command, $stream, $limit) = @_;
   my $end = $command->{ends}{$stream} or return 0;
-  my $frame = "\0" x $HEADER;
-  my $count = sysread($end, $frame, $limit, $HEADER);
+  my $frame = "\0" x $HEADER . $SEAL;
+  my $count = sysread($end, $frame, $limit, length $frame);
   if ($count) {
     $command->{credit}{$stream} -= $count;
     substr($frame, 0, $HEADER) = pack('a C N N', 'D', $stream, $command->{id}, $count);
+    $frame .= $SEAL;
     queue($frame);
     # The script in the container speaks: now the command certainly is a child of the attaching program.
     command_of($command->{tree}) if $stream == 3;
@@ -597,6 +599,18 @@ sub take_frames {
   substr $incoming, 0, $at, '';
 }
 
+# A terminal gives no more than 4 KiB at once.
+sub read_input {
+  my $enough = length($incoming) + 4 * $CHUNK;
+  $heard = now();
+  while (length $incoming < $enough) {
+    my $got = sysread STDIN, $incoming, 4 * $CHUNK, length $incoming;
+    next if $got;
+    $lost = 1 if defined $got || !($!{EAGAIN} || $!{EINTR});
+    return;
+  }
+}
+
 sub one_round {
   my ($readable, $writable, $wait) = ('', '', 1);
   vec($readable, 0, 1) = 1;
@@ -616,9 +630,8 @@ sub one_round {
   my $count = select $readable, $writable, undef, $wait;
   return if $count < 0;
   if (vec $readable, 0, 1) {
-    my $got = sysread STDIN, $incoming, 4 * $CHUNK, length $incoming;
-    if ($got) { $heard = now(); take_frames() }
-    elsif (defined $got || !($!{EAGAIN} || $!{EINTR})) { $lost = 1 }
+    read_input();
+    take_frames();
   }
   if (vec $writable, 1, 1) {
     my $sent = syswrite STDOUT, $outgoing[0], length($outgoing[0]) - $written, $written;

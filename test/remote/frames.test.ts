@@ -24,6 +24,20 @@ describe('frames', () => {
     expect(() => [...new FrameReader().read(Buffer.from('HTTP/1.1 400 Bad Request\r\n'))]).to.throw(/not understood/);
   });
 
+  it('are taken only with their seal, where there is one', () => {
+    const seal = Buffer.from('secret');
+    const frame = Buffer.concat([frameHeader('D', 7, 1, 4), seal, Buffer.from('data'), seal]);
+    const read = (given: Buffer): string[] =>
+      [...new FrameReader(seal).read(given)].map(({ payload }) => payload.toString());
+    expect(read(Buffer.concat([frame, frame]))).to.deep.equal(['data', 'data']);
+    expect(read(frame.subarray(0, -1))).to.deep.equal([]);
+    // Wherever it is put in, it is noticed with the frame, and no more has to come.
+    for (let at = 0; at < frame.length; at++) {
+      const disturbed = Buffer.concat([frame.subarray(0, at), Buffer.from('\r\nwall\r\n'), frame.subarray(at)]);
+      expect(() => read(disturbed), `at ${at}`).to.throw(/something else|not understood/);
+    }
+  });
+
   it('hold lists of any words, empty ones too', () => {
     const words = ['', 'a b', '\n', 'ü€', '0'];
     expect(unpackList(packList(words))).to.deep.equal(words);

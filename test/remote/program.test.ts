@@ -13,7 +13,7 @@ describe('the program for a node', () => {
   });
 
   it('is understood by perl without a warning', async () => {
-    const settings = 'our ($NONCE, $WINDOW, $SILENCE, $TAG, $SLACK_FLOOR, $SLACK_VALUES);';
+    const settings = 'our ($NONCE, $SEAL, $WINDOW, $SILENCE, $TAG, $SLACK_FLOOR, $SLACK_VALUES);';
     const { exitCode, stderr } = await run(['perl', '-wc', '-'], { input: `${settings}\n${PROGRAM}` });
     expect([exitCode, stderr]).to.deep.equal([0, '- syntax OK\n']);
   });

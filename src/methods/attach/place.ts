@@ -12,12 +12,15 @@ export function thereIs(program: string, { node, remote }: Container): Availabil
   return { ok: false, reason: `${program} is not installed on node ${node}` };
 }
 
+/** Where an attaching program is, and how to get there. */
+export type Place = Omit<Attacher, 'args'>;
+
 /**
  * Where an attaching program runs for a container: beside it.
  *
  * @throws NotStartedError when it is not installed.
  */
-export function whereToRun(program: string, { node, lxc, remote }: Container): Omit<Attacher, 'args'> {
+export function whereToRun(program: string, { node, lxc, remote }: Container): Place {
   if (remote !== undefined && node !== undefined)
     return { file: program, node: { node, ssh: remote.ssh }, initPid: remote.found?.initPid };
   const file = findExecutable(program);
