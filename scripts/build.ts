@@ -30,6 +30,7 @@ const BUNDLES: Record<string, string> = {
   'src/proxmox/terminal/open.ts': 'terminal.cjs',
   'src/methods/agent/start.ts': 'agent.cjs',
   'src/methods/console/start.ts': 'console.cjs',
+  'src/methods/docker/room.ts': 'docker.cjs',
 };
 
 /**

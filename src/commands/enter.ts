@@ -3,6 +3,7 @@ import { Command } from '@oclif/core';
 import { EXEC_FLAGS } from '../cli/flags.ts';
 import { sayError } from '../cli/messages.ts';
 import { oclifFlags } from '../cli/oclif-flags.ts';
+import { isOfDocker } from '../cli/inventory.ts';
 import { requireRoot } from '../cli/privileges.ts';
 import { runExec } from '../cli/run-exec.ts';
 import { ownError } from '../cli/verb.ts';
@@ -28,8 +29,8 @@ export default class Enter extends Command {
   override async run(): Promise<number> {
     try {
       const { args } = await this.parse();
-      namedContainer(args['container'] as string | undefined, 'enter [FLAGS] CONTAINER');
-      requireRoot(['enter', ...this.argv]);
+      const container = namedContainer(args['container'] as string | undefined, 'enter [FLAGS] CONTAINER');
+      if (!isOfDocker(container)) requireRoot(['enter', ...this.argv]);
     } catch (error) {
       const known = ownError(error, 'enter');
       sayError(known.toInfo());

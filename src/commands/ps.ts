@@ -3,7 +3,7 @@ import type { Interfaces } from '@oclif/core';
 
 import { CONTAINER_SORT_KEYS, containerColumns } from '../cli/container-table.ts';
 import { answered } from '../cli/interruption.ts';
-import { inventoryOf } from '../cli/inventory.ts';
+import { inventoryOf, isOfDocker } from '../cli/inventory.ts';
 import { sayError } from '../cli/messages.ts';
 import { requireRoot } from '../cli/privileges.ts';
 import { PROCESS_SORT_KEYS, processColumns } from '../cli/process-table.ts';
@@ -98,7 +98,7 @@ export default class Ps extends Verb {
 
   async #processes(target: string, flags: PsFlags): Promise<Outcome> {
     refuse(flags, ['all', 'filter', 'context', 'timeout'], 'it is about the list of containers: leave it out');
-    requireRoot(['ps', ...this.argv], false);
+    if (!isOfDocker(target)) requireRoot(['ps', ...this.argv], false);
     // A key that there is not is known before the container is asked anything.
     sortBy([], flags.sort ?? 'pid', PROCESS_SORT_KEYS);
     const { node, quiet, numeric } = flags;

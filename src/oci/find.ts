@@ -28,6 +28,7 @@ export async function find(
   reach: Reach = 'host',
   abort?: AbortSignal,
 ): Promise<Container> {
+  if (reference.scheme === 'docker') return findInDocker(reference, inventory, node, abort);
   // Contexts know more of a node than its name does.
   const near = inventory.clusters !== undefined && !inventory.pve.present ? 'host' : reach;
   try {
@@ -45,6 +46,25 @@ export async function find(
     const { findGuest } = await import('./cluster.ts');
     return findGuest(reference, clusters, node, abort);
   }
+}
+
+/** Asks the engine that the caller's variables and configuration say. */
+async function findInDocker(
+  { id }: Reference,
+  { docker = process.env, closed }: HostInventory,
+  node: string | undefined,
+  abort: AbortSignal | undefined,
+): Promise<Container> {
+  // A cluster was named. That somebody is not root says nothing here.
+  if (closed?.code === 'UsageError') throw closed;
+  if (node !== undefined)
+    throw new LxcriError(
+      'UsageError',
+      '--node names a node of Proxmox, and docker: a container of Docker',
+      'leave out one of the two',
+    );
+  const { engineOf, findContainer } = await import('../methods/docker/room.ts');
+  return findContainer(engineOf(docker), id, abort);
 }
 
 /** A cluster that is not marked for such words may have what was meant. */

@@ -47,6 +47,7 @@ function startHint(container: Container): string {
 
 /** The words that mean it and no other. */
 function shortReference(container: Container): string {
+  if (container.platform === 'docker') return fullReference(container);
   const isUsual = container.platform === 'proxmox' || container.lxc?.lxcpath === DEFAULT_LXCPATH;
   return isUsual ? container.id : fullReference(container);
 }
@@ -54,6 +55,7 @@ function shortReference(container: Container): string {
 /** What to do about a frozen container. */
 export function thawHint(container: Container): string {
   const { platform, id, lxc, remote } = container;
+  if (platform === 'docker') return `resume it with: docker unpause ${container.name}`;
   if (isMachine(container)) return `resume it with: ssh ${container.node ?? ''} qm resume ${id}`;
   if (remote !== undefined) return `thaw it with: ${onItsNode(container, `pct resume ${id}`)}`;
   return `thaw it with: ${platform === 'proxmox' || lxc === undefined ? `pct resume ${id}` : `lxc-unfreeze -P ${lxc.lxcpath} -n ${lxc.name}`}`;

@@ -17,6 +17,8 @@ export interface HostInventory {
   readonly pve: NodeConfig;
   /** Why this host is not looked at, where it is not. */
   readonly closed?: LxcriError;
+  /** The variables that say where the Docker engine is. Default: those of this process. */
+  readonly docker?: NodeJS.ProcessEnv;
   /** The clusters to be asked as well, by their APIs; got only when they are needed. */
   readonly clusters?: () => Promise<readonly Cluster[]>;
 }
@@ -83,7 +85,7 @@ export function locate(
       throw new LxcriError(
         'NoMethodAvailable',
         `${scheme}: containers cannot be reached by this version`,
-        'it serves pve: and lxc: containers of this host',
+        'it serves pve:, lxc: and docker: containers',
       );
   }
 }
@@ -207,6 +209,7 @@ function onlyOne(found: Container[], id: string): Container | undefined {
 
 /** The reference that means this container and no other. */
 export function fullReference({ platform, id, name, lxc }: Container): string {
+  if (platform === 'docker') return `docker:${name}`;
   return platform === 'proxmox' ? `pve:${id}` : `lxc:${lxc?.lxcpath}/${name}`;
 }
 

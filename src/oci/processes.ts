@@ -10,7 +10,8 @@ import { readProcess } from '../process/proc.ts';
 import { msOfTicks, sinceBootMs, timeOfTicks } from '../process/start-time.ts';
 import { label, notRunning } from './hints.ts';
 import { refuseUnreachable } from './lifecycle/lifecycle.ts';
-import { locate } from './locate.ts';
+import { find } from './find.ts';
+import { fullReference } from './locate.ts';
 import type { HostInventory } from './locate.ts';
 import { parseReference } from './reference.ts';
 import { currentStatus } from './status.ts';
@@ -34,7 +35,9 @@ export async function listProcesses(
   target: string,
   { node, numeric = false }: ProcessesOptions = {},
 ): Promise<ContainerProcesses> {
-  const { status, initPid, container, found } = await lookInside(locate(parseReference(target), inventory, node));
+  const { status, initPid, container, found } = await lookInside(
+    await find(parseReference(target), ofHost(inventory), node),
+  );
   const uids = readIdMap(initPid, 'uid');
   const gids = readIdMap(initPid, 'gid');
   const upMs = sinceBootMs();
@@ -57,12 +60,26 @@ async function lookInside(
   for (let attempt = 1; ; attempt++) {
     refuseUnreachable(now);
     const { initPid, status } = now;
+    if (initPid === undefined && status === 'running') throw ofAnotherHost(container);
     if (initPid === undefined) throw notRunning(container, status, ': it has no processes');
     const found = processesInside(initPid);
     if (found !== undefined) return { ...now, initPid, found };
     if (attempt > 1) throw notItsOwn(container, initPid);
     now = await currentStatus(container);
   }
+}
+
+/** Processes of other hosts are not in this /proc. */
+function ofHost({ clusters: _clusters, ...host }: HostInventory): HostInventory {
+  return host;
+}
+
+function ofAnotherHost(container: Container): LxcriError {
+  return new LxcriError(
+    'NoMethodAvailable',
+    `the processes of container ${label(container)} cannot be seen from here: its engine is not of this host, or we are not root`,
+    `ask the container itself: proxmox-lxcri exec ${fullReference(container)} -- ps`,
+  );
 }
 
 /** A container can share a pid namespace (`lxc.namespace.share.pid`, `lxc.namespace.keep`), or be restarting. */

@@ -48,10 +48,11 @@ export function parseReference(word: string): Reference {
     throw new LxcriError(
       'UsageError',
       `unknown scheme ${quoted(scheme)} in the container reference`,
-      'write pve: or lxc: before the name, or the name alone',
+      'write pve:, lxc: or docker: before the name, or the name alone',
     );
   }
   if (scheme === 'lxc') return parseLxc(rest);
+  if (scheme === 'docker') return { scheme, node: undefined, lxcpath: undefined, id: checkedName(rest) };
   if (scheme !== 'pve' && scheme !== 'vm') return { scheme, node: undefined, lxcpath: undefined, id: rest };
   const slash = rest.indexOf('/');
   const node = slash === -1 ? undefined : checkedName(rest.slice(0, slash));
