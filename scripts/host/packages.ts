@@ -24,6 +24,8 @@ const PACKAGES = [
   'crun',
   'hyperfine',
   'cron',
+  // A Docker engine of the tests' own; no service of it is started.
+  'docker.io',
   // Nodes that are reached over ssh.
   'openssh-client',
   'openssh-server',

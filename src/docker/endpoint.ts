@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { homedir } from 'node:os';
@@ -95,6 +94,8 @@ interface ContextFile {
 }
 
 function endpointOfContext(name: string, env: NodeJS.ProcessEnv): Endpoint {
+  // Most calls have none, and it takes a while to load.
+  const { createHash } = process.getBuiltinModule('node:crypto');
   const directory = join(configDirectory(env), 'contexts');
   const digest = createHash('sha256').update(name).digest('hex');
   const file = join(directory, 'meta', digest, 'meta.json');

@@ -31,7 +31,8 @@ export class ProcessTree {
   /** The command, where it is not our child's child: then it is itself what all descends from. */
   readonly #isCommand: boolean;
   /** Pipes that only the command's own processes hold. */
-  readonly #pipes: ReadonlySet<string>;
+  readonly #pipes: Set<string>;
+  #pipesAreSorted = false;
   readonly #outputs: ReadonlySet<string>;
   readonly #seen = new Map<number, number>();
   #commandPid: number | undefined;
@@ -53,7 +54,7 @@ export class ProcessTree {
     this.#sessions = new Set(ownSession ? [helperPid] : []);
     this.#isCommand = isCommand;
     this.#outputs = new Set(isCommand ? streamPipes(helperPid, [1, 2]) : []);
-    this.#pipes = isCommand ? this.#ownPipes() : new Set();
+    this.#pipes = new Set(isCommand ? streamPipes(helperPid) : []);
   }
 
   /**
@@ -63,16 +64,14 @@ export class ProcessTree {
   static ofCommand(execId: string, pid: number, initPid: number): ProcessTree {
     markByTimerSlack(pid, execId);
     const leadsSession = readProcess(pid)?.session === pid;
-    const tree = new ProcessTree(execId, pid, leadsSession, initPid, true);
-    // Remembers who is there, before they can shed what they are known by.
-    tree.members();
-    return tree;
+    return new ProcessTree(execId, pid, leadsSession, initPid, true);
   }
 
   /** The command's own streams, unless somebody older holds them: they may lead into the container's log. */
-  #ownPipes(): ReadonlySet<string> {
-    const pipes = new Set(streamPipes(this.#helperPid));
-    if (pipes.size === 0) return pipes;
+  get #ownPipes(): ReadonlySet<string> {
+    const pipes = this.#pipes;
+    if (pipes.size === 0 || this.#pipesAreSorted) return pipes;
+    this.#pipesAreSorted = true;
     for (const { pid, startTime } of allProcesses()) {
       if (startTime >= this.#helperStartTime || !this.#isInContainer(pid)) continue;
       for (const pipe of streamPipes(pid)) pipes.delete(pipe);
@@ -183,7 +182,8 @@ export class ProcessTree {
   }
 
   #holdsOurPipe(pid: number): boolean {
-    return this.#pipes.size > 0 && streamPipes(pid).some((pipe) => this.#pipes.has(pipe));
+    const pipes = this.#ownPipes;
+    return pipes.size > 0 && streamPipes(pid).some((pipe) => pipes.has(pipe));
   }
 
   /** In the container's pid namespace, or in one nested in it: then a forebear is in the container's. */
