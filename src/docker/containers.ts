@@ -1,4 +1,5 @@
 import { closeSync, openSync, readFileSync } from 'node:fs';
+import { dirname, isAbsolute } from 'node:path';
 
 import type { Container } from '../model/container.ts';
 import type { DockerAccess, Engine, EngineAnswer } from '../model/engine.ts';
@@ -13,6 +14,7 @@ import { refused, wordsOf } from './failures.ts';
 interface Inspection {
   readonly Id: string;
   readonly Name: string;
+  readonly HostnamePath?: string;
   readonly State: { readonly Status?: string; readonly Pid?: number };
   readonly Config: { readonly User?: string; readonly Env?: readonly string[] | null };
 }
@@ -64,6 +66,7 @@ export async function findContainer(engine: Engine, id: string, abort?: AbortSig
     engine,
     user: found.Config.User ?? '',
     env: found.Config.Env ?? [],
+    directory: directoryOf(found),
     get initPid() {
       return state.initPid;
     },
@@ -82,6 +85,11 @@ export async function findContainer(engine: Engine, id: string, abort?: AbortSig
     control: controlOf(engine, found.Id, look, () => state.initPid),
     docker: access,
   };
+}
+
+/** One that was never started has no files yet. */
+function directoryOf({ Id: id, HostnamePath: file = '' }: Inspection): string {
+  return isAbsolute(file) ? dirname(file) : `/var/lib/docker/containers/${id}`;
 }
 
 async function inspect(engine: Engine, id: string, abort: AbortSignal | undefined): Promise<Inspection> {

@@ -42,6 +42,8 @@ export interface DockerAccess {
   readonly engine: Engine;
   /** Who its commands run as; "" for root. */
   readonly user: string;
+  /** Where the engine keeps its configuration. */
+  readonly directory: string;
   /** Its own environment. */
   readonly env: readonly string[];
   /** Its init process by this host's numbering, where it is a process of this host that we may act on. */

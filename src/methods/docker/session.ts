@@ -33,6 +33,8 @@ export interface DockerSessionParts {
   readonly stdin: Writable | null;
   readonly hasTerminal: boolean;
   readonly watchdog: Pick<Watchdog, 'dismiss'> | undefined;
+  /** Where it has ended before we looked. */
+  readonly exitCode: number | undefined;
 }
 
 /** How often a command of this host is looked at: its output may be held by others when it has ended. */
@@ -152,7 +154,8 @@ export class DockerSession implements Session {
    * @param isOver the command is known to have ended.
    */
   async #outcome(end: OutputEnd, isOver: boolean): Promise<SessionExit> {
-    const { engine, id } = this.#parts;
+    const { engine, id, exitCode } = this.#parts;
+    if (exitCode !== undefined && end.kind === 'whole') return { kind: 'exited', exitCode, signal: null };
     let known = isOver;
     let deadline = Date.now() + STATE_GRACE_MS;
     for (let pause = STATE_PAUSE_MS; ; pause = Math.min(pause * 2, LAST_STATE_PAUSE_MS)) {

@@ -122,7 +122,7 @@ async function startOnce(attempt: Attempt, spec: ExecutionSpec): Promise<Session
   } catch (error) {
     if (!isLxcriError(error)) throw error;
     if (error.code !== 'ConnectionLost') throw new NotStartedError(error.message);
-    return unclearSession(attempt, made.id, error.message);
+    return afterLostAnswer(attempt, made.id, error.message);
   }
   if (!('stream' in started)) throw refusal(started, attempt);
   return awaitStart(attempt, made.id, started, spec.terminal);
@@ -138,6 +138,8 @@ function refusal(answer: Parameters<typeof refusedExecution>[0], { container, re
 const START_DEADLINE_MS = 60_000;
 /** The same, once nobody waits any more. */
 const ABORT_GRACE_MS = 10_000;
+/** The same, where it may not even have been asked. */
+const LOST_GRACE_MS = 10_000;
 
 /** Pauses between looks, until the engine says that the command runs. */
 const FIRST_PAUSE_MS = 30;
@@ -173,19 +175,27 @@ async function awaitStart(
     parts.session = sessionOf(attempt, id, output, stream, processesUnclear(attempt, reason));
     return parts.session;
   }
+  const exitCode = state.kind === 'ended' ? state.exitCode : undefined;
   if (terminal !== undefined && !makesSizedTerminals(engine) && state.kind === 'running')
     await resizeTerminal(engine, id, terminal.columns, terminal.rows);
   const processes = processesOf(attempt, state);
-  parts.session = sessionOf(attempt, id, output, stream, processes);
+  parts.session = sessionOf(attempt, id, output, stream, processes, exitCode);
   output.open();
   return parts.session;
 }
 
 /** Asks until it is known whether the command has started. */
-async function firstState({ docker, abort }: Attempt, id: string, output: CommandOutput): Promise<ExecutionState> {
+async function firstState(
+  { docker, abort }: Attempt,
+  id: string,
+  output: CommandOutput,
+  deadlineMs = START_DEADLINE_MS,
+): Promise<ExecutionState> {
   const begin = Date.now();
-  const limit = (): number => begin + (abort.aborted ? ABORT_GRACE_MS : START_DEADLINE_MS);
+  const limit = (): number => begin + (abort.aborted ? ABORT_GRACE_MS : deadlineMs);
   await Promise.race([output.stirred, sleep(FIRST_PAUSE_MS, undefined, { ref: false })]);
+  const isOver = { yes: false };
+  const ended = output.ended.then(() => void (isOver.yes = true));
   for (let pause = PAUSE_MS; ; pause = Math.min(pause * 1.5, LAST_PAUSE_MS)) {
     let state: ExecutionState;
     try {
@@ -196,7 +206,7 @@ async function firstState({ docker, abort }: Attempt, id: string, output: Comman
     }
     if (state.kind !== 'pending' || Date.now() > limit()) return state;
     // oxlint-disable-next-line no-await-in-loop -- one look after the other
-    await sleep(pause);
+    await (isOver.yes ? sleep(pause) : Promise.race([ended, sleep(pause)]));
   }
 }
 
@@ -217,17 +227,20 @@ function sessionOf(
   output: CommandOutput,
   stream: CommandStream['stream'],
   processes: CommandProcesses,
+  exitCode?: number,
 ): DockerSession {
   const hasInput = request.stdin.kind !== 'null';
   const hasTerminal = request.terminal !== undefined;
   const stdin = hasInput ? inputOf(stream, hasTerminal) : null;
-  return new DockerSession({ engine: docker.engine, id, processes, output, stdin, hasTerminal, watchdog });
+  return new DockerSession({ engine: docker.engine, id, processes, output, stdin, hasTerminal, watchdog, exitCode });
 }
 
-/** An engine that was asked to start a command and did not answer: it may run. */
-function unclearSession(attempt: Attempt, id: string, reason: string): Session {
+/**
+ * An engine that was asked to start a command, and whose answer was lost: the command may run, or be about to. What it has
+ * written is lost, so that it is only followed to be ended.
+ */
+async function afterLostAnswer(attempt: Attempt, id: string, reason: string): Promise<Session> {
   const stream = new PassThrough();
-  stream.end();
   const output = new CommandOutput(stream, {
     framed: true,
     stdout: true,
@@ -235,8 +248,19 @@ function unclearSession(attempt: Attempt, id: string, reason: string): Session {
     mayBeReset: false,
     onUnread: () => {},
   });
+  stream.destroy(new Error(reason));
+  const state = await firstState(attempt, id, output, LOST_GRACE_MS);
+  if (state.kind === 'never-started')
+    throw new NotStartedError(`the engine could not start the command, and ${reason}`);
+  const isKnown = state.kind === 'running' || state.kind === 'ended';
   output.open();
-  return sessionOf(attempt, id, output, stream, processesUnclear(attempt, reason));
+  return sessionOf(
+    attempt,
+    id,
+    output,
+    stream,
+    isKnown ? processesOf(attempt, state) : processesUnclear(attempt, reason),
+  );
 }
 
 function processesUnclear({ control, docker, request }: Attempt, reason: string): CommandProcesses {
