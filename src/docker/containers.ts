@@ -191,7 +191,16 @@ function controlOf(
     initPid,
     start: (abort) => power('start', abort),
     // Whoever asks kills it when its time is over, and says so.
-    shutdown: (seconds, abort) => power(`stop?t=${seconds + STOP_GRACE_SECONDS}`, abort),
+    shutdown: async (seconds, abort) => {
+      const limit = AbortSignal.timeout(seconds * 1000);
+      const either = abort === undefined ? limit : AbortSignal.any([abort, limit]);
+      try {
+        return await power(`stop?t=${seconds + STOP_GRACE_SECONDS}`, either);
+      } catch (error) {
+        if (limit.aborted && abort?.aborted !== true) return {};
+        throw error;
+      }
+    },
     kill: (abort) => power('kill?signal=SIGKILL', abort),
     signal: (name, abort) => power(`kill?signal=${encodeURIComponent(name)}`, abort),
   };

@@ -55,10 +55,7 @@ const START_MS = 60_000;
 let containers = 0;
 
 /** Starts one; takes a second or two. */
-export async function startEngine(
-  extraHosts: readonly string[] = [],
-  flags: readonly string[] = [],
-): Promise<TestEngine> {
+export async function startEngine(): Promise<TestEngine> {
   // A short path: sockets below it have long names.
   const directory = mkdtempSync(join(SCRATCH_PARENT, RUN_PREFIX));
   const forget = remember({ type: 'engine', directory });
@@ -71,9 +68,7 @@ export async function startEngine(
     [
       ...['--config-file', file('daemon.json'), '--data-root', file('data'), '--exec-root', file('exec')],
       ...['--pidfile', file('pid'), '--iptables=false', '--ip-masq=false', '--bridge=none'],
-      ...[socket].map((path) => ['--host', `unix://${path}`]).flat(),
-      ...extraHosts.flatMap((host) => ['--host', host]),
-      ...flags,
+      ...['--host', `unix://${socket}`],
     ],
     {
       cwd: '/',
@@ -89,8 +84,10 @@ export async function startEngine(
   const docker = (...words: string[]): Promise<RunResult> => run([DOCKER, ...words], { env });
   const mustDocker = (...words: string[]): Promise<RunResult> => must([DOCKER, ...words], { env });
   await waitFor(async () => (await docker('version')).exitCode === 0, {
-    what: `dockerd to answer: ${log}`,
+    what: 'dockerd to answer',
     timeoutMs: START_MS,
+  }).catch((error: unknown) => {
+    throw new Error(`dockerd says: ${log}`, { cause: error });
   });
   const images = new Set<string>();
   const imageOf = async (kind: Kind): Promise<string> => {
