@@ -92,9 +92,15 @@ async function writeBundles(): Promise<void> {
   await build({ ...COMMON, format: 'esm', entryPoints: ['src/index.ts'], outfile: join(DIST, 'index.js') });
 }
 
-function run(file: string, args: readonly string[], env = process.env, mayFail: (status: number | null) => boolean = () => false): void {
+function run(
+  file: string,
+  args: readonly string[],
+  env = process.env,
+  mayFail: (status: number | null) => boolean = () => false,
+): void {
   const { status, stdout, stderr, error } = spawnSync(file, args, { cwd: ROOT, encoding: 'utf8', env });
-  if (status !== 0 && !mayFail(status)) throw new Error(`${file} ${args.join(' ')} failed: ${error?.message ?? stdout + stderr}`);
+  if (status !== 0 && !mayFail(status))
+    throw new Error(`${file} ${args.join(' ')} failed: ${error?.message ?? stdout + stderr}`);
 }
 
 function makeCodeCaches(): void {

@@ -33,7 +33,7 @@ export function dialBySsh(endpoint: Endpoint & { kind: 'ssh' }, env: NodeJS.Proc
     child.on('exit', (code, signal) => {
       // What dial-stdio itself complains of when a connection ends is no matter of the connection's.
       if (code !== null && code !== SSH_FAILED && code !== NOT_FOUND) return resolve(undefined);
-      const [line = `ssh ended with ${code ?? signal}`] = said.trim().split('\n').filter(Boolean).reverse();
+      const line = said.trim().split('\n').at(-1) || `ssh ended with ${code ?? signal}`;
       resolve(unreachable(endpoint, new Error(line)));
     });
   });

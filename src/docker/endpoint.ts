@@ -32,7 +32,7 @@ export function endpointName(endpoint: Endpoint): string {
       return `unix://${endpoint.path}`;
     case 'ssh':
       return `ssh://${endpoint.destination}${endpoint.port === undefined ? '' : `:${endpoint.port}`}`;
-    case 'tcp':
+    default:
       return `tcp://${endpoint.host}:${endpoint.port}`;
   }
 }

@@ -14,10 +14,8 @@ export function wordsOf({ body, bytes, status }: EngineAnswer): string {
 /** Text of an engine, or of the runtime below it, for a message of ours. */
 export function oneLine(text: string): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what is taken out
-  return text
-    .replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ')
-    .trim()
-    .slice(0, MAX_WORDS);
+  const plain = text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
+  return plain.trim().slice(0, MAX_WORDS);
 }
 
 /**

@@ -6,7 +6,11 @@ import type { Duplex } from 'node:stream';
  * arrived and was not read.
  */
 export function keepReading<Stream extends Duplex>(stream: Stream): Stream {
-  const { _write: write, _writev: writev, _final: final } = stream;
+  // These are what Node has for whoever implements a stream.
+  /* oxlint-disable no-underscore-dangle */
+  const write = stream._write.bind(stream);
+  const writev = stream._writev?.bind(stream);
+  const final = stream._final.bind(stream);
   const state = { failed: false };
   const forgiving =
     (done: (error?: Error | null) => void): ((error?: Error | null) => void) =>
@@ -14,10 +18,10 @@ export function keepReading<Stream extends Duplex>(stream: Stream): Stream {
       if (error) state.failed = true;
       done();
     };
-  stream._write = (chunk, encoding, done) =>
-    state.failed ? done() : write.call(stream, chunk, encoding, forgiving(done));
-  if (writev !== undefined && writev !== null)
-    stream._writev = (chunks, done) => (state.failed ? done() : writev.call(stream, chunks, forgiving(done)));
-  stream._final = (done) => (state.failed ? done() : final.call(stream, forgiving(done)));
+  stream._write = (chunk, encoding, done) => (state.failed ? done() : write(chunk, encoding, forgiving(done)));
+  if (writev !== undefined)
+    stream._writev = (chunks, done) => (state.failed ? done() : writev(chunks, forgiving(done)));
+  stream._final = (done) => (state.failed ? done() : final(forgiving(done)));
+  /* oxlint-enable no-underscore-dangle */
   return stream;
 }

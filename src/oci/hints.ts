@@ -5,8 +5,8 @@ import type { Status } from '../model/status.ts';
 import { fullReference } from './locate.ts';
 
 /** How messages name a container: by its id, and its name where that is another. */
-export function label({ id, name }: Container): string {
-  return name === id ? id : `${id} (${name})`;
+export function label({ id, name, platform }: Container): string {
+  return name === id ? id : platform === 'docker' ? name : `${id} (${name})`;
 }
 
 /**

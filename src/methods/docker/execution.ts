@@ -1,4 +1,4 @@
-import { oneLine } from '../../docker/failures.ts';
+import { wordsOf } from '../../docker/failures.ts';
 import type { CommandStream, Engine, EngineAnswer } from '../../model/engine.ts';
 import { LxcriError } from '../../model/errors.ts';
 
@@ -77,16 +77,15 @@ export type ExecutionState =
 /** Looks at an execution. An exit code that is missing is never a 0. */
 export async function lookAt(engine: Engine, id: string, abort?: AbortSignal): Promise<ExecutionState> {
   const answer = await engine.request('GET', `/exec/${id}/json`, undefined, abort);
-  if (answer.status !== 200) {
-    const { message } = (answer.body ?? {}) as { message?: unknown };
-    return { kind: 'gone', reason: oneLine(String(message ?? `status ${answer.status}`)) };
-  }
-  const { Running: running, ExitCode: exitCode, Pid: pid } = (answer.body ?? {}) as Record<string, unknown>;
+  if (answer.status !== 200) return { kind: 'gone', reason: wordsOf(answer) };
+  const fields = (answer.body ?? {}) as Record<string, unknown>;
+  const { Running: running, ExitCode: exitCode, Pid: pid, CanRemove: isOver } = fields;
   const hasPid = typeof pid === 'number' && pid > 0;
   if (running === true) return hasPid ? { kind: 'running', pid } : { kind: 'pending' };
   if (typeof exitCode !== 'number') return { kind: 'pending' };
-  if (hasPid) return { kind: 'ended', exitCode };
-  return { kind: 'never-started' };
+  // Podman forgets the process, and says 0 before there is one; Docker has nothing to remove, and no 0 without a process.
+  if (hasPid || isOver === true) return { kind: 'ended', exitCode };
+  return { kind: exitCode === 0 ? 'pending' : 'never-started' };
 }
 
 /** Gives the terminal of an execution another size. */

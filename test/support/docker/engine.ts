@@ -66,9 +66,14 @@ export async function startEngine(): Promise<TestEngine> {
   const child = spawn(
     DOCKERD,
     [
-      ...['--config-file', file('daemon.json'), '--data-root', file('data'), '--exec-root', file('exec')],
-      ...['--pidfile', file('pid'), '--iptables=false', '--ip-masq=false', '--bridge=none'],
-      ...['--host', `unix://${socket}`],
+      `--config-file=${file('daemon.json')}`,
+      `--data-root=${file('data')}`,
+      `--exec-root=${file('exec')}`,
+      `--pidfile=${file('pid')}`,
+      `--host=unix://${socket}`,
+      '--iptables=false',
+      '--ip-masq=false',
+      '--bridge=none',
     ],
     {
       cwd: '/',
