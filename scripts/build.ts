@@ -31,6 +31,7 @@ const BUNDLES: Record<string, string> = {
   'src/proxmox/terminal/open.ts': 'terminal.cjs',
   'src/methods/agent/start.ts': 'agent.cjs',
   'src/methods/console/start.ts': 'console.cjs',
+  'src/methods/console/visit.ts': 'visit.cjs',
 };
 
 /**
