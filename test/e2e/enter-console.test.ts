@@ -6,7 +6,7 @@ import { expect } from 'chai';
 
 import { CLI, runCli } from '../methods/contract/cli.ts';
 import { expectErrorLine } from '../methods/contract/result.ts';
-import { TOKEN_SECRET, USERS } from '../proxmox/api/clients.ts';
+import { PASSWORD, TOKEN_SECRET, USERS } from '../proxmox/api/clients.ts';
 import { processInfo } from '../support/proc.ts';
 import { must } from '../support/run.ts';
 import { processesIn, waitFor } from '../support/lxc.ts';
@@ -61,18 +61,19 @@ describe('the console of a guest, at a terminal', () => {
     folder = scratchDirectory();
     mkdirSync(join(folder, 'home'), { mode: 0o700 });
     writeFileSync(join(folder, 'secret'), TOKEN_SECRET, { mode: 0o600 });
-    const context = (token: string, at: number) => ({
+    writeFileSync(join(folder, 'password'), PASSWORD, { mode: 0o600 });
+    const context = (at: number, identity: object) => ({
       hosts: [{ address: `127.0.0.1:${at}`, fingerprint }],
-      token,
-      tokenFile: join(folder, 'secret'),
+      ...identity,
       bare: true,
       // ssh leads nowhere.
       ssh: { destination: 'root@127.0.0.1', options: ['-p', '1', '-F', '/dev/null'] },
     });
+    const few = { token: 'few@pve!only', tokenFile: join(folder, 'secret') };
     const contexts = {
-      few: context('few@pve!only', port),
-      root: context('root@pam!full', port),
-      proxied: context('few@pve!only', proxy.port),
+      few: context(port, few),
+      root: context(port, { user: 'root@pam', passwordFile: join(folder, 'password'), routes: ['node-shell'] }),
+      proxied: context(proxy.port, few),
     };
     for (const [name, home] of Object.entries(contexts) as [keyof typeof contexts, object][]) {
       const file = join(folder, `${name}.yaml`);
@@ -235,6 +236,20 @@ describe('the console of a guest, at a terminal', () => {
     );
     await terminal.press('C-a', 'q');
     await terminal.waitForScreen(/^code 0$/m);
+  });
+
+  it('is not needed where the context has a shell of the node, whose lxc-attach gives a terminal of its own', async () => {
+    const viewer = await look();
+    const { terminal, expectSame } = await withSettings();
+    await terminal.type(`${programs.root} enter -e WORD=some -w /tmp 101; echo "code $?"`);
+    await terminal.waitForScreen(/^\/tmp # ?$/m);
+    await terminal.resize({ columns: 71, rows: 21 });
+    await terminal.type('until [ "$(stty size)" = "21 71" ]; do :; done; echo "$WORD $((6*7))"; exit 7');
+    await terminal.waitForScreen(/^some 42$/m);
+    await terminal.waitForScreen(/^code 7$/m);
+    await expectSame();
+    expect(await terminal.screen()).not.to.include('console');
+    expect(viewer.output()).not.to.include('42');
   });
 
   it('of a virtual machine is its serial port', async () => {
