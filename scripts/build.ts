@@ -12,7 +12,8 @@ const DIST = join(ROOT, 'dist');
 
 /**
  * The bundles of the program. Each is one file that is read only when it is needed: `await import('./cli/oclif.ts')`
- * anywhere in src/ becomes `require('./oclif.cjs')`. A further lazy bundle is one more line.
+ * anywhere in src/ becomes `require('./oclif.cjs')`, or stays an import of it in the library's module. A further lazy bundle
+ * is one more line.
  */
 const BUNDLES: Record<string, string> = {
   'src/main.ts': 'main.cjs',
@@ -30,6 +31,7 @@ const BUNDLES: Record<string, string> = {
   'src/proxmox/terminal/open.ts': 'terminal.cjs',
   'src/methods/agent/start.ts': 'agent.cjs',
   'src/methods/console/start.ts': 'console.cjs',
+  'src/methods/console/visit.ts': 'visit.cjs',
 };
 
 /**
@@ -82,8 +84,10 @@ async function writeBundles(): Promise<void> {
   for (const [source, file] of Object.entries(BUNDLES)) {
     await build({ ...COMMONJS, entryPoints: [source], outfile: join(DIST, file), plugins: [lazyBundles] });
   }
-  await build({ ...COMMONJS, entryPoints: ['src/index.ts'], outfile: join(DIST, 'index.cjs') });
-  await build({ ...COMMON, format: 'esm', entryPoints: ['src/index.ts'], outfile: join(DIST, 'index.js') });
+  // The library reads the same files when it needs them. They stay CommonJS: what is in them may require() in its own way.
+  const library: BuildOptions = { entryPoints: ['src/index.ts'], plugins: [lazyBundles] };
+  await build({ ...COMMONJS, ...library, outfile: join(DIST, 'index.cjs') });
+  await build({ ...COMMON, ...library, format: 'esm', outfile: join(DIST, 'index.js') });
 }
 
 function run(file: string, args: readonly string[], env = process.env): void {

@@ -46,6 +46,8 @@ export type Output =
 export interface StartNotice {
   readonly container: ContainerIdentity;
   readonly method: MethodName;
+  /** What whoever uses it is to know before. */
+  readonly notice?: string | undefined;
 }
 
 /** How to run a command; everything is optional. */
@@ -194,7 +196,8 @@ class RunningExecution implements Execution {
       this.#method = started.method;
       this.#session = started.session;
       this.#container = started.container;
-      this.#options.onStarted?.({ container: identityOf(started.container), method: started.method });
+      const { session, method } = started;
+      this.#options.onStarted?.({ container: identityOf(started.container), method, notice: session.notice });
       return this.#finish(await this.#supervise(started.session));
     } catch (error) {
       return this.#failed(error);
@@ -207,7 +210,7 @@ class RunningExecution implements Execution {
   async #start(container: Container): Promise<Started> {
     try {
       return await startByChain(
-        chainOf(this.#options.methods, container.api?.routes),
+        chainOf(this.#options.methods, container.api?.routes, this.#wantsShellAtTerminal(container)),
         container,
         this.#request(),
         this.#abort.signal,
@@ -220,6 +223,10 @@ class RunningExecution implements Execution {
         await validateRunning(container, this.#options.ignoreLock, this.#abort.signal);
       throw error;
     }
+  }
+
+  #wantsShellAtTerminal({ api }: Container): boolean {
+    return api !== undefined && this.#options.terminal !== undefined && this.#command.length === 0;
   }
 
   /** Asks the command to end, and sees to it that it does. */
