@@ -54,8 +54,12 @@ export class WebSocketTerminal implements RawTerminal {
     this.output = new Readable({ highWaterMark: BUFFER_BYTES, read: () => this.#listen() });
     this.input = new Writable({
       highWaterMark: BUFFER_BYTES,
-      write: (chunk: Buffer, _encoding, done) => this.#type(chunk, done),
-      writev: (chunks, done) => this.#type(Buffer.concat(chunks.map(({ chunk }) => chunk as Buffer)), done),
+      write: (chunk: Buffer, _encoding, done) => this.#type([chunk], done),
+      writev: (chunks, done) =>
+        this.#type(
+          chunks.map(({ chunk }) => chunk as Buffer),
+          done,
+        ),
     });
     this.ended = new Promise((resolve) => this.output.once('close', () => resolve({ said: this.#said })));
     // Whoever uses them is told by `ended`.
@@ -86,9 +90,9 @@ export class WebSocketTerminal implements RawTerminal {
     else this.#socket.unref();
   }
 
-  #type(bytes: Buffer, done: () => void): void {
-    this.#typedSince += bytes.length;
-    const messages = [...typed(bytes)];
+  #type(pieces: readonly Buffer[], done: () => void): void {
+    for (const { length } of pieces) this.#typedSince += length;
+    const messages = [...typed(pieces)];
     for (const message of messages.slice(0, -1)) this.#send(message);
     // In order: when the last one has left, all have.
     this.#send(messages.at(-1) ?? KEEP_ALIVE, done);
