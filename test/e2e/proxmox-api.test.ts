@@ -108,6 +108,6 @@ describe('exec over the API', () => {
     ]);
     laptop.write({ home: laptop.context({ hosts: ['127.0.0.1:1'] }) });
     const { stdout } = await laptop.cli(['doctor']);
-    expect(stdout.toString()).to.match(/^home +problem +token +- +not asked +.*refused/m);
+    expect(stdout.toString()).to.match(/^home +problem +token +- +not asked +.*cannot be reached/m);
   });
 });
