@@ -106,13 +106,17 @@ const OPERAND_KINDS: Record<string, Kind> = {
   name: 'live contexts',
   id: 'live executions',
   // Processes are listed, and methods tried, on this host only.
+  'enter container': 'live containers-of-nodes',
   'ps container': 'live host-containers',
   'doctor container': 'live host-containers',
   'kill container': 'live targets',
 };
 
 /** Those that oclif does not know the operands of, because it does not parse their words. */
-const OPERANDS_BEFORE_COMMAND: Record<string, readonly Kind[]> = { exec: ['live containers'], hook: ['none', 'none'] };
+const OPERANDS_BEFORE_COMMAND: Record<string, readonly Kind[]> = {
+  exec: ['live containers-of-nodes'],
+  hook: ['none', 'none'],
+};
 
 const HELP: CommandFlag = { names: ['--help', '-h'], summary: 'show this help' };
 

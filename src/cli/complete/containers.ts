@@ -22,6 +22,28 @@ export async function hostContainers(settings: Settings): Promise<Nameable[]> {
   }
 }
 
+/** The containers of the other nodes of this host's Proxmox cluster, which commands reach over ssh. */
+export function otherNodes(settings: Settings): Nameable[] {
+  if (process.geteuid?.() !== 0) return [];
+  const { pve } = hostInventory(settings);
+  return pve.otherNodes.flatMap((node) =>
+    pve
+      .containers(node)
+      .map(({ vmid, hostname }): Nameable => ({ ...ON_OTHER_NODE, node, id: vmid, name: hostname ?? vmid })),
+  );
+}
+
+/** What its configuration, which is all that is here, does not tell. */
+const ON_OTHER_NODE = {
+  platform: 'proxmox',
+  type: 'lxc',
+  context: null,
+  status: 'unknown',
+  lxcpath: null,
+  isBare: true,
+  hasScheme: true,
+} as const;
+
 /**
  * The guests of the clusters, or of the one that is named: asked for where the answer comes soon, else as they were told
  * the last time. No secret is asked for.

@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 
+import type { Settings } from '../../config/keys.ts';
 import { loadSettings } from '../../config/settings.ts';
 import { hasContexts } from '../../contexts/files.ts';
 import { ExecutionStore } from '../../oci/detached/store.ts';
@@ -9,8 +10,9 @@ import { isName } from '../../oci/reference.ts';
 import { ownUsers } from '../../oci/own-users.ts';
 import { shellWord } from '../../values/shell-word.ts';
 import type { Candidate } from '../complete.ts';
-import { guests, hostContainers } from './containers.ts';
+import { guests, hostContainers, otherNodes } from './containers.ts';
 import { references } from './references.ts';
+import type { Nameable } from './references.ts';
 
 /** What a kind is found by. */
 export interface Question {
@@ -30,9 +32,10 @@ const USERS_TIMEOUT_MS = 1000;
 
 /** What the scripts ask for. */
 export const KINDS: Readonly<Record<string, Finder>> = {
-  containers: async ({ typed, context }) => {
-    const { onHost, inClusters } = await everything(context);
-    return references([...onHost, ...inClusters], typed);
+  containers: async ({ typed, context }) => references(await everything(context), typed),
+  'containers-of-nodes': async ({ typed, context }) => {
+    const others = context === undefined ? otherNodes(await loadSettings(process.env)) : [];
+    return references(withoutDoubles([...(await everything(context)), ...others]), typed);
   },
   'host-containers': async ({ typed }) => references(await hostContainers(await loadSettings(process.env)), typed),
   targets: async (question) => [
@@ -40,11 +43,12 @@ export const KINDS: Readonly<Record<string, Finder>> = {
     ...(question.context === undefined ? ((await KINDS['executions']?.(question)) ?? []) : []),
   ],
   nodes: async ({ context }) => {
-    const { pve } = hostInventory(await loadSettings(process.env));
+    const settings = await loadSettings(process.env);
+    const { pve } = hostInventory(settings);
     const own = context === undefined ? [pve.node, ...pve.otherNodes] : [];
-    const { inClusters } = await everything(context, 'clusters');
     const names = new Map(own.filter((name) => name !== undefined).map((name) => [name, '']));
-    for (const { node, context: cluster } of inClusters) if (node !== null) names.set(node, cluster ?? '');
+    for (const { node, context: cluster } of await guestsOf(settings, context))
+      if (node !== null) names.set(node, `of ${cluster}`);
     return [...names].filter(([word]) => isName(word)).map(([word, note]) => ({ word, note }));
   },
   contexts: async () => {
@@ -78,16 +82,34 @@ export const KINDS: Readonly<Record<string, Finder>> = {
   },
 };
 
-async function everything(context: string | undefined, where: 'everywhere' | 'clusters' = 'everywhere') {
+/** The containers of this host, and the guests of clusters; or only those of the cluster of a context. */
+async function everything(context: string | undefined): Promise<Nameable[]> {
   const settings = await loadSettings(process.env);
-  const asksHost = context === undefined && where === 'everywhere';
-  const [onHost, inClusters] = await Promise.all([
-    asksHost ? hostContainers(settings) : [],
-    context !== undefined || hasContexts(process.env) ? guests(settings, context).catch(() => []) : [],
-  ]);
-  // This host may be a node of the cluster.
-  const known = new Set(onHost.filter(({ node }) => node !== null).map(({ node, id }) => `${node}/${id}`));
-  return { onHost, inClusters: inClusters.filter(({ node, id }) => !known.has(`${node}/${id}`)) };
+  const host = context === undefined ? hostContainers(settings) : [];
+  const [onHost, inClusters] = await Promise.all([host, guestsOf(settings, context)]);
+  return withoutDoubles([...onHost, ...inClusters]);
+}
+
+/** Contexts that are wrong do not keep this host's containers from being offered. */
+async function guestsOf(settings: Settings, context: string | undefined): Promise<Nameable[]> {
+  try {
+    return context === undefined && !hasContexts(process.env) ? [] : await guests(settings, context);
+  } catch {
+    return [];
+  }
+}
+
+/**
+ * This host may be a node of a cluster that is asked as well: what is known first of a container is known best. Two
+ * contexts may be clusters whose nodes have the same names, so theirs are not taken for each other.
+ */
+function withoutDoubles(containers: readonly Nameable[]): Nameable[] {
+  const known = new Map<string, string | null>();
+  return containers.filter(({ node, id, context }) => {
+    const before = known.get(`${node}/${id}`);
+    if (node === null || before === undefined) known.set(`${node}/${id}`, context);
+    return node === null || before === undefined || (before !== null && context !== null);
+  });
 }
 
 function isRoot(): boolean {

@@ -3,7 +3,8 @@ import { isName } from '../../oci/reference.ts';
 import type { Candidate } from '../complete.ts';
 
 /** A container, and how a call may name it. */
-export interface Nameable extends ContainerSummary {
+export interface Nameable
+  extends Pick<ContainerSummary, 'id' | 'name' | 'platform' | 'type' | 'context' | 'node' | 'status' | 'lxcpath'> {
   /** By its VMID or name alone. */
   readonly isBare: boolean;
   /** By these with a scheme before them. */
@@ -17,22 +18,21 @@ export interface Nameable extends ContainerSummary {
  * @param typed what there is of the word; a "/" in it asks for the forms with a node or a folder.
  */
 export function references(containers: readonly Nameable[], typed: string): Candidate[] {
-  const meant = new Map<string, Nameable[]>();
-  for (const container of containers) {
-    for (const word of new Set(wordsFor(container))) meant.set(word, [...(meant.get(word) ?? []), container]);
-  }
-  const isAmbiguous = ([word, found]: [string, Nameable[]]): boolean => !word.includes('/') && found.length > 1;
-  const twice = new Set([...meant].filter(isAmbiguous).flatMap(([, found]) => found));
-  return [...meant]
-    .filter((entry) => !isAmbiguous(entry))
-    .filter(([word, [found]]) => isWanted(word, typed, found !== undefined && (!found.isBare || twice.has(found))))
-    .map(([word, [found]]) => ({ word, note: found === undefined ? '' : noteOn(found, word) }));
+  const meant = new Map<string, number>();
+  const all = containers.map((container) => ({ container, words: [...new Set(wordsFor(container))] }));
+  for (const { words } of all) for (const word of words) meant.set(word, (meant.get(word) ?? 0) + 1);
+  return all.flatMap(({ container, words }) => {
+    // The same id on the same node of two clusters: nothing else can tell them apart, but --context.
+    const own = words.filter((word) => meant.get(word) === 1);
+    const shortest = Math.min(...own.map(lengthOf));
+    const wanted = Math.max(shortest, typed === '' ? 0 : typed.includes('/') ? 2 : 1);
+    return own.filter((word) => lengthOf(word) <= wanted).map((word) => ({ word, note: noteOn(container, word) }));
+  });
 }
 
-/** Of forms that are longer than is usual, those that are typed for, or needed. */
-function isWanted(word: string, typed: string, isNeeded: boolean): boolean {
-  if (word.includes('/')) return typed.includes('/') || isNeeded;
-  return !word.includes(':') || typed !== '' || isNeeded;
+/** A word alone, one with a scheme, one with a node or folder as well. */
+function lengthOf(word: string): 0 | 1 | 2 {
+  return word.includes('/') ? 2 : word.includes(':') ? 1 : 0;
 }
 
 /** The shortest first. */
@@ -51,9 +51,9 @@ function noteOn({ id, name, type, status, node, context }: Nameable, word: strin
   const other = word.endsWith(id) ? name : id;
   return [
     ...(id === name ? [] : [other]),
-    status,
+    ...(status === 'unknown' ? [] : [status]),
     ...(type === 'qemu' ? ['a virtual machine'] : []),
-    ...(context === null || node === null ? [] : [`on ${node}`]),
+    ...(node === null || (context === null && status !== 'unknown') ? [] : [`on ${node}`]),
     ...(context === null ? [] : [`of ${context}`]),
   ].join(', ');
 }
