@@ -7,6 +7,8 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { build } from 'esbuild';
 import type { BuildOptions, Plugin } from 'esbuild';
 
+import { writeCompletions } from './completions/write.ts';
+
 const ROOT = resolve(import.meta.dirname, '..');
 const DIST = join(ROOT, 'dist');
 
@@ -24,6 +26,7 @@ const BUNDLES: Record<string, string> = {
   'src/cli/only-on-failure.ts': 'only-on-failure.cjs',
   'src/cli/exec-detached.ts': 'exec-detached.cjs',
   'src/cli/supervise.ts': 'supervise.cjs',
+  'src/cli/complete.ts': 'complete.cjs',
   'src/contexts/room.ts': 'contexts.cjs',
   'src/oci/cluster.ts': 'cluster.cjs',
   'src/contexts/yaml.ts': 'contexts-yaml.cjs',
@@ -147,4 +150,5 @@ await writeBundles();
 copyFileSync(join(ROOT, 'scripts/build/start.cjs'), join(DIST, 'start.cjs'));
 writeTypes();
 run(join(ROOT, 'node_modules/.bin/oclif'), ['manifest']);
+writeCompletions(join(ROOT, 'oclif.manifest.json'), join(DIST, 'completions'));
 makeCodeCaches();

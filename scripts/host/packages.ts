@@ -27,6 +27,10 @@ const PACKAGES = [
   // Nodes that are reached over ssh.
   'openssh-client',
   'openssh-server',
+  // The shells that complete our commands.
+  'bash-completion',
+  'zsh',
+  'fish',
   // For building node-pty.
   'make',
   'g++',

@@ -21,6 +21,8 @@ export interface InventoryOptions {
   readonly context?: string | undefined;
   /** Gets the lines of the logs of tasks. */
   readonly onTaskLine?: ((line: string) => void) | undefined;
+  /** Nobody is asked for a secret, and no program that may ask. */
+  readonly silent?: boolean | undefined;
 }
 
 /** No container is there. */
@@ -65,11 +67,10 @@ function onlyCluster(context: string): LxcriError {
  */
 export async function clustersOf(
   stateDirectory: string,
-  { context, onTaskLine }: Pick<InventoryOptions, 'context' | 'onTaskLine'>,
+  { context, onTaskLine, silent }: Pick<InventoryOptions, 'context' | 'onTaskLine' | 'silent'>,
 ): Promise<Cluster[]> {
-  const { clientFor, currentContext, endpointsKnown, loadContexts, loginOf, pickContext, sshAccess } = await import(
-    '../contexts/room.ts'
-  );
+  const { clientFor, currentContext, endpointsKnown, guestsKnown, loadContexts, loginOf, pickContext, sshAccess } =
+    await import('../contexts/room.ts');
   const contexts = await loadContexts(process.env);
   const chosen = context === undefined ? [...contexts.all.values()] : [pickContext(contexts, process.env, context)];
   const current = context === undefined ? currentContext(contexts, process.env) : chosen[0];
@@ -78,10 +79,11 @@ export async function clustersOf(
     // What was named needs no scheme.
     bare: each.bare || context !== undefined,
     current: each === current,
-    client: clientFor(each, { env: process.env, stateDirectory }),
+    client: clientFor(each, { env: process.env, stateDirectory, silent }),
     routes: each.routes,
     login: loginOf(each.identity),
     endpoints: endpointsKnown(each, stateDirectory),
+    guests: guestsKnown(each, stateDirectory),
     ssh: (node) => sshAccess(each, node),
     onTaskLine,
   }));

@@ -6,9 +6,10 @@ import { accessTo } from '../proxmox/access.ts';
 import type { ApiClient } from '../proxmox/api/client.ts';
 import { controlOf } from '../proxmox/api/control.ts';
 import { listGuests } from '../proxmox/api/guests.ts';
-import type { Guest } from '../proxmox/api/guests.ts';
+import type { Guest, GuestMemory } from '../proxmox/api/guests.ts';
 import { requirePrivilege } from '../proxmox/api/permissions.ts';
 import type { EndpointMemory } from '../proxmox/exec-endpoint.ts';
+import { untilAborted } from '../process/until-aborted.ts';
 import { isVmid } from './reference.ts';
 import type { Reference } from './reference.ts';
 
@@ -25,6 +26,7 @@ export interface Cluster {
   readonly routes: ApiAccess['routes'];
   readonly login: ApiAccess['login'];
   readonly endpoints: EndpointMemory;
+  readonly guests?: GuestMemory | undefined;
   /** How ssh reaches a node of it. */
   readonly ssh: (node: string) => SshTarget;
   /** Gets the lines of the logs of tasks. */
@@ -90,7 +92,9 @@ interface ClusterAnswer {
 
 async function askForGuests(cluster: Cluster, abort: AbortSignal | undefined): Promise<ClusterAnswer> {
   try {
-    return { cluster, guests: await listGuests(cluster.client, abort) };
+    const guests = await listGuests(cluster.client, abort);
+    cluster.guests?.keep(guests);
+    return { cluster, guests };
   } catch (error) {
     if (!isLxcriError(error)) throw error;
     return { cluster, guests: [], error };
@@ -162,6 +166,27 @@ export async function listClusters(clusters: readonly Cluster[], abort?: AbortSi
       error === undefined ? [] : [{ context: cluster.name, error }],
     ),
   };
+}
+
+/** How long what was told is as good as new. */
+const FRESH_MS = 5000;
+
+/** The guests of some clusters, as they were told lately, or now, or else at any time; never why one cannot be asked. */
+export async function listKnownGuests(clusters: readonly Cluster[], abort: AbortSignal): Promise<ContainerSummary[]> {
+  const answers = clusters.map(async (cluster) => {
+    const known = cluster.guests?.known();
+    if (known !== undefined && known.ageMs < FRESH_MS) return { cluster, guests: known.guests };
+    try {
+      const answer = await untilAborted(askForGuests(cluster, abort), abort);
+      if (answer.error === undefined) return answer;
+    } catch {
+      // It takes too long.
+    }
+    return { cluster, guests: known?.guests ?? [] };
+  });
+  return (await Promise.all(answers)).flatMap(({ cluster, guests }) =>
+    guests.map((guest) => summaryOf(cluster, guest)),
+  );
 }
 
 function summaryOf({ name: context, bare }: Cluster, guest: Guest): ContainerSummary {

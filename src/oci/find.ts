@@ -53,7 +53,7 @@ function notAsked({ code, message, hint = '' }: LxcriError, { id }: Reference): 
 }
 
 /** A word without a scheme may mean a guest of every cluster that is marked so; one with a scheme, of the current one. */
-function candidates(clusters: readonly Cluster[], hasScheme: boolean): readonly Cluster[] {
+export function candidates(clusters: readonly Cluster[], hasScheme: boolean): readonly Cluster[] {
   if (!hasScheme) return clusters.filter(({ bare }) => bare);
   const current = clusters.filter((cluster) => cluster.current);
   return current.length > 0 ? current : clusters;
