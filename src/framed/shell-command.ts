@@ -257,4 +257,3 @@ export class ShellCommand {
     return form.test(payload) ? Buffer.from(payload, this.#encoding) : Buffer.alloc(0);
   }
 }
-

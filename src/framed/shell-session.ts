@@ -112,7 +112,7 @@ export class ShellSession {
     // A terminal further out (that of lxc-attach) still makes CR LF of LF.
     const mark = new RegExp(`${sum}ready\r*\n`);
     screen.clear();
-    screen.type(` ${loader(tag, expression, line)}\r`);
+    screen.type(` ${loader(tag, expression, line, silenceSeconds)}\r`);
     const ready = await screen.until(() => (mark.test(screen.text) ? true : undefined), ANSWER_MS, abort);
     if (ready === undefined) throw new UnusableShellError(screen.ended ?? 'its shell does not do as it is told');
     const rest = screen.handOver(mark);
@@ -302,13 +302,13 @@ async function findTools(screen: Screen, abort: AbortSignal | undefined): Promis
 }
 
 /** For a shell at its prompt: reads the program by its digest, and gives the terminal back whatever happens. */
-function loader(tag: string, expression: string, line: string): string {
+function loader(tag: string, expression: string, line: string, silenceSeconds: number): string {
   const digest = createHash('sha256').update(line).digest('hex');
   const script = [
     'exec 9<&0 2>/dev/null',
     'o=$(stty -g)',
     'stty raw -echo',
-    `(n=0;while [ $n -lt 30 ];do sleep 1;n=$((n+1));done;stty $o <&9;kill -9 $$)& echo ${expression}ready`,
+    `(n=0;while [ $n -lt ${silenceSeconds} ];do sleep 1;n=$((n+1));done;stty $o <&9;kill -9 $$)& echo ${expression}ready`,
     'IFS= read -r l',
     'kill -9 $!',
     'x=$(printf %s "$l"|sha256sum)',

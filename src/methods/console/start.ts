@@ -18,7 +18,7 @@ import { ConsoleSession } from './session.ts';
 import { becoming, lookUpThere } from './user.ts';
 import { Viewers } from './viewers.ts';
 
-/** How long a method waits for what. */
+/** How long what may take. */
 export interface ConsoleLimits {
   /** For the prompt of a shell that was just started. */
   readonly promptMs: number;
@@ -26,7 +26,7 @@ export interface ConsoleLimits {
   readonly silenceSeconds: number;
 }
 
-const LIMITS: ConsoleLimits = { promptMs: 15_000, silenceSeconds: 30 };
+const LIMITS: ConsoleLimits = { promptMs: 10_000, silenceSeconds: 30 };
 
 /** A terminal that shows a prompt, and nothing new for so long, is at its prompt. */
 const QUIET_MS = 300;
@@ -87,7 +87,7 @@ export async function startInConsole(
   }
 }
 
-const BUSY = 'the console does not show the prompt of a shell of root, so somebody or something uses it';
+const BUSY = 'the console does not show the prompt of a shell of root: something runs in it, or it leads to a login';
 
 /** Only with one mode there is a shell. Who may not read the configuration sees it on the terminal. */
 async function refuseOtherModes(api: ApiAccess, abort: AbortSignal): Promise<void> {
