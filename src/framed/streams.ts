@@ -25,6 +25,11 @@ export class OutputStream extends Readable {
     return this.#ended;
   }
 
+  /** Whether its writer was asked to wait. */
+  get isFull(): boolean {
+    return this.#paused;
+  }
+
   receive(data: Buffer): void {
     if (this.destroyed || this.push(data) || this.#paused) return;
     this.#paused = true;

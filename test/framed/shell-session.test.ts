@@ -83,7 +83,7 @@ for (const [name, argv] of Object.entries(SHELLS)) {
       }
     });
 
-    async function open(passage?: Passage, silenceSeconds?: number): Promise<ShellSession> {
+    async function open(passage?: Passage, silenceSeconds = 30): Promise<ShellSession> {
       const terminal = localTerminal(argv, passage);
       terminals.push(terminal);
       const screen = new Screen(terminal);
@@ -92,7 +92,7 @@ for (const [name, argv] of Object.entries(SHELLS)) {
       return ShellSession.open(screen, terminal, {
         youngMs: 60_000,
         commandTag: TAG,
-        ...(silenceSeconds === undefined ? {} : { silenceSeconds }),
+        silenceSeconds,
       });
     }
 
