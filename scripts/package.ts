@@ -27,12 +27,13 @@ const { values } = parseArgs({
   },
 });
 
-const { name, version, description, author } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Record<
+const { name, version, author } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Record<
   string,
   string
 >;
 const targets = TARGETS.filter(({ debian }) => values.only === undefined || values.only === debian);
-if (targets.length === 0) throw new Error(`--only=${values.only}: there are ${TARGETS.map(({ debian }) => debian).join(', ')}`);
+if (targets.length === 0)
+  throw new Error(`--only=${values.only}: there are ${TARGETS.map(({ debian }) => debian).join(', ')}`);
 
 // What is made is for all to read.
 process.umask(0o022);

@@ -10,7 +10,7 @@ import { copyrightFile } from './licences.ts';
 import { neededLibraries } from './needed.ts';
 import { EXECUTABLES, putProgram } from './program.ts';
 import { run } from './run.ts';
-import { hasCompletions, manualPages, putCompletions, putDocumentation } from './share.ts';
+import { manualPages, putCompletions, putDocumentation } from './share.ts';
 import type { Target } from './targets.ts';
 
 /** What all packages of one run are made from. */
@@ -70,7 +70,7 @@ function putFiles(tree: string, sources: Sources, nodeDirectory: string, target:
   putGzip(join(documentation, 'changelog.gz'), debianChangelog(changes, sources));
   for (const [name, page] of manualPages(root, sources.time))
     putGzip(join(tree, 'usr/share/man/man1', `${name}.gz`), page);
-  if (hasCompletions(root)) putCompletions(root, join(tree, 'usr/share'));
+  putCompletions(root, join(tree, 'usr/share'));
   copy(join(import.meta.dirname, 'debian/lintian-overrides'), join(tree, 'usr/share/lintian/overrides', sources.name));
 }
 
@@ -96,7 +96,12 @@ function putControl(tree: string, { name, version, maintainer, summary }: Source
   put(join(tree, 'DEBIAN/control'), control.join('') + DESCRIPTION);
   const sums = files
     .filter((file) => file !== 'usr/bin/proxmox-lxcri')
-    .map((file) => `${createHash('md5').update(readFileSync(join(tree, file))).digest('hex')}  ${file}\n`);
+    .map(
+      (file) =>
+        `${createHash('md5')
+          .update(readFileSync(join(tree, file)))
+          .digest('hex')}  ${file}\n`,
+    );
   put(join(tree, 'DEBIAN/md5sums'), sums.join(''));
   for (const script of MAINTAINER_SCRIPTS)
     copy(join(import.meta.dirname, 'debian', script), join(tree, 'DEBIAN', script));

@@ -18,6 +18,11 @@ interface Work {
 }
 
 const LICENCE_FILE = /^(licen[cs]e|copying)/i;
+/** Debian has it already, and does not want it again. */
+const APACHE = [
+  'On Debian systems, the full text of the Apache License 2.0 is in',
+  '/usr/share/common-licenses/Apache-2.0.',
+];
 /** Packages of Node, which hold no licence of their own but Node's. */
 const NODE = /^node-linux-/;
 
@@ -30,8 +35,7 @@ Comment: The program is bundled from its own sources and from packages of npm, w
 Files: *
 Copyright: The authors of proxmox-lxcri
 License: Apache-2.0
- On Debian systems, the full text of the Apache License 2.0 is in
- /usr/share/common-licenses/Apache-2.0.
+${APACHE.map((line) => ` ${line}`).join('\n')}
 `;
 
 /**
@@ -66,14 +70,16 @@ function workOf(root: string, place: string, license: string | undefined): Work 
 
 function stanza({ files, license, text, holder }: Work): string {
   const lines = text.replaceAll('\r', '').trim().split('\n');
-  const copyrights = lines.map((line) => line.trim()).filter((line) => /^copyright\b.*(\d{4}|contributors)/i.test(line));
+  const copyrights = lines
+    .map((line) => line.trim())
+    .filter((line) => /^copyright\b.*(\d{4}|contributors)/i.test(line));
   const holders = copyrights.length > 0 ? [...new Set(copyrights)] : [holder ?? 'its authors'];
   const name = license.replaceAll(/[()]/g, '').replaceAll(' OR ', ' or ');
   return [
     `Files: ${files}`,
     `Copyright: ${holders.join('\n  ')}`,
     `License: ${name}`,
-    ...lines.map((line) => (line.trim() === '' ? ' .' : ` ${line.trimEnd()}`)),
+    ...(license === 'Apache-2.0' ? APACHE : lines).map((line) => (line.trim() === '' ? ' .' : ` ${line.trimEnd()}`)),
     '',
   ].join('\n');
 }

@@ -109,7 +109,9 @@ function verbPage(verb: Verb, manifest: Manifest, program: Program): string {
     .filter(({ hidden }) => hidden !== true)
     .toSorted((one, other) => (one.name < other.name ? -1 : 1));
   const args = Object.values(verb.args).filter(({ hidden }) => hidden !== true);
-  const group = verb.id.includes(':') ? Object.values(manifest.commands).find(({ id }) => id === verb.id.split(':')[0]) : undefined;
+  const group = verb.id.includes(':')
+    ? Object.values(manifest.commands).find(({ id }) => id === verb.id.split(':')[0])
+    : undefined;
   return page([
     title(name, manifest, program),
     '.SH NAME',
@@ -124,7 +126,7 @@ function verbPage(verb: Verb, manifest: Manifest, program: Program): string {
     ...(flags.length === 0 ? [] : ['.SH OPTIONS']),
     ...flags.flatMap((flag) => ['.TP', flagText(flag), text(flag.summary ?? flag.description ?? '')]),
     ...(verb.examples === undefined ? [] : ['.SH EXAMPLES']),
-    ...(verb.examples ?? []).flatMap((example) => exampleText(example, program)),
+    ...(verb.examples ?? []).flatMap((example, index) => exampleText(example, index === 0, program)),
     '.SH SEE ALSO',
     ...seeAlso([`${program.name}(1)`, ...(group === undefined ? [] : [`${pageOf(program, group)}(1)`])]),
   ]);
@@ -138,7 +140,10 @@ function synopsis(verb: Verb, flags: readonly Flag[], args: readonly Arg[], prog
   if (verb.usage !== undefined) {
     const usages = typeof verb.usage === 'string' ? [verb.usage] : verb.usage;
     return usages.flatMap((usage, index) => {
-      const words = expanded(usage, program).replace(new RegExp(`^(${program.name} )?${verb.id.replaceAll(':', ' ')} ?`), '');
+      const words = expanded(usage, program).replace(
+        new RegExp(`^(${program.name} )?${verb.id.replaceAll(':', ' ')} ?`),
+        '',
+      );
       return [...(index === 0 ? [] : ['.br']), `.B ${text(typed(program, verb))}`, text(words)];
     });
   }
@@ -149,15 +154,23 @@ function synopsis(verb: Verb, flags: readonly Flag[], args: readonly Arg[], prog
 function flagText({ name, char, aliases, type, helpValue, multiple, allowNo }: Flag): string {
   const value = type === 'option' ? `=\\fI${text(helpValue ?? 'VALUE')}\\fR` : '';
   const long = allowNo === true ? [name, `no-${name}`] : [name, ...(aliases ?? [])];
-  const words = [...(char === undefined ? [] : [`\\fB\\-${text(char)}\\fR`]), ...long.map((each) => `\\fB\\-\\-${text(each)}\\fR${value}`)];
+  const words = [
+    ...(char === undefined ? [] : [`\\fB\\-${text(char)}\\fR`]),
+    ...long.map((each) => `\\fB\\-\\-${text(each)}\\fR${value}`),
+  ];
   return `${words.join(', ')}${multiple === true ? ' ...' : ''}`;
 }
 
-function exampleText(example: string | { description: string; command: string }, program: Program): string[] {
+function exampleText(
+  example: string | { description: string; command: string },
+  first: boolean,
+  program: Program,
+): string[] {
   const { description, command } = typeof example === 'string' ? { description: undefined, command: example } : example;
   const lines = expanded(command, program).split('\n');
   return [
-    ...(description === undefined ? ['.PP'] : ['.PP', `${text(description)}:`, '.PP']),
+    ...(first ? [] : ['.PP']),
+    ...(description === undefined ? [] : [`${text(description)}:`, '.PP']),
     '.nf',
     '.RS 4',
     ...lines.map(text),

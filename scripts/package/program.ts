@@ -11,7 +11,7 @@ import type { Target } from './targets.ts';
 export const EXECUTABLES = ['bin/proxmox-lxcri', 'node/bin/node'];
 
 /** What may not be there at run time: caches are made by the installation, and the library is for npm. */
-const NOT_OF_THE_PROGRAM = /\.cache$|^types\/|^index\.|^completions\//;
+const NOT_OF_THE_PROGRAM = /\.cache$|^types\/|^index\./;
 
 /** The fields of package.json that are read at run time. */
 const FIELDS = ['name', 'version', 'description', 'license', 'type', 'bin', 'oclif'];

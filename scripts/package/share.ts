@@ -2,15 +2,15 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { copy, put } from './files.ts';
+import { copy } from './files.ts';
 import { manuals } from './manuals.ts';
 import type { Manifest } from './manuals.ts';
 
-/** Where the build puts the completions, and where each shell of Debian looks for them, below /usr/share. */
+/** Where the build puts the completions, below dist/, and where each shell of Debian looks for them, below /usr/share. */
 const COMPLETIONS = [
-  ['proxmox-lxcri.bash', 'bash-completion/completions/proxmox-lxcri'],
-  ['_proxmox-lxcri', 'zsh/vendor-completions/_proxmox-lxcri'],
-  ['proxmox-lxcri.fish', 'fish/vendor_completions.d/proxmox-lxcri.fish'],
+  ['bash', 'bash-completion/completions/proxmox-lxcri'],
+  ['zsh', 'zsh/vendor-completions/_proxmox-lxcri'],
+  ['fish', 'fish/vendor_completions.d/proxmox-lxcri.fish'],
 ] as const;
 
 /** Writes README.md, docs/, schemas/ and the example configuration. */
@@ -31,8 +31,6 @@ export function manualPages(root: string, time: number): Map<string, string> {
 
 /** Writes the completions below a directory that is like /usr/share. */
 export function putCompletions(root: string, share: string): void {
-  for (const [file, place] of COMPLETIONS) copy(join(root, 'completions', file), join(share, place));
+  if (!existsSync(join(root, 'dist/completions'))) return;
+  for (const [shell, place] of COMPLETIONS) copy(join(root, 'dist/completions', shell), join(share, place));
 }
-
-export { put };
-export const hasCompletions = (root: string): boolean => existsSync(join(root, 'completions'));

@@ -7,7 +7,7 @@ import { copy, put, settle } from './files.ts';
 import { copyrightFile } from './licences.ts';
 import { EXECUTABLES, putProgram } from './program.ts';
 import { run } from './run.ts';
-import { hasCompletions, manualPages, putCompletions, putDocumentation } from './share.ts';
+import { manualPages, putCompletions, putDocumentation } from './share.ts';
 import type { Target } from './targets.ts';
 
 /** Makes the tarball for one kind of machine and returns its path. */
@@ -20,7 +20,7 @@ export function makeTarball(sources: Sources, nodeDirectory: string, target: Tar
   copy(join(root, 'LICENSE'), join(tree, 'LICENSE'));
   put(join(tree, 'THIRD-PARTY-LICENCES'), copyrightFile(root, nodeDirectory));
   for (const [page, text] of manualPages(root, time)) put(join(tree, 'share/man/man1', page), text);
-  if (hasCompletions(root)) putCompletions(root, join(tree, 'share'));
+  putCompletions(root, join(tree, 'share'));
   settle(tree, EXECUTABLES, time);
   const archive = join(sources.output, `${base}.tar`);
   const owner = ['--owner=root:0', '--group=root:0', '--numeric-owner'];
