@@ -1,7 +1,6 @@
 /** Makes dist/, as described in the table below, and oclif.manifest.json. */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 
 import { build } from 'esbuild';
@@ -36,22 +35,6 @@ const BUNDLES: Record<string, string> = {
   'src/methods/console/start.ts': 'console.cjs',
   'src/methods/console/visit.ts': 'visit.cjs',
 };
-
-/**
- * What the code caches are made from: calls that load the large bundles between them, and end without a container. The
- * last one to load a bundle writes its cache.
- */
-const TYPICAL_CALLS = [
-  ['context', 'list'],
-  ['config', 'show'],
-  ['hook', '--help'],
-  ['exec', '--help'],
-];
-
-/** For the bundles that read a configuration and contexts: they are loaded only where there are some. */
-const TYPICAL_CONFIGURATION = 'methods: [lxc-attach]\nexec:\n  timeout: 30s\n';
-const TYPICAL_CONTEXTS =
-  'contexts: {home: {hosts: [pve1.example], token: root@pam!cli, tokenFile: /etc/proxmox-lxcri/tokens/home}}\n';
 
 const lazyBundles: Plugin = {
   name: 'lazy-bundles',
@@ -93,30 +76,9 @@ async function writeBundles(): Promise<void> {
   await build({ ...COMMON, ...library, format: 'esm', outfile: join(DIST, 'index.js') });
 }
 
-function run(file: string, args: readonly string[], env = process.env): void {
-  const { status, stdout, stderr, error } = spawnSync(file, args, { cwd: ROOT, encoding: 'utf8', env });
+function run(file: string, args: readonly string[]): void {
+  const { status, stdout, stderr, error } = spawnSync(file, args, { cwd: ROOT, encoding: 'utf8' });
   if (status !== 0) throw new Error(`${file} ${args.join(' ')} failed: ${error?.message ?? stdout + stderr}`);
-}
-
-function makeCodeCaches(): void {
-  const directory = mkdtempSync(join(tmpdir(), 'proxmox-lxcri-build-'));
-  try {
-    const file = join(directory, 'config.yaml');
-    writeFileSync(file, TYPICAL_CONFIGURATION, { mode: 0o600 });
-    // None is kept: it has to be read.
-    const contexts = join(directory, 'contexts.yaml');
-    writeFileSync(contexts, TYPICAL_CONTEXTS, { mode: 0o600 });
-    const env = {
-      ...process.env,
-      PROXMOX_LXCRI_CONFIG: file,
-      PROXMOX_LXCRI_CACHE_DIR: directory,
-      PROXMOX_LXCRI_CONTEXTS: contexts,
-    };
-    for (const words of TYPICAL_CALLS)
-      run(process.execPath, [join(ROOT, 'scripts/build/code-cache.cjs'), DIST, ...words], env);
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
 }
 
 const RELATIVE_IMPORT = /(?<=\bfrom ')(\.[^']*)\.ts(?=')/g;
@@ -151,4 +113,4 @@ copyFileSync(join(ROOT, 'scripts/build/start.cjs'), join(DIST, 'start.cjs'));
 writeTypes();
 run(join(ROOT, 'node_modules/.bin/oclif'), ['manifest']);
 writeCompletions(join(ROOT, 'oclif.manifest.json'), join(DIST, 'completions'));
-makeCodeCaches();
+run(process.execPath, [join(ROOT, 'scripts/build/code-cache.cjs')]);

@@ -35,6 +35,12 @@ const PACKAGES = [
   'make',
   'g++',
   'python3',
+  // For making packages, also for the other kind of machine, and for looking at them.
+  process.arch === 'arm64' ? 'g++-x86-64-linux-gnu' : 'g++-aarch64-linux-gnu',
+  'lintian',
+  'man-db',
+  'mandoc',
+  'shellcheck',
 ];
 
 const APT_TIMEOUT_MS = 1_800_000;

@@ -49,7 +49,7 @@ export const debian: Recipe = {
 };
 
 /** The mirror the host itself uses, so that a host which reaches only its own mirror works too. */
-function hostMirror(): string[] {
+export function hostMirror(): string[] {
   const targets = mustSync([
     'apt-get',
     'indextargets',
