@@ -14,6 +14,7 @@ const TYPICAL_CALLS = [
   ['config', 'show'],
   ['hook', '--help'],
   ['exec', '--help'],
+  ['__complete', 'host-containers'],
 ];
 
 /** For the bundles that read a configuration and contexts: they are loaded only where there are some. */

@@ -12,7 +12,7 @@ export interface Candidate {
 }
 
 /** Whoever pressed a key does not wait longer, whatever hangs. */
-const LIMIT_MS = 2000;
+const LIMIT_MS = 5000;
 
 const MAX_NOTE_LENGTH = 100;
 

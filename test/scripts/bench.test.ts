@@ -53,6 +53,7 @@ describe('npm run bench', () => {
       'lxc-ls -f',
       'ps',
       'ps --json',
+      'completion of a container',
       'ps / (node + lxc-ls -f)',
     ]) {
       expect(row(label)).to.match(MEASURED);

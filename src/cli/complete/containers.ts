@@ -6,7 +6,7 @@ import { clustersOf } from '../inventory.ts';
 import type { Nameable } from './references.ts';
 
 /** A key press and its answer are felt as one up to here; with what starts and ends us. */
-const WHOLE_MS = 110;
+const WHOLE_MS = 90;
 
 /** On a host that takes long to start us, a cluster gets this nevertheless. */
 const LEAST_MS = 40;
