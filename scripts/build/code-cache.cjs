@@ -10,11 +10,11 @@ const { join } = require('node:path');
 
 /** Calls that load the large bundles between them, and end without a container. The last to load one writes its cache. */
 const TYPICAL_CALLS = [
+  ['__complete', 'host-containers'],
   ['context', 'list'],
   ['config', 'show'],
   ['hook', '--help'],
   ['exec', '--help'],
-  ['__complete', 'host-containers'],
 ];
 
 /** For the bundles that read a configuration and contexts: they are loaded only where there are some. */
