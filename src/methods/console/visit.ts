@@ -70,6 +70,7 @@ class Visit implements Session {
   readonly #ours: ReturnType<typeof keepOurTerminal>;
   #finish: (exit: SessionExit) => void = () => {};
   #tail = '';
+  #hasTyped = false;
   #endTimer: NodeJS.Timeout | undefined;
 
   constructor(terminal: RawTerminal, request: ExecRequest, notice: string) {
@@ -93,8 +94,8 @@ class Visit implements Session {
     terminal.output.on('close', () => this.stdout.end());
     terminal.output.pipe(this.stdout);
     void terminal.ended.then(({ said }) => {
-      const hasEnded = END_OF_DTACH.test(this.#tail);
-      this.#leave(hasEnded ? LEFT : { kind: 'lost', reason: `the connection to the console was lost (${said})` });
+      const lost: SessionExit = { kind: 'lost', reason: `the connection to the console was lost (${said})` };
+      this.#leave(END_OF_DTACH.test(this.#tail) ? this.#ended() : lost);
     });
   }
 
@@ -122,6 +123,7 @@ class Visit implements Session {
     return new Writable({
       write: (chunk: Buffer, _encoding, done) => {
         const { typed, detached } = key.read(chunk);
+        this.#hasTyped ||= typed.length > 0;
         this.#terminal.input.write(typed, () => {
           if (detached) this.#leave(LEFT);
           done();
@@ -137,7 +139,12 @@ class Visit implements Session {
   #look(shown: Buffer): void {
     this.#tail = (this.#tail + shown.subarray(-TAIL_BYTES).toString('latin1')).slice(-TAIL_BYTES);
     clearTimeout(this.#endTimer);
-    if (END_OF_DTACH.test(this.#tail)) this.#endTimer = setTimeout(() => this.#leave(LEFT), END_MS);
+    if (END_OF_DTACH.test(this.#tail)) this.#endTimer = setTimeout(() => this.#leave(this.#ended()), END_MS);
+  }
+
+  /** Who has typed may have ended it; nobody tells how what runs there fares. */
+  #ended(): SessionExit {
+    return this.#hasTyped ? LEFT : { kind: 'lost', reason: 'the console has ended by itself, and says why' };
   }
 
   /** Only the first reason counts. */
@@ -149,5 +156,5 @@ class Visit implements Session {
   }
 }
 
-/** How the programs on a console fare nobody tells: it was looked at, and that has ended well. */
+/** It was looked at, and that has ended well. */
 const LEFT: SessionExit = { kind: 'exited', exitCode: 0, signal: null };

@@ -119,11 +119,19 @@ describe('a visit to a console', () => {
 
   it('is over when dtach says so last, though nobody ends the connection', async () => {
     const { terminal, session, shown } = await visit();
+    session.stdin?.write('exit\r');
     terminal.output.write(END.slice(0, 20));
     terminal.output.write(END.slice(20));
     const text = shown();
     expect(await session.exit).to.deep.equal({ kind: 'exited', exitCode: 0, signal: null });
     expect(await text).to.equal(`${END}\r\n`);
+  });
+
+  it('that ends without a key is no success', async () => {
+    const { terminal, session } = await visit();
+    session.stdout?.resume();
+    terminal.output.end(END);
+    expect(await session.exit).to.deep.equal({ kind: 'lost', reason: 'the console has ended by itself, and says why' });
   });
 
   it('goes on when something else says so, and is lost without it', async () => {
