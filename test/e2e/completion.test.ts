@@ -170,7 +170,7 @@ describe('what completion finds in clusters', () => {
 
   /** Those of the cluster, whatever else this host has. */
   async function ofCluster(...words: string[]): Promise<[string, string][]> {
-    return (await ask(words, alone)).filter(([, note]) => / of home$/.test(note));
+    return (await ask(words, alone)).filter(([, note]) => note.endsWith(' of home'));
   }
 
   it('is what was told last, when nobody answers, and without a word of that', async () => {

@@ -66,7 +66,13 @@ describe('exec over a console', () => {
   }
 
   const byName = (context: string, vmid: number, flags: readonly string[] = []): string[] => [
-    ...['exec', '--context', context, '--method', 'console', ...flags, String(vmid)],
+    'exec',
+    '--context',
+    context,
+    '--method',
+    'console',
+    ...flags,
+    String(vmid),
     ...COMMAND,
   ];
 
