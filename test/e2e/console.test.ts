@@ -149,7 +149,7 @@ describe('exec over a console', () => {
   });
 
   for (const [flags, reason] of [
-    [['-t'], /terminal of its own/],
+    [['-t'], /no command is typed into it/],
     [['--privileged'], /no elevated privileges/],
   ] as const) {
     it(`not with ${flags.join(' ')}, which it cannot`, async () => {
