@@ -66,7 +66,13 @@ describe('exec over a console', () => {
   }
 
   const byName = (context: string, vmid: number, flags: readonly string[] = []): string[] => [
-    ...['exec', '--context', context, '--method', 'console', ...flags, String(vmid)],
+    'exec',
+    '--context',
+    context,
+    '--method',
+    'console',
+    ...flags,
+    String(vmid),
     ...COMMAND,
   ];
 
@@ -143,7 +149,7 @@ describe('exec over a console', () => {
   });
 
   for (const [flags, reason] of [
-    [['-t'], /terminal of its own/],
+    [['-t'], /no command is typed into it/],
     [['--privileged'], /no elevated privileges/],
   ] as const) {
     it(`not with ${flags.join(' ')}, which it cannot`, async () => {
