@@ -258,6 +258,25 @@ describe('openTerminal', () => {
       expect(silent.code).to.equal('PlatformUnreachable');
     });
 
+    it('acknowledges a small message at once, for a server that waits for that before the next one', async () => {
+      const { promise: acknowledged, resolve: acknowledge } = Promise.withResolvers<Buffer>();
+      const server = await serverThat((socket, accept) => {
+        socket.write(head(accept));
+        socket.once('data', () => {
+          socket.once('data', acknowledge);
+          socket.write(binary('OK'));
+          socket.write(binary('hello'));
+        });
+      });
+      const opened = await openTerminal(clientOf([pinned(server)]), CT, undefined, LIMITS);
+      opened.output.resume();
+      // A pong that nobody has asked for: nobody answers it either (RFC 6455, 5.5.3).
+      const pong = await acknowledged;
+      expect([pong[0], pong[1], pong.length]).to.deep.equal([0x8a, 0x80, 6]);
+      opened.close();
+      await server.close();
+    });
+
     it('can be given up before the WebSocket, and before the OK', async () => {
       for (const isUpgraded of [false, true]) {
         const abort = new AbortController();
