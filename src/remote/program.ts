@@ -230,6 +230,11 @@ my $incoming = '';
 # What waits to be written: whole frames, the first of which may be written in part.
 my @outgoing;
 my ($outgoing_bytes, $written) = (0, 0);
+# Until when that may wait for more. On the way are proxies that keep back a small packet until the one before was
+# acknowledged, which takes 40 ms where nothing is to be answered (RFC 896, RFC 1122 4.2.3.2): so what can go in one goes in one.
+my $hold_until = 0;
+my $HOLD_SECONDS = 0.03;
+my $SMALL = 4096;
 my %commands;
 my $lost = 0;
 my $heard = now();
@@ -240,6 +245,7 @@ sub send_frame {
 }
 
 sub queue {
+  $hold_until = 0;
   push @outgoing, $_[0];
   $outgoing_bytes += length $_[0];
 }
@@ -345,6 +351,8 @@ sub start_command {
     credit => { map { $_ => $WINDOW } 1 .. 4 },
   };
   send_frame('P', $id, 0, "$pid $start");
+  # Soon it says more.
+  $hold_until = now() + $HOLD_SECONDS if @outgoing == 1;
 }
 
 sub become {
@@ -615,10 +623,26 @@ sub read_input {
   }
 }
 
+sub write_outgoing {
+  while (@outgoing > 1 && length($outgoing[0]) < $SMALL) {
+    my $first = shift @outgoing;
+    $outgoing[0] = $first . $outgoing[0];
+  }
+  my $sent = syswrite STDOUT, $outgoing[0], length($outgoing[0]) - $written, $written;
+  if (defined $sent) {
+    $outgoing_bytes -= $sent;
+    $written += $sent;
+    if ($written == length $outgoing[0]) { shift @outgoing; $written = 0 }
+  }
+  elsif (!($!{EAGAIN} || $!{EINTR})) { $lost = 1 }
+}
+
 sub one_round {
   my ($readable, $writable, $wait) = ('', '', 1);
   vec($readable, 0, 1) = 1;
-  vec($writable, 1, 1) = 1 if @outgoing;
+  if (@outgoing) {
+    if ($hold_until && now() < $hold_until) { $wait = $HOLD_SECONDS } else { vec($writable, 1, 1) = 1 }
+  }
   for my $command (values %commands) {
     my $ends = $command->{ends};
     for my $stream (1 .. 4) {
@@ -637,15 +661,7 @@ sub one_round {
     read_input();
     take_frames();
   }
-  if (vec $writable, 1, 1) {
-    my $sent = syswrite STDOUT, $outgoing[0], length($outgoing[0]) - $written, $written;
-    if (defined $sent) {
-      $outgoing_bytes -= $sent;
-      $written += $sent;
-      if ($written == length $outgoing[0]) { shift @outgoing; $written = 0 }
-    }
-    elsif (!($!{EAGAIN} || $!{EINTR})) { $lost = 1 }
-  }
+  write_outgoing() if vec $writable, 1, 1;
   for my $command (values %commands) {
     note_exit($command) if $command->{running} && ($command->{pidfd} < 0 || vec $readable, $command->{pidfd}, 1);
     for my $stream (1 .. 4) {

@@ -55,6 +55,14 @@ describe('npm run bench', () => {
       'ps --json',
       'completion of a container',
       'ps / (node + lxc-ls -f)',
+      'exec over ssh, with the login',
+      'exec over ssh, each further one',
+      'ssh NODE lxc-attach',
+      'first command, with the login',
+      'each further one',
+      'lxc-attach on the node itself',
+      'out: node-shell',
+      'in: node-shell',
     ]) {
       expect(row(label)).to.match(MEASURED);
     }

@@ -101,7 +101,7 @@ export async function openWire(certificate: Certificate, handlers: WireHandlers)
 
 async function serve(socket: Socket, handlers: WireHandlers): Promise<void> {
   const input = new ByteQueue(socket);
-  const gone = once(socket, 'close');
+  const gone = new Promise((resolve) => socket.once('close', resolve));
   const closeIdle = (): void => void socket.destroy();
   socket.on('timeout', closeIdle);
   try {

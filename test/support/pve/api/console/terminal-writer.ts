@@ -11,6 +11,8 @@ while (sysread STDIN, $bytes, 65536) {
   while (length $bytes) {
     $count = syswrite STDOUT, $bytes;
     if (defined $count) { substr $bytes, 0, $count, ''; next }
+    # While login(1) opens the terminal anew, nobody has it open.
+    if ($!{EIO}) { select undef, undef, undef, 0.01; next }
     exit 1 unless $!{EAGAIN} || $!{EINTR};
     vec($full = '', 1, 1) = 1;
     select undef, $full, undef, undef;
