@@ -38,7 +38,7 @@ const PID = /^\d{1,10}$/;
 const MAX_MESSAGES = 100;
 
 /** How long nothing may come of an output, once the command has ended, before it is held by what outlived the command. */
-const HELD_OUTPUT_MS = 2000;
+const HELD_OUTPUT_MS = 1000;
 
 /** A command that the helper runs. */
 export class ShellCommand {

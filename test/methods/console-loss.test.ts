@@ -120,7 +120,7 @@ describe('a lost way to a console', () => {
   async function cutOnce(vmid: number, cut: number): Promise<'not started' | 'lost'> {
     const proxy = proxies.get(vmid);
     const mark = `/tmp/ran-${cut}`;
-    const delay = Math.random() * 2500;
+    const delay = Math.random() * 4000;
     const what = `cut ${cut}, after ${Math.round(delay)} ms`;
     const starting = start(vmid, `echo ran >>${mark}; setsid sleep 12350 & sleep 12351`);
     const settled = starting.then(
@@ -156,6 +156,12 @@ describe('a lost way to a console', () => {
       VMIDS.map(async (vmid) => {
         // oxlint-disable-next-line no-await-in-loop -- one terminal, one after the other
         while (next < CUTS) outcomes.push(await cutOnce(vmid, next++));
+        // And it is of use afterwards.
+        const session = await start(vmid, 'exit 7');
+        session.stdout?.resume();
+        session.stderr?.resume();
+        expect(await session.exit).to.have.property('exitCode', 7);
+        await session.release();
       }),
     );
     expect(outcomes).to.have.lengthOf(CUTS);

@@ -54,8 +54,7 @@ export async function startInConsole(
   abort: AbortSignal,
   { promptMs, silenceSeconds } = LIMITS,
 ): Promise<Session> {
-  await refuseOtherModes(api, abort);
-  const viewers = await Viewers.of(api, abort);
+  const [viewers] = await Promise.all([Viewers.of(api, abort), refuseOtherModes(api, abort)]);
   await viewers.refuseOthers(0, abort);
   const openedAt = Date.now();
   const terminal = await api.openConsole(abort);

@@ -133,6 +133,7 @@ export class Console {
     this.#writer?.end();
     // The program in it loses its terminal, as when termproxy ends; dtach's other half lives on.
     this.#pty?.kill('SIGHUP');
+    this.#pty = undefined;
     this.#client?.end();
     this.#finish(code);
   }
