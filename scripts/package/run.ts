@@ -13,7 +13,7 @@ export type Argv = readonly [string, ...string[]];
 export function run([file, ...args]: Argv, options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): string {
   const done = spawnSync(file, args, { ...options, encoding: 'utf8', maxBuffer: OUTPUT_LIMIT });
   if (done.status === 0) return done.stdout;
-  const absent = (done.error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
-  if (absent) throw new Error(`${file} is missing; run: npm run setup:host`);
+  if (done.error !== undefined && 'code' in done.error && done.error.code === 'ENOENT')
+    throw new Error(`${file} is missing; run: npm run setup:host`);
   throw new Error(`${file} ${args.join(' ')}: ${done.error?.message ?? (done.stderr.trim() || done.stdout.trim())}`);
 }
