@@ -26,7 +26,7 @@ describe('the reader of what the helper says', () => {
       { command: 1, writer: 'O', kind: 'D', payload: 'aGVsbG8=' },
     ];
     expect(read(both)).to.deep.equal(expected);
-    expect(read(...both)).to.deep.equal(expected);
+    expect(read(...both.split(''))).to.deep.equal(expected);
     expect(read(hello.slice(0, -1))).to.deep.equal([]);
   });
 
