@@ -37,6 +37,7 @@ const PACKAGES = [
   'python3',
   // For making packages, also for the other kind of machine, and for looking at them.
   process.arch === 'arm64' ? 'g++-x86-64-linux-gnu' : 'g++-aarch64-linux-gnu',
+  'dpkg-dev',
   'lintian',
   'man-db',
   'mandoc',

@@ -49,7 +49,7 @@ export function makeDeb(sources: Sources, nodeDirectory: string, target: Target)
   putControl(tree, sources, target);
   settle(tree, [...executables, ...MAINTAINER_SCRIPTS.map((name) => `DEBIAN/${name}`)], sources.time);
   const file = join(sources.output, `${sources.name}_${sources.version}_${target.debian}.deb`);
-  const compression = ['-Zxz', sources.quick ? '-z0' : '-z6'];
+  const compression = sources.quick ? ['-Zgzip', '-z1'] : ['-Zxz', '-z6'];
   run(['dpkg-deb', '--root-owner-group', ...compression, '--build', tree, file], {
     // The number of threads is no matter; the time is that of the archive's own entries.
     env: { ...process.env, SOURCE_DATE_EPOCH: String(sources.time) },

@@ -8,7 +8,7 @@ import { run } from './run.ts';
 import type { RunOptions, RunResult } from './run.ts';
 import { scratchDirectory } from './scratch.ts';
 
-const TIMEOUT_MS = 110_000;
+const TIMEOUT_MS = 300_000;
 
 /** Mounts that only the shell sees, and that end with it; then the script in the root. */
 const ENTER = `set -e
@@ -32,7 +32,7 @@ export interface CleanRoot {
   run(script: string, options?: RunOptions): Promise<RunResult>;
   /** The same; throws when it fails. */
   must(script: string, options?: RunOptions): Promise<string>;
-  /** The paths of all its files, without those that any use of dpkg changes. */
+  /** The paths of all its files, without those that any use of dpkg or LXC leaves. */
   files(): Promise<string[]>;
 }
 
@@ -63,7 +63,7 @@ export function cleanRoot(recipe: Recipe, shared: readonly string[] = []): Clean
     async files() {
       const found = await must(
         `find / -xdev -not -path '/tmp/*' -not -path '/var/cache/*' -not -path '/var/lib/dpkg/*' \
-          -not -path '/var/lib/apt/*' -not -path '/var/log/*' -print | sort`,
+          -not -path '/var/lib/apt/*' -not -path '/var/log/*' -not -path '/run/lxc*' -print | sort`,
       );
       return found.split('\n');
     },
