@@ -1,5 +1,5 @@
 /** What is read and not run: documentation, manual pages, completions. */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { copy } from './files.ts';
@@ -31,6 +31,5 @@ export function manualPages(root: string, time: number): Map<string, string> {
 
 /** Writes the completions below a directory that is like /usr/share. */
 export function putCompletions(root: string, share: string): void {
-  if (!existsSync(join(root, 'dist/completions'))) return;
   for (const [shell, place] of COMPLETIONS) copy(join(root, 'dist/completions', shell), join(share, place));
 }

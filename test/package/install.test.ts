@@ -102,6 +102,15 @@ for (const recipe of CLEAN_DEBIANS) {
       );
     });
 
+    it('completes verbs, flags and containers in a bash at a terminal', async () => {
+      const typed = String.raw`proxmox-lxcri conf\tsh\t--orig\t\nproxmox-lxcri exec --no-stdin 10\t-- echo 'done at' 'last'\nexit\n`;
+      const bash = 'bash --rcfile /usr/share/bash-completion/bash_completion -i';
+      const screen = await root.must(`printf '%b' ${JSON.stringify(typed)} | script -qec '${bash}' /dev/null`);
+      expect(screen)
+        .to.include('stateDirectory')
+        .and.match(/^done at last\r?$/m);
+    });
+
     it('is upgraded with its configuration kept, and caches of the new version', async () => {
       await root.must(`mkdir -p ${dirname(CONFIGURATION)} && echo 'methods: [lxc-attach]' >${CONFIGURATION}`);
       const old = await caches();

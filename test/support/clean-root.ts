@@ -20,7 +20,7 @@ for path in /sys /dev /dev/pts "$@"; do
   mkdir -p "$here/root$path"
   mount --rbind "$path" "$here/root$path"
 done
-exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive TERM=xterm \
+exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive TERM=xterm \
   chroot "$here/root" bash -c "cd && $script"
 `;
 
