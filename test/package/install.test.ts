@@ -104,7 +104,7 @@ for (const recipe of CLEAN_DEBIANS) {
 
     it('completes verbs, flags and containers in a bash at a terminal', async () => {
       const typed = String.raw`proxmox-lxcri conf\tsh\t--orig\t\nproxmox-lxcri exec --no-stdin 10\t-- echo 'done at' 'last'\nexit\n`;
-      const bash = 'bash --rcfile /usr/share/bash-completion/bash_completion -i';
+      const bash = 'HISTFILE= bash --rcfile /usr/share/bash-completion/bash_completion -i';
       const screen = await root.must(`printf '%b' ${JSON.stringify(typed)} | script -qec '${bash}' /dev/null`);
       expect(screen)
         .to.include('stateDirectory')
