@@ -197,7 +197,12 @@ class RunningExecution implements Execution {
       this.#session = started.session;
       this.#container = started.container;
       const { session, method } = started;
-      this.#options.onStarted?.({ container: identityOf(started.container), method, notice: session.notice });
+      const { notice } = session;
+      this.#options.onStarted?.({
+        container: identityOf(started.container),
+        method,
+        ...(notice === undefined ? {} : { notice }),
+      });
       return this.#finish(await this.#supervise(started.session));
     } catch (error) {
       return this.#failed(error);
