@@ -111,7 +111,7 @@ describe('exec over a console', () => {
     const cli = startCli([...words, 'sh', '-c', script], { env: laptop.env });
     await waitFor(() => cli.stdout().length > 0, { what: 'the command to run', timeoutMs: 60_000 });
     cli.child.kill('SIGTERM');
-    expect((await cli.ended).exitCode).to.equal(143);
+    expect((await cli.ended).exitCode).to.equal(137);
     const left = (await processesIn(laptop.cluster.container(101))).filter(({ args }) => args.includes('sleep 12346'));
     expect(left).to.deep.equal([]);
   });
