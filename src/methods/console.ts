@@ -6,8 +6,9 @@ import { NotStartedError } from './method.ts';
 import type { Availability, Method } from './method.ts';
 
 /**
- * Takes somebody at a terminal to the container's own console, over the API; or runs commands in the shell on the container's own console, over the API. That console is one terminal for everybody
- * who looks at it, so this is done only where nobody does and a shell of root waits at its prompt.
+ * The container's own console, over the API: takes somebody at a terminal there, or runs a command in the shell on it.
+ * It is one terminal for everybody who looks at it, so the latter is done only where nobody does, and where a shell of
+ * root waits at its prompt.
  */
 export const consoleMethod: Method = {
   name: 'console',

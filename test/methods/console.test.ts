@@ -19,10 +19,6 @@ import type { Cluster } from '../support/pve/api/cluster.ts';
 import { endTerminalsIn } from '../support/pve/api/leftover-terminals.ts';
 import { needsApiDouble } from '../support/pve/api/needs.ts';
 
-/** busybox asks the terminal where its cursor is. */
-// oxlint-disable-next-line no-control-regex -- it is what is shown
-const PROMPT = /# (\u001b\[6n)?$/;
-
 /** For terminals that never show a prompt. */
 const IMPATIENT: ConsoleLimits = { promptMs: 2000, silenceSeconds: 30 };
 
@@ -211,7 +207,7 @@ describe('the console of a container', () => {
 
   it('refuses a terminal that somebody has left busy, and types nothing into it', async () => {
     const person = await look(VMIDS.busybox);
-    await person.waitFor(PROMPT);
+    await person.prompt();
     person.type('cat >/tmp/typed\r');
     await person.waitFor(/typed\r+\n/);
     person.close();
@@ -237,7 +233,7 @@ describe('the console of a container', () => {
 
   it('refuses the shell of another place that somebody has left at its prompt', async () => {
     const person = await look(VMIDS.busybox);
-    await person.waitFor(PROMPT);
+    await person.prompt();
     person.type('PS1="inner# " sh\r');
     await person.waitFor(/\ninner# /);
     person.close();
@@ -246,7 +242,7 @@ describe('the console of a container', () => {
 
   it('leaves a shell that was there at its prompt, with its terminal as it was', async () => {
     const person = await look(VMIDS.debian);
-    await person.waitFor(PROMPT);
+    await person.prompt();
     person.type('mine=here; stty -g\r');
     const [, settings = ''] = await person.waitFor(/\n([0-9a-f:]{20,})\r/);
     person.close();
@@ -255,13 +251,7 @@ describe('the console of a container', () => {
     await waitFor(() => Date.now() - since > 2500, { what: 'the shell to be old' });
     expect((await run(['sh', '-c', 'exit 3'], { vmid: VMIDS.debian })).exit).to.have.property('exitCode', 3);
     const again = await look(VMIDS.debian);
-    await waitFor(
-      () => {
-        again.type('\r');
-        return PROMPT.test(again.output());
-      },
-      { what: 'the prompt', timeoutMs: 20_000 },
-    );
+    await again.prompt();
     again.type('echo "<$mine>"; stty -g\r');
     await again.waitForText('\n<here>\r');
     await again.waitForText(settings);
