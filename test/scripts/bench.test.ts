@@ -25,7 +25,7 @@ function tracesOfBench(pid: number): string[] {
 describe('npm run bench', () => {
   it('measures everything, finds the data intact, and leaves nothing', async () => {
     const { exitCode, stdout, stderr } = await run(['sh', '-c', 'echo $$; exec "$@"', 'sh', ...BENCH, '--quick'], {
-      timeoutMs: 60_000,
+      timeoutMs: 110_000,
     });
     expect(exitCode, stderr).to.equal(0);
     const lines = stdout.split('\n');
