@@ -5,7 +5,7 @@ import type { LxcHandle } from '../model/container.ts';
 import type { ContainerStatus, ContainerSummary } from '../model/status.ts';
 import { startedAt } from '../process/start-time.ts';
 import type { Cluster, ClusterList } from './cluster.ts';
-import { allContainers, fullReference } from './locate.ts';
+import { allContainers, fullReference, guestReference } from './locate.ts';
 import type { HostInventory } from './locate.ts';
 import { withState } from './status.ts';
 
@@ -38,7 +38,14 @@ export async function listEverything(inventory: HostInventory, abort?: AbortSign
   // This host may be a node of the cluster.
   const known = new Set(ofHost.filter(({ node }) => node !== null).map(({ node, id }) => `${node}/${id}`));
   const others = ofClusters.containers.filter(({ node, id }) => !known.has(`${node}/${id}`));
-  return { containers: [...ofHost, ...others], unreachable: ofClusters.unreachable };
+  const taken = new Set(ofHost.flatMap(({ id, name }) => [id, name]));
+  const guests = others.map((guest) =>
+    // What a word means is looked for on this host first, and on the other nodes of its own cluster.
+    guest.context !== null && (inventory.pve.present || taken.has(guest.id))
+      ? { ...guest, reference: guestReference(guest.type, guest.id, guest.context) }
+      : guest,
+  );
+  return { containers: [...ofHost, ...guests], unreachable: ofClusters.unreachable };
 }
 
 async function listOthers(
