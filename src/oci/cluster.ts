@@ -94,9 +94,15 @@ interface ClusterAnswer {
   readonly error?: LxcriError;
 }
 
-async function askForGuests(cluster: Cluster, abort: AbortSignal | undefined): Promise<ClusterAnswer> {
+/** @param late its reason becomes the cluster's error. */
+async function askForGuests(
+  cluster: Cluster,
+  abort: AbortSignal | undefined,
+  late?: AbortSignal,
+): Promise<ClusterAnswer> {
+  const signals = [abort, late].filter((signal) => signal !== undefined);
   try {
-    const guests = await listGuests(cluster.client, abort);
+    const guests = await untilAborted(listGuests(cluster.client, AbortSignal.any(signals)), late);
     cluster.guests?.keep(guests);
     return { cluster, guests };
   } catch (error) {
@@ -165,15 +171,28 @@ export interface ClusterList {
   readonly unreachable: { readonly context: string; readonly error: LxcriError }[];
 }
 
-/** All guests of some clusters, in one round trip to each; one that cannot be asked does not hide the others. */
-export async function listClusters(clusters: readonly Cluster[], abort?: AbortSignal): Promise<ClusterList> {
-  const answers = await Promise.all(clusters.map((cluster) => askForGuests(cluster, abort)));
+/**
+ * All guests of some clusters, in one round trip to each; one that cannot be asked does not hide the others.
+ *
+ * @param late its reason, an LxcriError, becomes that of each cluster that has not answered until then.
+ */
+export async function listClusters(
+  clusters: readonly Cluster[],
+  abort?: AbortSignal,
+  late?: AbortSignal,
+): Promise<ClusterList> {
+  const answers = await Promise.all(clusters.map((cluster) => askForGuests(cluster, abort, late)));
   return {
     containers: answers.flatMap(({ cluster, guests }) => guests.map((guest) => summaryOf(cluster, guest))),
     unreachable: answers.flatMap(({ cluster, error }) =>
-      error === undefined ? [] : [{ context: cluster.name, error }],
+      error === undefined ? [] : [{ context: cluster.name, error: namedError(cluster.name, error) }],
     ),
   };
+}
+
+/** Of several clusters, which one is meant is to be told. */
+function namedError(context: string, { code, message, hint }: LxcriError): LxcriError {
+  return new LxcriError(code, `the cluster ${context}: ${message}`, hint);
 }
 
 /** How long what was told is as good as new. */

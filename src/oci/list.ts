@@ -29,11 +29,12 @@ export interface List {
 /**
  * Every container of this host, and every guest of the clusters of the inventory.
  *
+ * @param late its reason, an LxcriError, becomes that of each cluster that has not answered until then.
  * @throws LxcriError PlatformUnreachable when the containers of this host cannot be listed; the reason of `abort`.
  */
-export async function listEverything(inventory: HostInventory, abort?: AbortSignal): Promise<List> {
+export async function listEverything(inventory: HostInventory, abort?: AbortSignal, late?: AbortSignal): Promise<List> {
   const { clusters } = inventory;
-  const [ofHost, ofClusters] = await Promise.all([listHost(inventory), clusters && listOthers(clusters, abort)]);
+  const [ofHost, ofClusters] = await Promise.all([listHost(inventory), clusters && listOthers(clusters, abort, late)]);
   if (ofClusters === undefined) return { containers: ofHost, unreachable: [] };
   // This host may be a node of the cluster.
   const known = new Set(ofHost.filter(({ node }) => node !== null).map(({ node, id }) => `${node}/${id}`));
@@ -51,9 +52,10 @@ export async function listEverything(inventory: HostInventory, abort?: AbortSign
 async function listOthers(
   clusters: () => Promise<readonly Cluster[]>,
   abort: AbortSignal | undefined,
+  late: AbortSignal | undefined,
 ): Promise<ClusterList> {
   const { listClusters } = await import('./cluster.ts');
-  return listClusters(await clusters(), abort);
+  return listClusters(await clusters(), abort, late);
 }
 
 async function listHost(inventory: HostInventory): Promise<ContainerSummary[]> {

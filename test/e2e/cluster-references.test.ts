@@ -3,16 +3,23 @@ import { expect } from 'chai';
 
 import { expectErrorLine } from '../methods/contract/result.ts';
 import { USERS } from '../proxmox/api/clients.ts';
+import { withLimit } from '../support/limits.ts';
 import { createCluster } from '../support/pve/api/cluster.ts';
 import type { Cluster } from '../support/pve/api/cluster.ts';
 import { needsApiDouble } from '../support/pve/api/needs.ts';
+import { openTlsServer } from '../support/tls-server.ts';
 import { createLaptop } from './laptop-place.ts';
 import type { Laptop } from './laptop-place.ts';
 import { documentOf } from './verb-call.ts';
 
+function pinnedHost({ port, fingerprint }: { port: number; fingerprint: string }) {
+  return { address: `127.0.0.1:${port}`, fingerprint };
+}
+
 describe('guests of several clusters', () => {
   let laptop: Laptop;
   let lab: Cluster;
+  let contexts: Record<string, unknown>;
 
   before(async function () {
     needsApiDouble(this);
@@ -31,9 +38,8 @@ describe('guests of several clusters', () => {
       users: USERS,
       machines: [{ vmid: 300, name: 'windows', node: 'pve1' }],
     });
-    const [host] = lab.hosts;
-    const hosts = [{ address: `127.0.0.1:${host?.port}`, fingerprint: host?.fingerprint }];
-    laptop.write({ home: laptop.context(), lab: laptop.context({ hosts }) }, 'home');
+    contexts = { home: laptop.context(), lab: laptop.context({ hosts: lab.hosts.map(pinnedHost) }) };
+    laptop.write(contexts, 'home');
   });
 
   after(async () => {
@@ -83,6 +89,27 @@ describe('guests of several clusters', () => {
     expect(expectErrorLine(unknown.stderr, 'ConfigError')).to.match(/no context "attic".*home, lab/);
     const other = await laptop.cli(['stop', '--context', 'home', 'pve:101@lab']);
     expect(expectErrorLine(other.stderr, 'ConfigError')).to.match(/no context "lab" to be asked.*there are: home/);
+  });
+
+  it('are listed without those of a cluster that says nothing until --timeout is over', async () => {
+    const silent = await openTlsServer(() => {});
+    try {
+      laptop.write({ ...contexts, attic: laptop.context({ hosts: [pinnedHost(silent)] }) }, 'home');
+      const words = ['ps', '-f', 'context=lab', '--timeout'];
+      let limit = '';
+      const done = await withLimit(
+        2000,
+        (limitMs) => laptop.cli([...words, (limit = `${limitMs}ms`), '-q']),
+        ({ stdout }) => stdout.length > 0,
+      );
+      expect([done.exitCode, done.stdout.toString()]).to.deep.equal([124, 'pve:101@lab\nvm:300@lab\n']);
+      expect(expectErrorLine(done.stderr, 'ExecutionTimeout')).to.include('the cluster attic: there was no answer');
+      const document = documentOf('ps', await laptop.cli([...words, limit, '--json']));
+      expect((document['unreachable'] as { context: string }[]).map(({ context }) => context)).to.include('attic');
+    } finally {
+      laptop.write(contexts, 'home');
+      await silent.close();
+    }
   });
 
   it('are named so in detached executions', async () => {
