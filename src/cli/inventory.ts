@@ -78,6 +78,8 @@ export async function clustersOf(
     name: each.name,
     // What was named needs no scheme.
     bare: each.bare || context !== undefined,
+    // With --context this host is not asked, as it would be for the same word without it.
+    alone: contexts.all.size === 1 && context === undefined,
     current: each === current,
     client: clientFor(each, { env: process.env, stateDirectory, silent }),
     routes: each.routes,

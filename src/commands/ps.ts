@@ -2,7 +2,7 @@ import { Flags } from '@oclif/core';
 import type { Interfaces } from '@oclif/core';
 
 import { CONTAINER_SORT_KEYS, containerColumns } from '../cli/container-table.ts';
-import { answered } from '../cli/interruption.ts';
+import { answeredInTime } from '../cli/interruption.ts';
 import { inventoryOf } from '../cli/inventory.ts';
 import { sayError } from '../cli/messages.ts';
 import { requireRoot } from '../cli/privileges.ts';
@@ -76,7 +76,10 @@ export default class Ps extends Verb {
     const timeoutMs = answerTimeout(flags.timeout);
     const settings = await loadSettings(process.env);
     const inventory = inventoryOf(settings, { words: ['ps', ...this.argv], context: flags.context });
-    const { containers: found, unreachable } = await answered((abort) => listEverything(inventory, abort), timeoutMs);
+    const { containers: found, unreachable } = await answeredInTime(
+      (abort, late) => listEverything(inventory, abort, late),
+      timeoutMs,
+    );
     const [failure] = unreachable;
     // Where there is nothing to show, that is the answer.
     if (failure !== undefined && found.length === 0) throw failure.error;

@@ -14,7 +14,8 @@ const NOT_HERE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ]);
 
 /**
- * Finds the one container that a reference means: on this host first, then in the clusters of the inventory.
+ * Finds the one container that a reference means: on this host first, then in the clusters of the inventory; with a
+ * context in it, in the cluster of that one alone.
  *
  * @param node the Proxmox node the user named.
  * @param reach as of `locate`.
@@ -28,6 +29,9 @@ export async function find(
   reach: Reach = 'host',
   abort?: AbortSignal,
 ): Promise<Container> {
+  const { context } = reference;
+  if (context !== undefined && inventory.clusters !== undefined)
+    return findInContext(reference, context, await inventory.clusters(), node, abort);
   // Contexts know more of a node than its name does.
   const near = inventory.clusters !== undefined && !inventory.pve.present ? 'host' : reach;
   try {
@@ -47,9 +51,29 @@ export async function find(
   }
 }
 
+/** Which contexts there are is known here; this host is not asked. */
+async function findInContext(
+  reference: Reference,
+  context: string,
+  all: readonly Cluster[],
+  node: string | undefined,
+  abort: AbortSignal | undefined,
+): Promise<Container> {
+  const clusters = all.filter(({ name }) => name === context);
+  if (clusters.length === 0) {
+    throw new LxcriError(
+      'ConfigError',
+      `there is no context ${JSON.stringify(context)} to be asked`,
+      all.length === 0 ? 'see: proxmox-lxcri context' : `there are: ${all.map(({ name }) => name).join(', ')}`,
+    );
+  }
+  const { findGuest } = await import('./cluster.ts');
+  return findGuest(reference, clusters, node, abort);
+}
+
 /** A cluster that is not marked for such words may have what was meant. */
 function notAsked({ code, message, hint = '' }: LxcriError, { id }: Reference): LxcriError {
-  return new LxcriError(code, message, `${hint}; for a container of a cluster: pve:${id}, or --context NAME`);
+  return new LxcriError(code, message, `${hint}; for a container of a cluster: pve:${id}@CONTEXT`);
 }
 
 /** A word without a scheme may mean a guest of every cluster that is marked so; one with a scheme, of the current one. */

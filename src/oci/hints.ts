@@ -47,7 +47,8 @@ function startHint(container: Container): string {
 
 /** The words that mean it and no other. */
 function shortReference(container: Container): string {
-  const isUsual = container.platform === 'proxmox' || container.lxc?.lxcpath === DEFAULT_LXCPATH;
+  const isUsual =
+    container.api === undefined && (container.platform === 'proxmox' || container.lxc?.lxcpath === DEFAULT_LXCPATH);
   return isUsual ? container.id : fullReference(container);
 }
 

@@ -36,6 +36,7 @@ describe('a guest of several clusters', () => {
       all.push({
         name,
         bare: true,
+        alone: false,
         current: false,
         client: clientOf([pinned(server)]),
         routes: [],
@@ -61,7 +62,7 @@ describe('a guest of several clusters', () => {
       const { code, message, hint } = await refusal(word, { home: listing(WEB), lab: DOWN });
       expect(code, word).to.equal('PlatformUnreachable');
       expect(message, word).to.match(/is pve:pve1\/101 \(home\), but the cluster lab, .* out of order/);
-      expect(hint, word).to.equal('to mean the one of home: --context home');
+      expect(hint, word).to.equal('to mean that one: pve:101@home');
     }
   });
 
@@ -72,12 +73,19 @@ describe('a guest of several clusters', () => {
   });
 
   it('is ambiguous when two have it, whatever a third one says', async () => {
-    const { code, message } = await refusal('web', { home: listing(WEB), lab: listing(WEB), gone: DOWN });
+    const { code, message, hint } = await refusal('web', { home: listing(WEB), lab: listing(WEB), gone: DOWN });
     expect([code, message.includes('(home)'), message.includes('(lab)')]).to.deep.equal([
       'AmbiguousContainer',
       true,
       true,
     ]);
+    expect(hint).to.equal('name the one that is meant: pve:101@home, pve:101@lab');
+  });
+
+  it('is the one with that VMID, also where another one is named so', async () => {
+    const named = { ...WEB, id: 'lxc/205', vmid: 205, name: '101' };
+    const found = await findGuest(parseReference('pve:101'), await clusters({ home: listing(WEB, named) }));
+    expect(found.id).to.equal('101');
   });
 
   it('says of a template that it is one', async () => {

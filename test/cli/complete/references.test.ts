@@ -48,13 +48,22 @@ describe('the words that mean containers', () => {
     expect(words([plain('web'), plain('web', '/srv/lxc')])).to.deep.equal(['lxc:/var/lib/lxc/web', 'lxc:/srv/lxc/web']);
     const [one, other] = [guest('101', 'a', inCluster), guest('101', 'b', { ...inCluster, node: 'pve2' })];
     expect(words([one, other])).to.deep.equal(['pve:a', 'pve:b']);
-    // Nothing but --context tells these apart.
-    expect(words([one, { ...one, context: 'lab' }])).to.deep.equal([]);
+    // Nothing but the context tells these apart.
+    expect(words([one, { ...one, context: 'lab' }])).to.deep.equal([
+      'pve:101@home',
+      'pve:a@home',
+      'pve:101@lab',
+      'pve:a@lab',
+    ]);
+    expect(words([one], 'pve:101@')).to.deep.equal(['pve:101', 'pve:a', 'pve:pve1/101', 'pve:101@home', 'pve:a@home']);
   });
 
-  it('are those of the kind of a guest, and none where no call would find it', () => {
+  it('are those of the kind of a guest, and with its context where no other would find it', () => {
     expect(words([guest('300', 'win', { ...inCluster, type: 'qemu' })])).to.deep.equal(['vm:300', 'vm:win']);
-    expect(words([guest('300', 'win', { ...inCluster, hasScheme: false })], 'p')).to.deep.equal([]);
+    expect(words([guest('300', 'win', { ...inCluster, hasScheme: false })], 'p')).to.deep.equal([
+      'pve:300@home',
+      'pve:win@home',
+    ]);
   });
 
   it('leave out names that no call would accept', () => {

@@ -22,6 +22,7 @@ describe('the contexts in a diagnosis', () => {
     return {
       name,
       bare: false,
+      alone: true,
       current: false,
       client: clientOf([
         { host: '127.0.0.1', port: server.port, trust: { kind: 'fingerprint', sha256: server.fingerprint } },
