@@ -126,6 +126,7 @@ describe('what is known of the guests of clusters', () => {
     const cluster: Cluster = {
       name: 'home',
       bare: true,
+      alone: true,
       current: true,
       client: clientOf([pinned(server)]),
       routes: [],
