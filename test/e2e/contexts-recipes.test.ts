@@ -77,7 +77,7 @@ describe('docs/contexts.md', () => {
       [/^User, or API token .*: $/m, 'root@pam!full'],
       [/^Secret of the token root@pam!full: $/m, TOKEN_SECRET],
     ]);
-    expect((await typed('proxmox-lxcri ps -q --context home')).stdout).to.equal('101\n');
+    expect((await typed('proxmox-lxcri ps -q --context home')).stdout).to.equal('pve:101@home\n');
   });
 
   it('login in a script, with a token', async () => {
@@ -90,7 +90,7 @@ describe('docs/contexts.md', () => {
         secret,
       }),
     );
-    expect((await typed('proxmox-lxcri ps -q --context home')).stdout).to.equal('101\n');
+    expect((await typed('proxmox-lxcri ps -q --context home')).stdout).to.equal('pve:101@home\n');
   });
 
   it('login in a script, with a password', async () => {
@@ -102,7 +102,7 @@ describe('docs/contexts.md', () => {
         secret,
       }),
     );
-    expect((await typed('proxmox-lxcri ps -q --context home')).stdout).to.equal('101\n');
+    expect((await typed('proxmox-lxcri ps -q --context home')).stdout).to.equal('pve:101@home\n');
   });
 
   it('a route for commands, and a command by it', async () => {
