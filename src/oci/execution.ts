@@ -318,18 +318,27 @@ class RunningExecution implements Execution {
       return this.#report({ exitCode: exit.error.exitCode, started: false, error: exit.error });
     }
     const canceled = this.#canceledBy !== undefined;
+    // Who could not be asked whether it was ended does not say that it was, nor that it was not.
+    const connectionLost = exit.kind === 'lost' && !this.#treeEnded;
     if (this.#timedOut) {
-      const error = new LxcriError(
-        'ExecutionTimeout',
-        `the command did not end within ${this.#options.timeoutMs} ms and was ${this.#treeEnded ? 'ended' : 'killed, but processes of it are left (frozen or in the kernel)'}`,
-        'give it more time with --timeout',
-      );
-      return this.#report({ exitCode: EXIT.timedOut, started: true, error });
+      const late = `the command did not end within ${this.#options.timeoutMs} ms`;
+      const error = connectionLost
+        ? new LxcriError(
+            'ExecutionTimeout',
+            `${late}, and it is not known whether it was ended: ${exit.reason}`,
+            'check in the container what the command has done, and whether it still runs',
+          )
+        : new LxcriError(
+            'ExecutionTimeout',
+            `${late} and was ${this.#treeEnded ? 'ended' : 'killed, but processes of it are left (frozen or in the kernel)'}`,
+            'give it more time with --timeout',
+          );
+      return this.#report({ exitCode: EXIT.timedOut, started: true, connectionLost, error });
     }
     if (exit.kind === 'exited')
       return this.#report({ exitCode: exit.exitCode, signal: exit.signal, started: true, canceled });
     if (this.#canceledBy !== undefined)
-      return this.#report({ exitCode: exitCodeOfSignal(this.#canceledBy), started: true, canceled });
+      return this.#report({ exitCode: exitCodeOfSignal(this.#canceledBy), started: true, canceled, connectionLost });
     const error = new LxcriError(
       'ConnectionLost',
       `the command's exit status was lost: ${exit.reason}`,
