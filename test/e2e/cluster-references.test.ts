@@ -112,6 +112,15 @@ describe('guests of several clusters', () => {
     }
   });
 
+  it('are said to have their processes elsewhere', async () => {
+    const listed = await laptop.cli(['ps', 'pve:101@lab']);
+    expect(expectErrorLine(listed.stderr, 'NoMethodAvailable')).to.match(
+      /101 \(web\) is a guest of the cluster lab, .* exec pve:101@lab -- ps\s*$/,
+    );
+    const machine = await laptop.cli(['ps', 'vm:300@lab']);
+    expect(expectErrorLine(machine.stderr, 'NoMethodAvailable')).to.include('exec vm:300@lab -- ps');
+  });
+
   it('are named so in detached executions', async () => {
     const started = await laptop.cli(['exec', '-d', 'pve:101@home', '--', 'hostname']);
     expect(started.exitCode, started.stderr.toString()).to.equal(0);
