@@ -3,13 +3,13 @@ import { dirname } from 'node:path';
 
 import { expect } from 'chai';
 
-import { findExecutable } from '../../src/process/executable.ts';
 import { cleanRoot } from '../support/clean-root.ts';
 import type { CleanRoot } from '../support/clean-root.ts';
 import { needs } from '../support/component.ts';
 import { startContainer } from '../support/lxc.ts';
 import type { Container } from '../support/lxc.ts';
 import { Recipes } from '../support/recipes.ts';
+import { isTreeCached } from '../support/rootfs/cache.ts';
 import { CLEAN_DEBIANS } from '../support/rootfs/clean-debian.ts';
 import { scratchDirectory } from '../support/scratch.ts';
 import { OWN_ARCHITECTURE, TIMEOUT_MS, fileIn, packages } from './made.ts';
@@ -25,9 +25,9 @@ describe('docs/install.md', function () {
   let directory: string;
 
   before(async function () {
-    const [recipe] = CLEAN_DEBIANS;
+    const recipe = CLEAN_DEBIANS.find(({ needed }) => needed)?.recipe;
     if (recipe === undefined) throw new Error('no clean Debian');
-    needs(this, 'mmdebstrap', findExecutable('mmdebstrap') !== undefined);
+    needs(this, recipe.name, isTreeCached(recipe));
     directory = dirname(fileIn(await packages(), '.deb'));
     const lxcpath = scratchDirectory();
     container = await startContainer({ kind: 'busybox', name: '101', lxcpath });
