@@ -7,12 +7,14 @@ import { cpus, release, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 import { findExecutable } from '../src/process/executable.ts';
+import { benchApi } from './bench/api.ts';
 import { benchColdStart } from './bench/cold.ts';
 import { benchIntegrity } from './bench/integrity.ts';
 import { benchList } from './bench/list.ts';
 import { benchMemory } from './bench/memory.ts';
 import { startPeers } from './bench/peers.ts';
 import { bash } from './bench/run.ts';
+import { benchSsh } from './bench/ssh.ts';
 import type { Bench } from './bench/subject.ts';
 import { benchThroughput } from './bench/throughput.ts';
 import { benchValidation } from './bench/validation.ts';
@@ -49,6 +51,8 @@ async function measure(quick: boolean, signal: AbortSignal): Promise<number> {
       benchMemory(bench);
       await benchValidation(bench);
       await benchList(bench);
+      await benchSsh(bench);
+      await benchApi(bench);
       return intact ? 0 : fail('data was altered');
     } finally {
       for (const peer of peers) if ('remove' in peer) peer.remove();

@@ -1,18 +1,20 @@
 /** Makes dist/, as described in the table below, and oclif.manifest.json. */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 
 import { build } from 'esbuild';
 import type { BuildOptions, Plugin } from 'esbuild';
+
+import { writeCompletions } from './completions/write.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const DIST = join(ROOT, 'dist');
 
 /**
  * The bundles of the program. Each is one file that is read only when it is needed: `await import('./cli/oclif.ts')`
- * anywhere in src/ becomes `require('./oclif.cjs')`. A further lazy bundle is one more line.
+ * anywhere in src/ becomes `require('./oclif.cjs')`, or stays an import of it in the library's module. A further lazy bundle
+ * is one more line.
  */
 const BUNDLES: Record<string, string> = {
   'src/main.ts': 'main.cjs',
@@ -23,6 +25,7 @@ const BUNDLES: Record<string, string> = {
   'src/cli/only-on-failure.ts': 'only-on-failure.cjs',
   'src/cli/exec-detached.ts': 'exec-detached.cjs',
   'src/cli/supervise.ts': 'supervise.cjs',
+  'src/cli/complete.ts': 'complete.cjs',
   'src/contexts/room.ts': 'contexts.cjs',
   'src/oci/cluster.ts': 'cluster.cjs',
   'src/contexts/yaml.ts': 'contexts-yaml.cjs',
@@ -30,29 +33,10 @@ const BUNDLES: Record<string, string> = {
   'src/proxmox/terminal/open.ts': 'terminal.cjs',
   'src/methods/agent/start.ts': 'agent.cjs',
   'src/methods/console/start.ts': 'console.cjs',
+  'src/methods/console/visit.ts': 'visit.cjs',
   'src/methods/docker/room.ts': 'docker.cjs',
   'src/docker/dial-ssh.ts': 'docker-ssh.cjs',
 };
-
-/**
- * What the code caches are made from: calls that load the large bundles between them, and end without a container. The
- * last one to load a bundle writes its cache.
- */
-const TYPICAL_CALLS = [
-  ['context', 'list'],
-  ['config', 'show'],
-  ['hook', '--help'],
-  ['exec', '--help'],
-  ['exec', 'docker:none', '--', 'true'],
-];
-
-/** What the last of them exits with: no engine is where it looks. */
-const NO_ENGINE = 125;
-
-/** For the bundles that read a configuration and contexts: they are loaded only where there are some. */
-const TYPICAL_CONFIGURATION = 'methods: [lxc-attach]\nexec:\n  timeout: 30s\n';
-const TYPICAL_CONTEXTS =
-  'contexts: {home: {hosts: [pve1.example], token: root@pam!cli, tokenFile: /etc/proxmox-lxcri/tokens/home}}\n';
 
 const lazyBundles: Plugin = {
   name: 'lazy-bundles',
@@ -88,46 +72,15 @@ async function writeBundles(): Promise<void> {
   for (const [source, file] of Object.entries(BUNDLES)) {
     await build({ ...COMMONJS, entryPoints: [source], outfile: join(DIST, file), plugins: [lazyBundles] });
   }
-  await build({ ...COMMONJS, entryPoints: ['src/index.ts'], outfile: join(DIST, 'index.cjs') });
-  await build({ ...COMMON, format: 'esm', entryPoints: ['src/index.ts'], outfile: join(DIST, 'index.js') });
+  // The library reads the same files when it needs them. They stay CommonJS: what is in them may require() in its own way.
+  const library: BuildOptions = { entryPoints: ['src/index.ts'], plugins: [lazyBundles] };
+  await build({ ...COMMONJS, ...library, outfile: join(DIST, 'index.cjs') });
+  await build({ ...COMMON, ...library, format: 'esm', outfile: join(DIST, 'index.js') });
 }
 
-function run(
-  file: string,
-  args: readonly string[],
-  env = process.env,
-  mayFail: (status: number | null) => boolean = () => false,
-): void {
-  const { status, stdout, stderr, error } = spawnSync(file, args, { cwd: ROOT, encoding: 'utf8', env });
-  if (status !== 0 && !mayFail(status))
-    throw new Error(`${file} ${args.join(' ')} failed: ${error?.message ?? stdout + stderr}`);
-}
-
-function makeCodeCaches(): void {
-  const directory = mkdtempSync(join(tmpdir(), 'proxmox-lxcri-build-'));
-  try {
-    const file = join(directory, 'config.yaml');
-    writeFileSync(file, TYPICAL_CONFIGURATION, { mode: 0o600 });
-    // None is kept: it has to be read.
-    const contexts = join(directory, 'contexts.yaml');
-    writeFileSync(contexts, TYPICAL_CONTEXTS, { mode: 0o600 });
-    const env = {
-      ...process.env,
-      PROXMOX_LXCRI_CONFIG: file,
-      PROXMOX_LXCRI_CACHE_DIR: directory,
-      PROXMOX_LXCRI_CONTEXTS: contexts,
-      DOCKER_HOST: `unix://${directory}/none`,
-    };
-    for (const words of TYPICAL_CALLS)
-      run(
-        process.execPath,
-        [join(ROOT, 'scripts/build/code-cache.cjs'), DIST, ...words],
-        env,
-        (status) => status === NO_ENGINE && words.includes('docker:none'),
-      );
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
+function run(file: string, args: readonly string[]): void {
+  const { status, stdout, stderr, error } = spawnSync(file, args, { cwd: ROOT, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${file} ${args.join(' ')} failed: ${error?.message ?? stdout + stderr}`);
 }
 
 const RELATIVE_IMPORT = /(?<=\bfrom ')(\.[^']*)\.ts(?=')/g;
@@ -161,4 +114,5 @@ await writeBundles();
 copyFileSync(join(ROOT, 'scripts/build/start.cjs'), join(DIST, 'start.cjs'));
 writeTypes();
 run(join(ROOT, 'node_modules/.bin/oclif'), ['manifest']);
-makeCodeCaches();
+writeCompletions(join(ROOT, 'oclif.manifest.json'), join(DIST, 'completions'));
+run(process.execPath, [join(ROOT, 'scripts/build/code-cache.cjs')]);

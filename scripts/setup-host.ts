@@ -12,7 +12,7 @@ import { addRange, filesWithoutRange } from './host/subids.ts';
 interface Step {
   what: string;
   missing: () => string[];
-  provide: (missing: readonly string[]) => void;
+  provide: (missing: readonly string[]) => void | Promise<void>;
 }
 
 // In this order: the later ones use what the earlier ones provide.
@@ -24,7 +24,7 @@ const STEPS: readonly Step[] = [
 
 const FLAGS = ['--check', '--before-tests'];
 
-function main(args: readonly string[]): number {
+async function main(args: readonly string[]): Promise<number> {
   const check = args.includes('--check');
   const unknown = args.filter((arg) => !FLAGS.includes(arg));
   if (unknown.length > 0) {
@@ -45,7 +45,8 @@ function main(args: readonly string[]): number {
       console.log(`${what}: missing: ${names.join(', ')}`);
     } else {
       console.log(`${what}: providing ${names.join(', ')} ...`);
-      provide(names);
+      // oxlint-disable-next-line no-await-in-loop
+      await provide(names);
     }
   }
   return complete ? 0 : 1;
@@ -64,4 +65,4 @@ function fail(reason: string): number {
   return 1;
 }
 
-process.exitCode = main(process.argv.slice(2));
+process.exitCode = await main(process.argv.slice(2));

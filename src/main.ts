@@ -12,6 +12,7 @@ async function main(argv: readonly string[]): Promise<number> {
   if (verb === 'exec') return runExec(exactWords(argv).slice(1), () => runOclif(['exec', '--help']));
   if (verb === 'hook') return runHook(exactWords(argv).slice(1));
   if (verb === 'supervise') return supervise();
+  if (verb === '__complete') return complete(argv.slice(1));
   return runOclif(argv);
 }
 
@@ -24,6 +25,12 @@ async function runHook(words: readonly Word[]): Promise<number> {
 async function supervise(): Promise<number> {
   const supervisor = await import('./cli/supervise.ts');
   return supervisor.supervise(startExecution);
+}
+
+/** What the completion of a shell asks; no verb for people. */
+async function complete(words: readonly string[]): Promise<number> {
+  const completion = await import('./cli/complete.ts');
+  return completion.complete(words, startExecution);
 }
 
 async function runOclif(argv: readonly string[]): Promise<number> {

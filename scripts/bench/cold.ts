@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { installPackage } from './installed.ts';
 import type { Peer } from './peers.ts';
 import { heading, judged, row } from './report.ts';
 import { timeOf } from './run.ts';
@@ -11,6 +12,7 @@ import { exec, lxcAttach } from './subject.ts';
 import type { Bench } from './subject.ts';
 
 const COMMAND = ['true'];
+const INSTALLED = 'exec, the Debian package';
 
 export async function benchColdStart(bench: Bench, peers: readonly Peer[]): Promise<void> {
   const empty = join(bench.scratch, 'empty.cjs');
@@ -21,6 +23,8 @@ export async function benchColdStart(bench: Bench, peers: readonly Peer[]): Prom
     ['exec', exec(bench, COMMAND)],
     ['exec --json', exec(bench, COMMAND, ['--json'])],
   ]);
+  const installed = installPackage(bench, COMMAND);
+  if ('exec' in installed) contenders.set(INSTALLED, installed.exec);
   for (const peer of peers) if ('exec' in peer) contenders.set(`${peer.name} exec`, peer.exec);
 
   const rounds = bench.quick ? 3 : 60;
@@ -38,6 +42,7 @@ export async function benchColdStart(bench: Bench, peers: readonly Peer[]): Prom
       `${milliseconds(quantile(times, 0.1))} to ${milliseconds(quantile(times, 0.9))}`,
     );
   });
+  if ('absent' in installed) row(INSTALLED, '-', installed.absent);
   for (const peer of peers) if ('absent' in peer) row(`${peer.name} exec`, '-', peer.absent);
 
   // Moving a process to another cgroup waits for the kernel, about 10 ms, unless one was moved just before.
@@ -53,6 +58,7 @@ export async function benchColdStart(bench: Bench, peers: readonly Peer[]): Prom
     atMost: 1.8,
     goal: 1.4,
   });
+  if ('exec' in installed) row(`${INSTALLED} / exec`, (of(INSTALLED) / of('exec')).toFixed(2));
   row('exec --json / exec', (of('exec --json') / of('exec')).toFixed(2));
   for (const peer of peers) {
     if ('exec' in peer) row(`exec / ${peer.name} exec`, (of('exec') / of(`${peer.name} exec`)).toFixed(2));

@@ -8,7 +8,7 @@ import { heading, judged, row } from './report.ts';
 import { timeOf } from './run.ts';
 import type { Argv } from './run.ts';
 import { interleave, median, quantile } from './statistics.ts';
-import { ps } from './subject.ts';
+import { completion, ps } from './subject.ts';
 import type { Bench } from './subject.ts';
 
 /** Of all containers, one in so many is stopped. */
@@ -32,6 +32,7 @@ export async function benchList(bench: Bench): Promise<void> {
       ['lxc-ls -f', ['lxc-ls', '-f']],
       ['ps', ps()],
       ['ps --json', ps('--json')],
+      ['completion of a container', completion('containers')],
     ];
     const values = await interleave(
       contenders.map(

@@ -32,6 +32,11 @@ export function ps(...flags: readonly string[]): Argv {
   return [CLI, 'ps', ...flags];
 }
 
+/** What a shell asks when a key is pressed. */
+export function completion(kind: string): Argv {
+  return [CLI, '__complete', kind];
+}
+
 export function lxcAttach({ container }: Bench, command: readonly string[]): Argv {
   return ['lxc-attach', '-n', container, '--', ...command];
 }

@@ -1,26 +1,72 @@
 'use strict';
-// node code-cache.cjs DIST [WORD...]: runs the program once and writes V8's code cache of every bundle it loaded.
+// node code-cache.cjs [WORD...]: writes V8's code cache of the large bundles in dist/, for the Node that runs this. With
+// words it is one call of the program, which writes the cache of every bundle it loaded; without, all that it takes.
 // After the run, because then the cache holds every function that ran, and not only those that are compiled at once.
-const { writeFileSync, renameSync } = require('node:fs');
+// Packages do not hold caches (no two are equal, and they suit one kind of machine): their installation runs this.
+const { spawnSync } = require('node:child_process');
+const { mkdtempSync, renameSync, rmSync, writeFileSync } = require('node:fs');
+const { tmpdir } = require('node:os');
 const { join } = require('node:path');
 
-const [dist, ...words] = process.argv.slice(2);
-const { cacheFile, compile, load } = require(join(dist, 'start.cjs'));
+/** Calls that load the large bundles between them, and end without a container. The last to load one writes its cache. */
+const TYPICAL_CALLS = [
+  ['__complete', 'host-containers'],
+  ['context', 'list'],
+  ['config', 'show'],
+  ['hook', '--help'],
+  ['exec', '--help'],
+];
 
-const scripts = new Map();
-require.extensions['.cjs'] = (module, filename) => {
-  const script = compile(filename);
-  scripts.set(filename, script);
-  load(module, filename, script);
-};
+/** For the bundles that read a configuration and contexts: they are loaded only where there are some. */
+const TYPICAL_CONFIGURATION = 'methods: [lxc-attach]\nexec:\n  timeout: 30s\n';
+const TYPICAL_CONTEXTS =
+  'contexts: {home: {hosts: [pve1.example], token: root@pam!cli, tokenFile: /etc/proxmox-lxcri/tokens/home}}\n';
 
-process.on('exit', () => {
-  for (const [bundle, script] of scripts) {
-    const temporary = `${cacheFile(bundle)}.new`;
-    writeFileSync(temporary, script.createCachedData());
-    renameSync(temporary, cacheFile(bundle));
+const DIST = join(__dirname, '../../dist');
+
+function makeAll() {
+  const directory = mkdtempSync(join(tmpdir(), 'proxmox-lxcri-build-'));
+  try {
+    const env = {
+      HOME: '/',
+      PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+      PROXMOX_LXCRI_CONFIG: join(directory, 'config.yaml'),
+      // None is kept: it has to be read.
+      PROXMOX_LXCRI_CONTEXTS: join(directory, 'contexts.yaml'),
+      PROXMOX_LXCRI_CACHE_DIR: directory,
+    };
+    writeFileSync(env.PROXMOX_LXCRI_CONFIG, TYPICAL_CONFIGURATION, { mode: 0o600 });
+    writeFileSync(env.PROXMOX_LXCRI_CONTEXTS, TYPICAL_CONTEXTS, { mode: 0o600 });
+    for (const words of TYPICAL_CALLS) {
+      const call = [__filename, ...words];
+      const { status, stdout, stderr, error } = spawnSync(process.execPath, call, { cwd: '/', env, encoding: 'utf8' });
+      if (status === 0) continue;
+      throw new Error(`proxmox-lxcri ${words.join(' ')} failed: ${error ? error.message : stdout + stderr}`);
+    }
+  } finally {
+    rmSync(directory, { recursive: true });
   }
-});
+}
 
-process.argv = [process.argv[0], join(dist, 'start.cjs'), ...words];
-require(join(dist, 'main.cjs'));
+function makeThoseOf(words) {
+  const { cacheFile, compile, load } = require(join(DIST, 'start.cjs'));
+  const scripts = new Map();
+  require.extensions['.cjs'] = (module, filename) => {
+    const script = compile(filename);
+    scripts.set(filename, script);
+    load(module, filename, script);
+  };
+  process.on('exit', () => {
+    for (const [bundle, script] of scripts) {
+      const temporary = `${cacheFile(bundle)}.new`;
+      writeFileSync(temporary, script.createCachedData());
+      renameSync(temporary, cacheFile(bundle));
+    }
+  });
+  process.argv = [process.argv[0], join(DIST, 'start.cjs'), ...words];
+  require(join(DIST, 'main.cjs'));
+}
+
+const words = process.argv.slice(2);
+if (words.length === 0) makeAll();
+else makeThoseOf(words);

@@ -29,13 +29,30 @@ const PACKAGES = [
   // Nodes that are reached over ssh.
   'openssh-client',
   'openssh-server',
+  // The shells that complete our commands.
+  'bash-completion',
+  'zsh',
+  'fish',
   // For building node-pty.
   'make',
   'g++',
   'python3',
+  // For making packages, also for the other kind of machine, and for looking at them.
+  process.arch === 'arm64' ? 'g++-x86-64-linux-gnu' : 'g++-aarch64-linux-gnu',
+  'dpkg-dev',
+  'lintian',
+  'man-db',
+  'mandoc',
+  'shellcheck',
 ];
 
 const APT_TIMEOUT_MS = 1_800_000;
+
+/** A mirror that does not answer is asked again, and not for ever; another apt may be at work on a machine just booted. */
+const PATIENTLY = ['Acquire::Retries=5', 'Acquire::http::Timeout=20', 'DPkg::Lock::Timeout=300'].flatMap((option) => [
+  '-o',
+  option,
+]);
 
 export function missingPackages(): string[] {
   // Unknown packages make dpkg-query fail, and are just not in its output.
@@ -56,6 +73,9 @@ export function installPackages(names: readonly string[]): void {
     // Starts no services: the tests need none of a bridge, a DHCP server or containers at boot.
     RUNLEVEL: '1',
   };
-  mustSync(['apt-get', 'update', '-q'], { env, timeoutMs: APT_TIMEOUT_MS });
-  mustSync(['apt-get', 'install', '-q', '-y', '--no-install-recommends', ...names], { env, timeoutMs: APT_TIMEOUT_MS });
+  mustSync(['apt-get', 'update', '-q', ...PATIENTLY], { env, timeoutMs: APT_TIMEOUT_MS });
+  mustSync(['apt-get', 'install', '-q', '-y', '--no-install-recommends', ...PATIENTLY, ...names], {
+    env,
+    timeoutMs: APT_TIMEOUT_MS,
+  });
 }

@@ -1,6 +1,11 @@
 /** The root file systems of the test containers, made before the tests so that only this needs the network. */
-import { isCached, rootfsOf } from '../../test/support/rootfs/cache.ts';
-import { KINDS, type Kind } from '../../test/support/rootfs/kinds.ts';
+import { join } from 'node:path';
+
+import { isCached, isTreeCached, rootfsOf } from '../../test/support/rootfs/cache.ts';
+import { CLEAN_DEBIANS } from '../../test/support/rootfs/clean-debian.ts';
+import { KINDS, type Kind, kindSpec } from '../../test/support/rootfs/kinds.ts';
+import type { Recipe } from '../../test/support/rootfs/recipe.ts';
+import { run } from '../../test/support/run.ts';
 
 interface Variant {
   kind: Kind;
@@ -12,16 +17,44 @@ const VARIANTS: readonly Variant[] = KINDS.flatMap((kind) => [
   { kind, unprivileged: true },
 ]);
 
-export function missingRootfs(): string[] {
-  return VARIANTS.filter((variant) => !isCached(variant.kind, variant)).map(label);
+/** More than a recipe takes itself before it gives up. */
+const TIMEOUT_MS = 900_000;
+
+/** All that are made from nothing. */
+export function recipes(): Recipe[] {
+  return [...new Set([...KINDS.map((kind) => kindSpec(kind).recipe), ...CLEAN_DEBIANS.map(({ recipe }) => recipe)])];
 }
 
-export function makeRootfs(missing: readonly string[]): void {
+export function missingRootfs(): string[] {
+  return [
+    ...VARIANTS.filter((variant) => !isCached(variant.kind, variant)).map(label),
+    ...CLEAN_DEBIANS.filter(({ recipe }) => !isTreeCached(recipe)).map(({ recipe }) => recipe.name),
+  ];
+}
+
+/** @throws Error when one cannot be made that the tests cannot do without. */
+export async function makeRootfs(missing: readonly string[]): Promise<void> {
+  // At once: each waits for the network half of its time.
+  const made = await Promise.allSettled(
+    recipes()
+      .filter((recipe) => !isTreeCached(recipe))
+      .map(makeOne),
+  );
+  for (const result of made) if (result.status === 'rejected') throw result.reason;
   for (const variant of VARIANTS) {
     if (missing.includes(label(variant))) {
       rootfsOf(variant.kind, variant);
     }
   }
+}
+
+async function makeOne({ name }: Recipe): Promise<void> {
+  const argv = [process.execPath, join(import.meta.dirname, 'one-rootfs.ts'), name] as const;
+  const { exitCode, stderr } = await run(argv, { timeoutMs: TIMEOUT_MS });
+  if (exitCode === 0) return;
+  const optional = CLEAN_DEBIANS.some(({ recipe, needed }) => recipe.name === name && !needed);
+  if (!optional) throw new Error(`${name} could not be made: ${stderr}`);
+  console.log(`SKIPPED: ${name} could not be made here, so nothing is tested in it: ${stderr}`);
 }
 
 function label({ kind, unprivileged }: Variant): string {

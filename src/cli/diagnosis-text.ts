@@ -1,11 +1,19 @@
-import type { Check, CheckResult, Diagnosis, MethodDiagnosis, MethodResult } from '../model/diagnosis.ts';
+import type {
+  Check,
+  CheckResult,
+  ContextDiagnosis,
+  Diagnosis,
+  MethodDiagnosis,
+  MethodResult,
+  RouteDiagnosis,
+} from '../model/diagnosis.ts';
 import { sanitize } from '../terminal/sanitize.ts';
 import { renderTable } from '../terminal/table.ts';
 import type { CellColor, Column, TableOptions } from '../terminal/table.ts';
 
 /** The form of a diagnosis for people: a section for each question, and what to do about what is wrong. */
 export function diagnosisText(
-  { platforms, checks, container, notTried, methods }: Diagnosis,
+  { platforms, checks, container, notTried, methods, contexts }: Diagnosis,
   options: TableOptions,
 ): string {
   const where = container === null ? `not tried: ${notTried ?? ''}` : `tried in ${container.name}`;
@@ -14,6 +22,7 @@ export function diagnosisText(
     renderTable(CHECKS, checks, options),
     // What was cut would be what matters.
     sanitize(`Methods, ${where}`) + '\n' + renderTable(METHODS, methods, { ...options, truncate: false }),
+    ...(contexts.length === 0 ? [] : [renderTable(CONTEXTS, contexts, { ...options, truncate: false })]),
   ].join('\n');
 }
 
@@ -31,6 +40,37 @@ const CHECKS: readonly Column<Check>[] = [
   { header: 'RESULT', value: ({ result }) => result, color: ({ result }) => CHECK_COLORS[result] },
   { header: 'DETAIL', value: ({ detail, hint }) => (hint === null ? detail : `${detail}; ${hint}`) },
 ];
+
+const LOGINS: Record<ContextDiagnosis['login'], string> = {
+  'root-ticket': 'root@pam',
+  ticket: 'user',
+  token: 'token',
+};
+
+const CONTEXTS: readonly Column<ContextDiagnosis>[] = [
+  { header: 'CONTEXT', value: ({ context }) => context },
+  {
+    header: 'RESULT',
+    value: ({ reachable }) => (reachable ? 'ok' : 'problem'),
+    color: ({ reachable }) => CHECK_COLORS[reachable ? 'ok' : 'problem'],
+  },
+  { header: 'LOGIN', value: ({ login }) => LOGINS[login] },
+  { header: 'ROUTES', value: ({ routes }) => routes.filter(isUsed).map(shownRoute).join(', ') || '-' },
+  { header: 'EXEC ENDPOINT', value: ({ execEndpoint }) => execEndpoint },
+  { header: 'DETAIL', value: ({ detail, routes }) => [detail, ...routes.filter(isUsed).flatMap(problems)].join('; ') },
+];
+
+function isUsed({ enabled }: RouteDiagnosis): boolean {
+  return enabled;
+}
+
+function shownRoute({ route, reason }: RouteDiagnosis): string {
+  return reason === null ? route : `(${route})`;
+}
+
+function problems({ route, reason }: RouteDiagnosis): string[] {
+  return reason === null ? [] : [`${route}: ${reason}`];
+}
 
 const METHOD_COLORS: Record<MethodResult, CellColor> = {
   works: 'green',

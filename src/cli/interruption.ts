@@ -38,16 +38,31 @@ export function answered<Result>(
   question: (abort: AbortSignal) => Promise<Result>,
   timeoutMs: number | undefined,
 ): Promise<Result> {
+  return answeredInTime((interrupted, late) => {
+    const abort = AbortSignal.any([interrupted, late]);
+    return untilAborted(question(abort), abort);
+  }, timeoutMs);
+}
+
+/**
+ * The same for what asks several, and has an answer without those that are late: it is only told when the time is over.
+ *
+ * @param question `late` is aborted with an LxcriError `ExecutionTimeout`.
+ * @throws Interruption
+ */
+export function answeredInTime<Result>(
+  question: (abort: AbortSignal, late: AbortSignal) => Promise<Result>,
+  timeoutMs: number | undefined,
+): Promise<Result> {
   return interruptible(async (interrupted) => {
     const limit = new AbortController();
-    const late = (): void => {
+    const end = (): void => {
       const message = `there was no answer within ${timeoutMs} ms`;
       limit.abort(new LxcriError('ExecutionTimeout', message, 'give it more time with --timeout'));
     };
-    const timer = timeoutMs === undefined ? undefined : setTimeout(late, timeoutMs);
-    const abort = AbortSignal.any([interrupted, limit.signal]);
+    const timer = timeoutMs === undefined ? undefined : setTimeout(end, timeoutMs);
     try {
-      return await untilAborted(question(abort), abort);
+      return await untilAborted(question(interrupted, limit.signal), interrupted);
     } finally {
       clearTimeout(timer);
     }

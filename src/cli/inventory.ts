@@ -21,6 +21,8 @@ export interface InventoryOptions {
   readonly context?: string | undefined;
   /** Gets the lines of the logs of tasks. */
   readonly onTaskLine?: ((line: string) => void) | undefined;
+  /** Nobody is asked for a secret, and no program that may ask. */
+  readonly silent?: boolean | undefined;
 }
 
 /** No container is there. */
@@ -71,11 +73,10 @@ function onlyCluster(context: string): LxcriError {
  */
 export async function clustersOf(
   stateDirectory: string,
-  { context, onTaskLine }: Pick<InventoryOptions, 'context' | 'onTaskLine'>,
+  { context, onTaskLine, silent }: Pick<InventoryOptions, 'context' | 'onTaskLine' | 'silent'>,
 ): Promise<Cluster[]> {
-  const { clientFor, currentContext, endpointsKnown, loadContexts, loginOf, pickContext, sshAccess } = await import(
-    '../contexts/room.ts'
-  );
+  const { clientFor, currentContext, endpointsKnown, guestsKnown, loadContexts, loginOf, pickContext, sshAccess } =
+    await import('../contexts/room.ts');
   const contexts = await loadContexts(process.env);
   const chosen = context === undefined ? [...contexts.all.values()] : [pickContext(contexts, process.env, context)];
   const current = context === undefined ? currentContext(contexts, process.env) : chosen[0];
@@ -83,11 +84,14 @@ export async function clustersOf(
     name: each.name,
     // What was named needs no scheme.
     bare: each.bare || context !== undefined,
+    // With --context this host is not asked, as it would be for the same word without it.
+    alone: contexts.all.size === 1 && context === undefined,
     current: each === current,
-    client: clientFor(each, { env: process.env, stateDirectory }),
+    client: clientFor(each, { env: process.env, stateDirectory, silent }),
     routes: each.routes,
     login: loginOf(each.identity),
     endpoints: endpointsKnown(each, stateDirectory),
+    guests: guestsKnown(each, stateDirectory),
     ssh: (node) => sshAccess(each, node),
     onTaskLine,
   }));

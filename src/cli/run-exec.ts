@@ -11,7 +11,7 @@ import type { TerminalSpec, Word } from '../model/request.ts';
 import type { ExecResult } from '../model/result.ts';
 import { isTerminalType } from '../model/rules.ts';
 import { DEFAULT_MAX_OUTPUT_BYTES, startExecution } from '../oci/execution.ts';
-import type { ExecOptions, Input, Output } from '../oci/execution.ts';
+import type { ExecOptions, Input, Output, StartNotice } from '../oci/execution.ts';
 import { hostInventory, isKnownToItsNode } from '../oci/locate.ts';
 import type { HostInventory } from '../oci/locate.ts';
 import { failedResult } from '../oci/new-result.ts';
@@ -41,9 +41,14 @@ import { parseUser } from './values/user.ts';
  *
  * @param words the words after `exec`, byte for byte.
  * @param showHelp shows the help of `exec` and returns the exit code.
+ * @param called the whole call, for who has to make it again as root.
  * @returns the exit code.
  */
-export async function runExec(words: readonly Word[], showHelp: () => Promise<number>): Promise<number> {
+export async function runExec(
+  words: readonly Word[],
+  showHelp: () => Promise<number>,
+  called: readonly Word[] = ['exec', ...words],
+): Promise<number> {
   // Known before the words are understood, so that a mistake in them is reported in the form that was asked for.
   let json = asksForJson(words);
   let command: readonly Word[] = [];
@@ -54,7 +59,7 @@ export async function runExec(words: readonly Word[], showHelp: () => Promise<nu
     command = parsed.command;
     const call = understand(parsed, await loadSettings(process.env));
     const inventory = inventoryOf(call.settings, {
-      words: ['exec', ...words],
+      words: called,
       maskValues: true,
       context: parsed.flags.get('context')?.at(-1),
       mayBeAnybody: isOfDocker(call.container) || isReachedBySsh(call),
@@ -202,7 +207,7 @@ async function run(call: ExecCall, inventory: HostInventory, guard?: number): Pr
   const { container, options, json, quiet, verbose } = call;
   const failureOnly = call.onlyOnFailure ? await keepOutput(options) : undefined;
   const outputs = quiet ? undefined : failureOnly?.outputs;
-  const result = await execute({ ...call, options: { ...options, ...outputs, guard } }, inventory);
+  const result = await execute({ ...call, options: { ...options, ...outputs, guard, onStarted: announce } }, inventory);
   if (verbose) explain(result);
   if (json) return printResult(result);
   if (failureOnly !== undefined) return failureOnly.report(container, result);
@@ -212,6 +217,10 @@ async function run(call: ExecCall, inventory: HostInventory, guard?: number): Pr
   if (quiet && result.error === null)
     say(`${container}: exit code ${result.exitCode} (${formatDuration(result.durationMs)})`);
   return result.exitCode;
+}
+
+function announce({ notice }: StartNotice): void {
+  if (notice !== undefined) say(notice);
 }
 
 async function keepOutput({ maxOutputBytes = DEFAULT_MAX_OUTPUT_BYTES }: ExecOptions): Promise<FailureOnly> {
@@ -242,8 +251,9 @@ export async function execute(
 const TERMINAL_RESET =
   '\u001b[?1047l\u001b[?25h\u001b[?1l\u001b>\u001b[?2004l\u001b[?1000l\u001b[?1002l\u001b[?1003l\u001b[?1006l\u001b[0m';
 
-function endedAbnormally({ exitCode, started, timedOut, connectionLost }: ExecResult): boolean {
-  return started && (exitCode > 128 || timedOut || connectionLost);
+function endedAbnormally({ exitCode, started, timedOut, connectionLost, method }: ExecResult): boolean {
+  // On a console that was left a program goes on, which may have changed what is set here.
+  return started && (exitCode > 128 || timedOut || connectionLost || method === 'console');
 }
 
 /** What was tried and why, for `--verbose`. */

@@ -57,8 +57,11 @@ export abstract class Verb extends Command {
       if (error !== undefined) sayError(error.toInfo());
       return printed;
     } catch (thrown) {
-      // Whoever sent the signal knows; there is nothing to say but that it was followed.
-      if (thrown instanceof Interruption) return exitCodeOfSignal(thrown.signal);
+      if (thrown instanceof Interruption) {
+        const exitCode = exitCodeOfSignal(thrown.signal);
+        // Whoever sent the signal knows; but who reads a document waits for one.
+        return json ? await printDocument(complete({}, interrupted(thrown).toInfo()), exitCode) : exitCode;
+      }
       // A verb without flags of its own has no table of them.
       const error = ownError(thrown, (this.id ?? '').replaceAll(':', ' '), Object.keys({ ...this.ctor.flags }));
       if (json) return printDocument(complete({}, error.toInfo()), error.exitCode);
@@ -66,6 +69,10 @@ export abstract class Verb extends Command {
       return error.exitCode;
     }
   }
+}
+
+function interrupted({ signal }: Interruption): LxcriError {
+  return new LxcriError('OperationFailed', `${signal} ended this`, 'what was asked for before may still happen');
 }
 
 function complete(document: object, error: ErrorInfo | null): object {

@@ -5,6 +5,7 @@ import { Args, Flags } from '@oclif/core';
 import { diagnosisText } from '../cli/diagnosis-text.ts';
 import { interruptible } from '../cli/interruption.ts';
 import { shownOrigin } from '../cli/origin.ts';
+import { clustersOf } from '../cli/inventory.ts';
 import { requireRoot } from '../cli/privileges.ts';
 import { warnOfUnknownVariables } from '../cli/unknown-variables.ts';
 import { Verb } from '../cli/verb.ts';
@@ -13,6 +14,7 @@ import { nodeFlag } from '../cli/verb-flags.ts';
 import { configFiles, loadConfiguration } from '../config/settings.ts';
 import type { Configuration, Origin } from '../config/settings.ts';
 import { writeSetting } from '../config/write.ts';
+import { hasContexts } from '../contexts/files.ts';
 import type { Diagnosis } from '../model/diagnosis.ts';
 import { LxcriError } from '../model/errors.ts';
 import type { MethodName } from '../model/request.ts';
@@ -27,7 +29,7 @@ export default class Doctor extends Verb {
   static override summary = 'Find out what works here, what does not and why, and what each method costs.';
 
   static override description =
-    `It runs a few commands in one container: the one that is named, else the first that runs and that no task of Proxmox holds. They change nothing in it. The exit code is 0 when commands can run in at least one way, else 125.`;
+    `It runs a few commands in one container: the one that is named, else the first that runs and that no task of Proxmox holds. They change nothing in it. The clusters of the contexts are asked whether they let us in. The exit code is 0 when commands can run in at least one way, else 125.`;
 
   static override examples = [
     '<%= config.bin %> doctor',
@@ -59,10 +61,12 @@ export default class Doctor extends Verb {
     if (flags['write-config']) requireRoot(['doctor', ...this.argv]);
     warnOfUnknownVariables(env);
     const { settings, given } = await loadConfiguration(env);
+    const clusters = hasContexts(env) ? await clustersOf(settings.stateDirectory, {}) : [];
     const diagnosis = await interruptible((abort) =>
       diagnose(hostInventory(settings), {
         target: args.container,
         node: flags.node,
+        clusters,
         stateDirectory: settings.stateDirectory,
         // Beside the script that was started, both in dist/ and in src/.
         caller: callerOf(join(dirname(process.argv[1] ?? ''), '../bin/proxmox-lxcri'), env),

@@ -2,10 +2,9 @@ import { Flags } from '@oclif/core';
 import type { Interfaces } from '@oclif/core';
 
 import { CONTAINER_SORT_KEYS, containerColumns } from '../cli/container-table.ts';
-import { answered } from '../cli/interruption.ts';
+import { answered, answeredInTime } from '../cli/interruption.ts';
 import { inventoryOf, isOfDocker } from '../cli/inventory.ts';
 import { sayError } from '../cli/messages.ts';
-import { requireRoot } from '../cli/privileges.ts';
 import { PROCESS_SORT_KEYS, processColumns } from '../cli/process-table.ts';
 import { Verb } from '../cli/verb.ts';
 import type { Outcome } from '../cli/verb.ts';
@@ -14,7 +13,6 @@ import { loadSettings } from '../config/settings.ts';
 import { LxcriError } from '../model/errors.ts';
 import { FILTER_KEYS, parseFilters } from '../oci/filter.ts';
 import { listEverything } from '../oci/list.ts';
-import { hostInventory } from '../oci/locate.ts';
 import { listProcesses } from '../oci/processes.ts';
 import { sortBy } from '../oci/sort.ts';
 import { renderTable, tableOptions } from '../terminal/table.ts';
@@ -76,7 +74,10 @@ export default class Ps extends Verb {
     const timeoutMs = answerTimeout(flags.timeout);
     const settings = await loadSettings(process.env);
     const inventory = inventoryOf(settings, { words: ['ps', ...this.argv], context: flags.context });
-    const { containers: found, unreachable } = await answered((abort) => listEverything(inventory, abort), timeoutMs);
+    const { containers: found, unreachable } = await answeredInTime(
+      (abort, late) => listEverything(inventory, abort, late),
+      timeoutMs,
+    );
     const [failure] = unreachable;
     // Where there is nothing to show, that is the answer.
     if (failure !== undefined && found.length === 0) throw failure.error;
@@ -98,12 +99,13 @@ export default class Ps extends Verb {
 
   async #processes(target: string, flags: PsFlags): Promise<Outcome> {
     refuse(flags, ['all', 'filter', 'context', 'timeout'], 'it is about the list of containers: leave it out');
-    if (!isOfDocker(target)) requireRoot(['ps', ...this.argv], false);
     // A key that there is not is known before the container is asked anything.
     sortBy([], flags.sort ?? 'pid', PROCESS_SORT_KEYS);
     const { node, quiet, numeric } = flags;
     const settings = await loadSettings(process.env);
-    const found = await listProcesses(hostInventory(settings), target, { node, numeric });
+    // A guest of a cluster has no processes here, but is not to be said not to exist.
+    const inventory = inventoryOf(settings, { words: ['ps', ...this.argv], mayBeAnybody: isOfDocker(target) });
+    const found = await answered((abort) => listProcesses(inventory, target, { node, numeric, abort }), undefined);
     const processes = sortBy(found.processes, flags.sort ?? 'pid', PROCESS_SORT_KEYS);
     return {
       document: { ...found, processes },

@@ -2,24 +2,14 @@
  * What configuration files set, kept in a form that is read at once. An entry holds for exactly the file it was made
  * from: another inode, size, or time of change makes it worthless.
  */
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 
+import { writeCacheFile } from './cache-file.ts';
 import type { Entries, Entry } from './entries.ts';
 import { isKey, keySpec } from './keys.ts';
 import type { Key } from './keys.ts';
 import { KINDS } from './kinds.ts';
-import { ensurePrivateDirectory } from './paths.ts';
 
 /** The form of what is kept; another one is not understood. */
 const FORMAT = 1;
@@ -51,19 +41,7 @@ export function readKept(path: string, stats: BigIntStats, cacheDirectory: strin
 export function keep(path: string, stats: BigIntStats, entries: Entries, cacheDirectory: string): void {
   if (Date.now() - Number(stats.ctimeMs) < SETTLED_MS) return;
   const kept: Kept = { format: FORMAT, stamp: stampOf(stats), entries: Object.fromEntries(entries) };
-  const place = placeOf(path, cacheDirectory);
-  const made = `${place}.${process.pid}`;
-  try {
-    ensurePrivateDirectory(cacheDirectory);
-    try {
-      writeFileSync(made, JSON.stringify(kept), { mode: 0o600, flag: 'wx' });
-      renameSync(made, place);
-    } catch {
-      rmSync(made, { force: true });
-    }
-  } catch {
-    // It is read again the next time, and that works too.
-  }
+  writeCacheFile(placeOf(path, cacheDirectory), JSON.stringify(kept));
 }
 
 /** The name of the configuration file is part of ours; one too long for that is not kept. */

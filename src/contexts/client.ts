@@ -5,13 +5,15 @@ import { LxcriError } from '../model/errors.ts';
 import type { ApiAccess } from '../model/remote.ts';
 import { ApiClient } from '../proxmox/api/client.ts';
 import type { Credentials } from '../proxmox/api/credentials.ts';
+import type { GuestMemory } from '../proxmox/api/guests.ts';
 import type { EndpointMemory } from '../proxmox/exec-endpoint.ts';
 import { shownAddress } from '../proxmox/api/trust.ts';
 import type { Endpoint, Trust } from '../proxmox/api/trust.ts';
 import { readSecret } from './secrets.ts';
 import type { Context, Host, Identity } from './context.ts';
 import { endpointMemory } from './endpoint-memory.ts';
-import { endpointFile, ticketFile } from './files.ts';
+import { endpointFile, guestsFile, ticketFile } from './files.ts';
+import { guestMemory } from './guest-memory.ts';
 import { FileTicketStore } from './ticket-store.ts';
 
 const MAX_CA_BYTES = 1024 ** 2;
@@ -21,6 +23,8 @@ export interface ClientOptions {
   readonly env: NodeJS.ProcessEnv;
   /** The setting of that name. */
   readonly stateDirectory: string;
+  /** Runs nothing for a secret, and logs nobody in: there is a ticket, or a token that can be read, or no answer. */
+  readonly silent?: boolean | undefined;
 }
 
 /**
@@ -32,7 +36,7 @@ export function clientFor(context: Context, options: ClientOptions): ApiClient {
   const store = ticketStore(context, options.stateDirectory);
   return new ApiClient({
     hosts: endpointsOf(context),
-    credentials: credentialsOf(context, options.env),
+    credentials: credentialsOf(context, options),
     loginCall: `proxmox-lxcri login ${context.name}`,
     tickets: {
       load: (user) => store.load(user),
@@ -83,18 +87,23 @@ export function endpointsOf({
 }
 
 /** Secrets are read when they are needed: a ticket that is kept needs none. */
-function credentialsOf({ name, identity }: Context, env: NodeJS.ProcessEnv): Credentials {
+function credentialsOf({ name, identity }: Context, { env, silent = false }: ClientOptions): Credentials {
   if (identity.kind === 'token') {
     const { id, secret } = identity;
+    if (silent && secret.kind === 'command') return { kind: 'token', id, secret: () => Promise.reject(notAsked(name)) };
     return { kind: 'token', id, secret: () => readSecret(secret, `the token ${id} of the context ${name}`, env) };
   }
   const { user, password } = identity;
-  if (password === undefined) return { kind: 'password', user };
+  if (password === undefined || silent) return { kind: 'password', user };
   return {
     kind: 'password',
     user,
     password: () => readSecret(password, `the password of ${user} of the context ${name}`, env),
   };
+}
+
+function notAsked(context: string): LxcriError {
+  return new LxcriError('AuthenticationFailed', `the token of the context ${context} is not asked for`);
 }
 
 /**
@@ -120,6 +129,11 @@ export function readAuthorities(path: string): string {
     `caFile: ${path} holds no certificate`,
     'it must be in PEM form, as /etc/pve/pve-root-ca.pem is on a node',
   );
+}
+
+/** The guests that are remembered of a context. */
+export function guestsKnown(context: Context, stateDirectory: string): GuestMemory {
+  return guestMemory(guestsFile(stateDirectory, context.name), serverOf(context));
 }
 
 /** A ticket is for these servers, as they are known by these proofs. */

@@ -1,7 +1,7 @@
 import { changeFile } from '../config/write.ts';
 import type { Context } from './context.ts';
 import { readContextFile } from './contexts.ts';
-import { contextFiles, ownContextFile, ticketFile, tokenFile } from './files.ts';
+import { contextFiles, guestsFile, ownContextFile, ticketFile, tokenFile } from './files.ts';
 import { removePrivateFile } from './private-file.ts';
 import type { ContextsChange } from './yaml.ts';
 
@@ -36,6 +36,8 @@ export type Forgotten = 'ticket' | 'token';
 export function forgetSecrets({ name, file }: Context, stateDirectory: string): Forgotten[] {
   const hadTicket = removePrivateFile(ticketFile(stateDirectory, name));
   const hadToken = removePrivateFile(tokenFile(file, name));
+  // What was seen with them.
+  removePrivateFile(guestsFile(stateDirectory, name));
   return [...(hadTicket ? (['ticket'] as const) : []), ...(hadToken ? (['token'] as const) : [])];
 }
 

@@ -55,6 +55,11 @@ export function endpointFile(stateDirectory: string, context: string): string {
   return `${stateDirectory}/endpoints/${context}.json`;
 }
 
+/** Where the guests are kept that the servers of a context have told of. */
+export function guestsFile(stateDirectory: string, context: string): string {
+  return `${stateDirectory}/guests/${context}.json`;
+}
+
 /**
  * Whether there may be contexts.
  *

@@ -8,17 +8,18 @@ import { LxcriError } from '../model/errors.ts';
 import { shellWord } from '../values/shell-word.ts';
 
 /** A secret, or a ticket, is short; what is larger is something else. */
-const MAX_BYTES = 65_536;
+const MAX_SECRET_BYTES = 65_536;
 
 /**
  * The content of a file that nobody else can read or could have put there: it belongs to us or to root, as its folder
  * does, is no symlink, and has a mode such as 0600.
  *
  * @param path absolute.
+ * @param maxBytes a larger one is refused.
  * @returns `undefined` when it is not there.
  * @throws LxcriError `ConfigError`; nothing of the content is in it.
  */
-export function readPrivateFile(path: string): string | undefined {
+export function readPrivateFile(path: string, maxBytes = MAX_SECRET_BYTES): string | undefined {
   let fd: number;
   try {
     // A named pipe must not hold us.
@@ -30,7 +31,7 @@ export function readPrivateFile(path: string): string | undefined {
     throw wrong(path, `cannot be read (${message})`, 'make it readable for you, and for you only');
   }
   try {
-    checkFile(path, fstatSync(fd));
+    checkFile(path, fstatSync(fd), maxBytes);
     checkFolder(dirname(path));
     return readFileSync(fd, 'utf8');
   } finally {
@@ -63,7 +64,7 @@ export function removePrivateFile(path: string): boolean {
   return wasThere;
 }
 
-function checkFile(path: string, { mode, uid, size }: Stats): void {
+function checkFile(path: string, { mode, uid, size }: Stats, maxBytes: number): void {
   const us = process.geteuid?.() ?? 0;
   if ((mode & constants.S_IFMT) !== constants.S_IFREG) throw wrong(path, 'is not a file', 'name a file');
   if (uid !== us && uid !== 0) {
@@ -73,7 +74,8 @@ function checkFile(path: string, { mode, uid, size }: Stats): void {
     const octal = (mode & 0o777).toString(8).padStart(4, '0');
     throw wrong(path, `can be read or written by others (mode ${octal})`, `run: chmod 600 ${shellWord(path)}`);
   }
-  if (size > MAX_BYTES) throw wrong(path, 'is larger than 64 KiB', 'name the file that holds the secret only');
+  if (size > maxBytes)
+    throw wrong(path, `is larger than ${maxBytes / 1024} KiB`, 'name the file that holds the secret only');
 }
 
 /** In a folder that others can write to, a file can be exchanged, unless the folder keeps that to owners (as /tmp). */

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 
 import { LxcriError } from '../model/errors.ts';
+import { endDescendants } from '../process/descendants.ts';
 import type { SecretSource } from './context.ts';
 import { readPrivateFile } from './private-file.ts';
 
@@ -43,35 +44,54 @@ function missing(what: string, why: string): LxcriError {
   );
 }
 
+/** How the programs that run are ended. One listener does for all of them. */
+const endings = new Set<() => void>();
+
+function endAll(): void {
+  for (const end of endings) end();
+}
+
 /**
  * What a program says. It gets our environment, because key stores need much of it, and our standard error, because it may
- * ask there; but nothing of our input.
+ * ask there; but nothing of our input. It is ended when it says too much or takes too long, and when this process ends.
  */
 function outputOf([file, ...args]: readonly [string, ...string[]], what: string, env: NodeJS.ProcessEnv) {
   return new Promise<string>((resolve, reject) => {
     const failed = (why: string): void => {
       clearTimeout(timer);
+      endings.delete(end);
       reject(
         new LxcriError('AuthenticationFailed', `${what}: the command ${file} ${why}`, 'run it by hand to see why'),
       );
     };
     const child = spawn(file, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
-    const timer = setTimeout(() => {
-      child.kill('SIGKILL');
+    const end = (): void => {
+      const hasEnded = child.exitCode !== null || child.signalCode !== null;
+      if (child.pid !== undefined && !hasEnded) endDescendants(child.pid);
       child.stdout.destroy();
+    };
+    // Whoever asked may not wait any longer, and end us.
+    process.off('exit', endAll).on('exit', endAll);
+    endings.add(end);
+    const timer = setTimeout(() => {
+      end();
       failed(`has not ended after ${COMMAND_TIMEOUT_MS / 1000} s`);
     }, COMMAND_TIMEOUT_MS);
     const chunks: Buffer[] = [];
     let bytes = 0;
     child.stdout.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes <= MAX_BYTES) chunks.push(chunk);
+      chunks.push(chunk);
+      if (bytes <= MAX_BYTES) return;
+      end();
+      failed(`says more than ${MAX_BYTES / 1024} KiB`);
     });
     child.on('error', (error) => failed(`cannot be run (${error.message})`));
     child.on('exit', (exitCode, signal) => {
       // What it wrote before its end is in the pipe by now; what it left behind may hold it open.
       setImmediate(() => {
         clearTimeout(timer);
+        endings.delete(end);
         child.stdout.destroy();
         if (exitCode === 0) resolve(Buffer.concat(chunks).toString());
         else failed(`ended with ${signal ?? `exit code ${exitCode}`}`);

@@ -12,11 +12,15 @@
  * output streams, one for its messages and one that waits for it. A pipe that holds one newline is the lock under which
  * they speak. Pipes without a name on a disk come of opening /proc/self/fd/0 for both directions.
  *
+ * Our lines reach the readers through a pipe that `dd` fills from the terminal: bash reads ahead on a terminal, and
+ * what it has read is not there for the next reader. On a pipe every shell takes a line and no more. (With busybox's `cat`
+ * nobody could read: it uses sendfile(2), under which the pipe is locked until something is typed.)
+ *
  * Before it ends a command because it was disturbed or hears nothing, it takes the lock for good: the end of that
  * command is not told as if the command had come to it by itself.
  *
  * Descriptors: 3 messages of the command's script, 4 its standard error, 5 the lock, 6 input for the command, 7 the
- * reader of the messages, 8 and 9 the terminal.
+ * reader of the messages, 8 the terminal, 9 our lines (in the first shell: the terminal).
  */
 
 /** The programs in the container that it cannot do without. */
@@ -75,7 +79,7 @@ take() {
 }
 guard() {
   read -r m x </proc/self/stat
-  ( trap n=0 USR1; n=0
+  ( n=0
     while [ $n -lt ${settings.silenceSeconds} ]; do sleep 1; n=$((n + 1)); done
     kill -9 "$m" ) &
   w=$!
@@ -232,13 +236,18 @@ stat "/proc/$$"
 born=$sb own=$pg
 if stat "/proc/$PPID" && [ $((born - sb)) -le ${settings.youngTicks} ]; then young=1; fi
 marked /proc/1 container=lxc && lxc=1 || lxc=0
-: | {
-  exec 5<>/proc/self/fd/0 </dev/null
-  echo >&5
-  i=0
-  W=R n=0
-  say H "$(id -u) $pp $lxc \${young:-0}"
-  listen
+{ read -r m x </proc/self/stat; echo "$m"; exec dd bs=4096 <&9 8>&- 9>&-; } | {
+  exec 9<&0 </dev/null
+  read -r feeder <&9
+  : | {
+    exec 5<>/proc/self/fd/0 </dev/null
+    echo >&5
+    i=0
+    W=R n=0
+    say H "$(id -u) $pp $lxc \${young:-0}"
+    listen
+  }
+  kill -9 "$feeder"
 }
 for d in /proc/[0-9]*; do
   case \${d#/proc/} in $$ | "$PPID") continue ;; esac

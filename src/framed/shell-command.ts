@@ -34,6 +34,12 @@ const BASE64 = /^(?:[0-9A-Za-z+/]{4})*(?:[0-9A-Za-z+/]{2}==|[0-9A-Za-z+/]{3}=)?$
 const HEXADECIMAL = /^(?:[0-9a-f]{2})+$/;
 const PID = /^\d{1,10}$/;
 
+/** More than any script of ours says. */
+const MAX_MESSAGES = 100;
+
+/** How long nothing may come of an output, once the command has ended, before it is held by what outlived the command. */
+const HELD_OUTPUT_MS = 1000;
+
 /** A command that the helper runs. */
 export class ShellCommand {
   readonly stdin: Writable | null;
@@ -41,7 +47,10 @@ export class ShellCommand {
   readonly stderr: Readable | null;
   /** What its script says on descriptor 3, a line each. */
   readonly messages: string[] = [];
-  /** Settles when it has ended, and all of its messages are there. */
+  /**
+   * Settles when it has ended, and all of its messages and output are there: a terminal that is lost before that leaves
+   * more in doubt than the exit code. What outlived it may hold its output, and is not waited for.
+   */
   readonly ended: Promise<ShellEnd>;
   /** Called for each message. */
   onMessage: (message: string) => void = () => {};
@@ -58,6 +67,8 @@ export class ShellCommand {
   #kill = 0;
   #code: number | undefined;
   #messagesEnded = false;
+  #hasSettled = false;
+  #patience: NodeJS.Timeout | undefined;
   #lost: string | undefined;
   #whenSilent: (() => void) | undefined;
 
@@ -67,11 +78,21 @@ export class ShellCommand {
     this.#encoding = encoding;
     let settle: (end: ShellEnd) => void = () => {};
     this.ended = new Promise((resolve) => (settle = resolve));
-    this.#settle = settle;
+    this.#settle = (end) => {
+      this.#hasSettled = true;
+      clearTimeout(this.#patience);
+      settle(end);
+    };
     const output = (writer: string): OutputStream =>
       new OutputStream(
-        (paused) => this.#pause(writer, paused),
-        () => this.#close(writer),
+        (paused) => {
+          this.#pause(writer, paused);
+          this.#noteEnd();
+        },
+        () => {
+          this.#close(writer);
+          this.#noteEnd();
+        },
       );
     this.#outputs = { O: output('O'), E: output('E') };
     this.#input = launch.stdin
@@ -116,6 +137,7 @@ export class ShellCommand {
   killTree(): Promise<boolean | undefined> {
     if (this.#lost !== undefined) return Promise.resolve(undefined);
     this.#kill += 1;
+    this.#noteEnd();
     const writer = `K${this.#kill}`;
     const result = new Promise<boolean | undefined>((resolve) => this.#kills.set(writer, resolve));
     this.#when('C', (pid) => `p=${pid}; kill_tree ${writer}`);
@@ -141,10 +163,12 @@ export class ShellCommand {
     switch (writer + kind) {
       case 'OD':
       case 'ED':
-        return this.#outputs[writer as 'O' | 'E'].receive(this.#decode(payload));
+        this.#outputs[writer as 'O' | 'E'].receive(this.#decode(payload));
+        return this.#noteEnd();
       case 'O.':
       case 'E.':
         this.#outputs[writer as 'O' | 'E'].finish();
+        this.#noteEnd();
         return this.#noteSilence();
       case 'OI':
       case 'EI':
@@ -174,10 +198,11 @@ export class ShellCommand {
   lost(reason: string): void {
     if (this.#lost !== undefined) return;
     this.#lost = reason;
+    // What was promised already and does not come any more has no end: whoever waits for it is to see that it is missing.
+    if (!this.#hasSettled) for (const stream of Object.values(this.#outputs)) stream.finish();
     this.#settle({ lost: reason });
     for (const settle of this.#kills.values()) settle(undefined);
     this.#kills.clear();
-    for (const stream of Object.values(this.#outputs)) stream.finish();
     this.#input?.close();
     this.#noteSilence();
   }
@@ -189,7 +214,14 @@ export class ShellCommand {
   }
 
   #noteEnd(): void {
-    if (this.#code !== undefined && this.#messagesEnded) this.#settle({ code: this.#code });
+    const code = this.#code;
+    if (code === undefined || !this.#messagesEnded || this.#hasSettled) return;
+    clearTimeout(this.#patience);
+    const outputs = Object.values(this.#outputs).filter(({ hasEnded, destroyed }) => !hasEnded && !destroyed);
+    if (outputs.length === 0 || this.#kill > 0) this.#settle({ code });
+    // Whoever was asked to wait may have more.
+    else if (outputs.some(({ isFull }) => isFull)) this.#patience = undefined;
+    else this.#patience = setTimeout(() => this.#settle({ code }), HELD_OUTPUT_MS);
   }
 
   #noteSilence(): void {
@@ -225,6 +257,3 @@ export class ShellCommand {
     return form.test(payload) ? Buffer.from(payload, this.#encoding) : Buffer.alloc(0);
   }
 }
-
-/** More than any script of ours says. */
-const MAX_MESSAGES = 100;

@@ -17,11 +17,8 @@ const ANSWER_MS = 20_000;
 /** How often it is asked again: what was typed before a line editor was ready is dropped. */
 const ASK_AGAIN_MS = 1000;
 
-/** How often the helper is told that we are still there. */
-const PING_MS = 5000;
-
-/** After how long without a word from us it ends what it runs. */
-const SILENCE_SECONDS = 30;
+/** How often the helper is told that we are still there, in the time after which it ends. */
+const PINGS = 6;
 
 /** How long a helper that was let go may take to give the terminal back. */
 const CLOSE_MS = 5000;
@@ -47,8 +44,8 @@ export interface ShellOptions {
   readonly youngMs: number;
   readonly commandTag: string;
   readonly abort?: AbortSignal | undefined;
-  /** For tests. Default 30. */
-  readonly silenceSeconds?: number;
+  /** After how long without a word from us the helper ends what it runs, and itself. */
+  readonly silenceSeconds: number;
 }
 
 /**
@@ -79,6 +76,7 @@ export class ShellSession {
     key: string,
     encoding: 'base64' | 'hex',
     place: ShellPlace,
+    silenceSeconds: number,
   ) {
     this.#terminal = terminal;
     this.#reader = reader;
@@ -88,7 +86,7 @@ export class ShellSession {
     terminal.output.on('data', (chunk: Buffer) => this.#take(chunk));
     terminal.input.on('error', () => {});
     void terminal.ended.then(({ said }) => this.#end(said === '' ? 'it was closed' : said));
-    this.#pings = setInterval(() => this.#ping(), PING_MS);
+    this.#pings = setInterval(() => this.#ping(), (silenceSeconds * 1000) / PINGS);
     this.#pings.unref();
   }
 
@@ -98,14 +96,14 @@ export class ShellSession {
    * @throws UnusableShellError
    */
   static async open(screen: Screen, terminal: RawTerminal, options: ShellOptions): Promise<ShellSession> {
-    const { abort } = options;
+    const { abort, silenceSeconds } = options;
     const encoder = await findTools(screen, abort);
     const [tag, key] = [randomBytes(4).toString('hex'), randomBytes(16).toString('hex')];
     const program = helperProgram({
       tag,
       key,
       encoder,
-      silenceSeconds: options.silenceSeconds ?? SILENCE_SECONDS,
+      silenceSeconds,
       youngTicks: Math.ceil(options.youngMs / 10),
       commandTag: options.commandTag,
     });
@@ -114,7 +112,7 @@ export class ShellSession {
     // A terminal further out (that of lxc-attach) still makes CR LF of LF.
     const mark = new RegExp(`${sum}ready\r*\n`);
     screen.clear();
-    screen.type(` ${loader(tag, expression, line)}\r`);
+    screen.type(` ${loader(tag, expression, line, silenceSeconds)}\r`);
     const ready = await screen.until(() => (mark.test(screen.text) ? true : undefined), ANSWER_MS, abort);
     if (ready === undefined) throw new UnusableShellError(screen.ended ?? 'its shell does not do as it is told');
     const rest = screen.handOver(mark);
@@ -134,7 +132,9 @@ export class ShellSession {
           clearTimeout(timer);
           const [uid, parent, lxc, ours] = hello.payload.split(' ').map(Number);
           const place = { uid: uid ?? -1, parentOfShell: parent ?? -1, inLxc: lxc === 1, isOurs: ours === 1 };
-          resolve(new ShellSession(terminal, reader, key, encoder === 'base64' ? 'base64' : 'hex', place));
+          resolve(
+            new ShellSession(terminal, reader, key, encoder === 'base64' ? 'base64' : 'hex', place, silenceSeconds),
+          );
         } catch (error) {
           fail((error as Error).message);
         }
@@ -202,7 +202,7 @@ export class ShellSession {
   }
 
   #ping(): void {
-    if (this.#readerIsKnown) this.#send('E', Buffer.from('kill -USR1 "$w"'));
+    if (this.#readerIsKnown) this.#send('E', Buffer.from('kill -9 "$w"; guard'));
   }
 
   #send(kind: 'E', code: Buffer): void {
@@ -302,13 +302,13 @@ async function findTools(screen: Screen, abort: AbortSignal | undefined): Promis
 }
 
 /** For a shell at its prompt: reads the program by its digest, and gives the terminal back whatever happens. */
-function loader(tag: string, expression: string, line: string): string {
+function loader(tag: string, expression: string, line: string, silenceSeconds: number): string {
   const digest = createHash('sha256').update(line).digest('hex');
   const script = [
     'exec 9<&0 2>/dev/null',
     'o=$(stty -g)',
     'stty raw -echo',
-    `(n=0;while [ $n -lt 30 ];do sleep 1;n=$((n+1));done;stty $o <&9;kill -9 $$)& echo ${expression}ready`,
+    `(n=0;while [ $n -lt ${silenceSeconds} ];do sleep 1;n=$((n+1));done;stty $o <&9;kill -9 $$)& echo ${expression}ready`,
     'IFS= read -r l',
     'kill -9 $!',
     'x=$(printf %s "$l"|sha256sum)',

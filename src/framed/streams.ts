@@ -25,6 +25,11 @@ export class OutputStream extends Readable {
     return this.#ended;
   }
 
+  /** Whether its writer was asked to wait. */
+  get isFull(): boolean {
+    return this.#paused;
+  }
+
   receive(data: Buffer): void {
     if (this.destroyed || this.push(data) || this.#paused) return;
     this.#paused = true;
@@ -51,7 +56,7 @@ export class OutputStream extends Readable {
 /** What may be on its way and not yet taken by the command: its lines have to fit into a pipe (64 KiB). */
 const PIPE_ROOM = 48 * 1024;
 
-const CHUNK = 4096;
+const CHUNK = 16 * 1024;
 
 /** What a command reads. */
 export class InputStream extends Writable {

@@ -1,4 +1,5 @@
 import type { ContainerIdentity, Platform } from './container.ts';
+import type { ApiAccess, ApiRoute } from './remote.ts';
 import type { MethodName } from './request.ts';
 
 /** A platform of this host, and what is on it. */
@@ -45,6 +46,29 @@ export interface MethodDiagnosis {
   runsMs: number[];
 }
 
+/** A way to run commands over the API of a context. */
+export interface RouteDiagnosis {
+  route: ApiRoute;
+  /** Whether it takes part without being named. */
+  enabled: boolean;
+  /** What keeps it from running commands by itself, whatever the guest; else `null`. */
+  reason: string | null;
+}
+
+/** A cluster that is asked over its API. */
+export interface ContextDiagnosis {
+  context: string;
+  /** Whether a server of it lets us in. */
+  reachable: boolean;
+  /** What it is, or why it is not reached. */
+  detail: string;
+  /** Whom we are to it. */
+  login: ApiAccess['login'];
+  routes: RouteDiagnosis[];
+  /** What is remembered of the server's own endpoint for commands. */
+  execEndpoint: 'absent' | 'not asked';
+}
+
 /** What `doctor` has found out. */
 export interface Diagnosis {
   platforms: PlatformDiagnosis[];
@@ -54,6 +78,7 @@ export interface Diagnosis {
   /** Why they were tried in none; else `null`. */
   notTried: string | null;
   methods: MethodDiagnosis[];
+  contexts: ContextDiagnosis[];
   /** The order that was measured to be the fastest; empty where nothing was. */
   fastest: MethodName[];
   /** Whether a command can run in at least one way, as far as is known. */

@@ -45,7 +45,7 @@ export interface ExecResult {
   timedOut: boolean;
   /** It was asked to end from here, by a signal. */
   canceled: boolean;
-  /** The exit status was lost after the start: what the command has done is unknown. */
+  /** The exit status was lost after the start: what the command has done, or after a timeout or signal whether it was ended, is unknown. */
   connectionLost: boolean;
   /** Whether the command ran at all. */
   started: boolean;

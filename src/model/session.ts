@@ -31,6 +31,8 @@ export interface Session {
   readonly stderr: Readable | null;
   /** Whether {@link Session.kill} ends every process that the command started. */
   readonly treeKill: boolean;
+  /** What whoever uses it is to know before, in one line. */
+  readonly notice?: string;
   /** Settles when the command itself has ended; never rejects. */
   readonly exit: Promise<SessionExit>;
   resize(columns: number, rows: number): void;

@@ -27,10 +27,18 @@ export function defaultOrder(platform: Platform): readonly MethodName[] {
  * The chain for a container: the order the user chose, or the default one.
  *
  * @param routes of the API that the container's context enables.
+ * @param atTerminal whether somebody wants a shell at a terminal: the API has the container's console for that, which is
+ *   shared with others, and therefore last.
  */
-export function chainOf(order: readonly MethodName[] = DEFAULT_ORDER, routes: readonly ApiRoute[] = []): ChainEntry[] {
+export function chainOf(
+  order: readonly MethodName[] = DEFAULT_ORDER,
+  routes: readonly ApiRoute[] = [],
+  atTerminal = false,
+): ChainEntry[] {
+  const own = atTerminal ? routes.filter((route) => route !== 'console') : routes;
+  const last: MethodName[] = atTerminal && order.includes('proxmox-api') ? ['console'] : [];
   // The API takes part by its routes. Who has tried a method need not try it again.
-  const names = new Set(order.flatMap((name) => (name === 'proxmox-api' ? [name, ...routes] : [name])));
+  const names = new Set([...order.flatMap((name) => (name === 'proxmox-api' ? [name, ...own] : [name])), ...last]);
   return [...names].map((name) => methodByName(name) ?? { name, absent: 'not in this version' });
 }
 
@@ -92,7 +100,7 @@ export async function startByChain(
         outcome: 'failed-before-start',
         reason: error instanceof Error ? error.message : String(error),
       });
-      if (!(error instanceof NotStartedError) || abort.aborted) throw error;
+      if (!(error instanceof NotStartedError) || abort.aborted) throw withBoth(error, noWayThere);
     }
   }
   // What is wrong with the way is more use than that nothing goes without it.
@@ -105,6 +113,13 @@ export async function startByChain(
       ? 'run it by its QEMU guest agent: --method guest-agent, or routes: [guest-agent] in the context'
       : 'leave out what they cannot do, or choose others with --method',
   );
+}
+
+/** Where two ways are closed, both are to be known. */
+function withBoth(error: unknown, noWayThere: LxcriError | undefined): unknown {
+  if (noWayThere === undefined || !isLxcriError(error) || !NO_WAY_THERE.has(error.code)) return error;
+  const { code, message, hint } = error;
+  return new LxcriError(code, `${message}; and over ssh: ${noWayThere.message}`, hint, { cause: error });
 }
 
 /** Why a node cannot be asked; every other error says something of the container. */

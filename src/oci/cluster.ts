@@ -6,9 +6,11 @@ import { accessTo } from '../proxmox/access.ts';
 import type { ApiClient } from '../proxmox/api/client.ts';
 import { controlOf } from '../proxmox/api/control.ts';
 import { listGuests } from '../proxmox/api/guests.ts';
-import type { Guest } from '../proxmox/api/guests.ts';
+import type { Guest, GuestMemory } from '../proxmox/api/guests.ts';
 import { requirePrivilege } from '../proxmox/api/permissions.ts';
 import type { EndpointMemory } from '../proxmox/exec-endpoint.ts';
+import { untilAborted } from '../process/until-aborted.ts';
+import { guestReference } from './locate.ts';
 import { isVmid } from './reference.ts';
 import type { Reference } from './reference.ts';
 
@@ -18,6 +20,8 @@ export interface Cluster {
   readonly name: string;
   /** Whether a word without a scheme may name a guest of it. */
   readonly bare: boolean;
+  /** Whether there is no other context, so that its guests need not be told from those of others. */
+  readonly alone: boolean;
   /** Whether a word with a scheme is looked up in it alone. */
   readonly current: boolean;
   readonly client: ApiClient;
@@ -25,6 +29,7 @@ export interface Cluster {
   readonly routes: ApiAccess['routes'];
   readonly login: ApiAccess['login'];
   readonly endpoints: EndpointMemory;
+  readonly guests?: GuestMemory | undefined;
   /** How ssh reaches a node of it. */
   readonly ssh: (node: string) => SshTarget;
   /** Gets the lines of the logs of tasks. */
@@ -52,11 +57,13 @@ export async function findGuest(
   const { scheme, id } = reference;
   const wantedNode = reference.node ?? node;
   const answers = await Promise.all(clusters.map((cluster) => askForGuests(cluster, abort)));
-  const found = answers
+  const fitting = answers
     .flatMap(({ cluster, guests }) => guests.map((guest): Found => ({ cluster, guest })))
     .filter(({ guest }) => (scheme === undefined ? true : guest.type === (scheme === 'vm' ? 'qemu' : 'lxc')))
-    .filter(({ guest }) => wantedNode === undefined || guest.node === wantedNode)
-    .filter(({ guest }) => guest.vmid === id || guest.name === id);
+    .filter(({ guest }) => wantedNode === undefined || guest.node === wantedNode);
+  const byId = fitting.filter(({ guest }) => guest.vmid === id);
+  // Whoever names a guest like the VMID of another one does not get in its way.
+  const found = byId.length > 0 ? byId : fitting.filter(({ guest }) => guest.name === id);
   const [only, ...others] = found;
   const silent = answers.find(({ error }) => error !== undefined);
   if (only === undefined) throw silent?.error ?? (await notFound(id, wantedNode, answers, abort));
@@ -64,7 +71,7 @@ export async function findGuest(
     throw new LxcriError(
       'AmbiguousContainer',
       `${id} is the name of ${found.length} guests: ${found.map(described).join(', ')}`,
-      'name the VMID, the node (pve:NODE/VMID) or the cluster (--context)',
+      `name the one that is meant: ${found.map(referenceOf).join(', ')}`,
     );
   }
   if (silent?.error !== undefined) throw uncertain(id, only, silent.cluster.name, silent.error);
@@ -73,11 +80,10 @@ export async function findGuest(
 
 /** What a word means is not known for sure while one of those that it may be a guest of does not say. */
 function uncertain(id: string, found: Found, silent: string, { message }: LxcriError): LxcriError {
-  const { name } = found.cluster;
   return new LxcriError(
     'PlatformUnreachable',
     `${id} is ${described(found)}, but the cluster ${silent}, which may have one too, cannot be asked: ${message}`,
-    `to mean the one of ${name}: --context ${name}`,
+    `to mean that one: ${referenceOf(found)}`,
   );
 }
 
@@ -88,9 +94,17 @@ interface ClusterAnswer {
   readonly error?: LxcriError;
 }
 
-async function askForGuests(cluster: Cluster, abort: AbortSignal | undefined): Promise<ClusterAnswer> {
+/** @param late its reason becomes the cluster's error. */
+async function askForGuests(
+  cluster: Cluster,
+  abort: AbortSignal | undefined,
+  late?: AbortSignal,
+): Promise<ClusterAnswer> {
+  const signals = [abort, late].filter((signal) => signal !== undefined);
   try {
-    return { cluster, guests: await listGuests(cluster.client, abort) };
+    const guests = await untilAborted(listGuests(cluster.client, AbortSignal.any(signals)), late);
+    cluster.guests?.keep(guests);
+    return { cluster, guests };
   } catch (error) {
     if (!isLxcriError(error)) throw error;
     return { cluster, guests: [], error };
@@ -130,6 +144,10 @@ function described({ cluster, guest: { type, node, vmid } }: Found): string {
   return type === 'qemu' ? `vm:${vmid} (${cluster.name})` : `pve:${node}/${vmid} (${cluster.name})`;
 }
 
+function referenceOf({ cluster, guest: { type, vmid } }: Found): string {
+  return guestReference(type, vmid, cluster.name);
+}
+
 function containerOf({ cluster, guest }: Found): Container {
   const { vmid, name, node, lock, template } = guest;
   const { routes, login, endpoints } = cluster;
@@ -153,21 +171,55 @@ export interface ClusterList {
   readonly unreachable: { readonly context: string; readonly error: LxcriError }[];
 }
 
-/** All guests of some clusters, in one round trip to each; one that cannot be asked does not hide the others. */
-export async function listClusters(clusters: readonly Cluster[], abort?: AbortSignal): Promise<ClusterList> {
-  const answers = await Promise.all(clusters.map((cluster) => askForGuests(cluster, abort)));
+/**
+ * All guests of some clusters, in one round trip to each; one that cannot be asked does not hide the others.
+ *
+ * @param late its reason, an LxcriError, becomes that of each cluster that has not answered until then.
+ */
+export async function listClusters(
+  clusters: readonly Cluster[],
+  abort?: AbortSignal,
+  late?: AbortSignal,
+): Promise<ClusterList> {
+  const answers = await Promise.all(clusters.map((cluster) => askForGuests(cluster, abort, late)));
   return {
     containers: answers.flatMap(({ cluster, guests }) => guests.map((guest) => summaryOf(cluster, guest))),
     unreachable: answers.flatMap(({ cluster, error }) =>
-      error === undefined ? [] : [{ context: cluster.name, error }],
+      error === undefined ? [] : [{ context: cluster.name, error: namedError(cluster.name, error) }],
     ),
   };
 }
 
-function summaryOf({ name: context, bare }: Cluster, guest: Guest): ContainerSummary {
+/** Of several clusters, which one is meant is to be told. */
+function namedError(context: string, { code, message, hint }: LxcriError): LxcriError {
+  return new LxcriError(code, `the cluster ${context}: ${message}`, hint);
+}
+
+/** How long what was told is as good as new. */
+const FRESH_MS = 5000;
+
+/** The guests of some clusters, as they were told lately, or now, or else at any time; never why one cannot be asked. */
+export async function listKnownGuests(clusters: readonly Cluster[], abort: AbortSignal): Promise<ContainerSummary[]> {
+  const answers = clusters.map(async (cluster) => {
+    const known = cluster.guests?.known();
+    if (known !== undefined && known.ageMs < FRESH_MS) return { cluster, guests: known.guests };
+    try {
+      const answer = await untilAborted(askForGuests(cluster, abort), abort);
+      if (answer.error === undefined) return answer;
+    } catch {
+      // It takes too long.
+    }
+    return { cluster, guests: known?.guests ?? [] };
+  });
+  return (await Promise.all(answers)).flatMap(({ cluster, guests }) =>
+    guests.map((guest) => summaryOf(cluster, guest)),
+  );
+}
+
+function summaryOf({ name: context, bare, alone }: Cluster, guest: Guest): ContainerSummary {
   const { vmid, type, node, name, status, lock, tags, pool, uptime } = guest;
   return {
-    reference: bare ? vmid : type === 'qemu' ? `vm:${vmid}` : `pve:${vmid}`,
+    reference: !alone ? guestReference(type, vmid, context) : bare ? vmid : `${type === 'qemu' ? 'vm' : 'pve'}:${vmid}`,
     id: vmid,
     name: name ?? vmid,
     platform: 'proxmox',

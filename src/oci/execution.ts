@@ -46,6 +46,8 @@ export type Output =
 export interface StartNotice {
   readonly container: ContainerIdentity;
   readonly method: MethodName;
+  /** What whoever uses it is to know before. */
+  readonly notice?: string | undefined;
 }
 
 /** How to run a command; everything is optional. */
@@ -195,7 +197,13 @@ class RunningExecution implements Execution {
       this.#method = started.method;
       this.#session = started.session;
       this.#container = started.container;
-      this.#options.onStarted?.({ container: identityOf(started.container), method: started.method });
+      const { session, method } = started;
+      const { notice } = session;
+      this.#options.onStarted?.({
+        container: identityOf(started.container),
+        method,
+        ...(notice === undefined ? {} : { notice }),
+      });
       return this.#finish(await this.#supervise(started.session));
     } catch (error) {
       return this.#failed(error);
@@ -208,7 +216,11 @@ class RunningExecution implements Execution {
   async #start(container: Container): Promise<Started> {
     try {
       return await startByChain(
-        chainOf(this.#options.methods ?? defaultOrder(container.platform), container.api?.routes),
+        chainOf(
+          this.#options.methods ?? defaultOrder(container.platform),
+          container.api?.routes,
+          this.#wantsShellAtTerminal(container),
+        ),
         container,
         this.#request(),
         this.#abort.signal,
@@ -221,6 +233,10 @@ class RunningExecution implements Execution {
         await validateRunning(container, this.#options.ignoreLock, this.#abort.signal);
       throw error;
     }
+  }
+
+  #wantsShellAtTerminal({ api }: Container): boolean {
+    return api !== undefined && this.#options.terminal !== undefined && this.#command.length === 0;
   }
 
   /** Asks the command to end, and sees to it that it does. */
@@ -307,18 +323,27 @@ class RunningExecution implements Execution {
       return this.#report({ exitCode: exit.error.exitCode, started: false, error: exit.error });
     }
     const canceled = this.#canceledBy !== undefined;
+    // Who could not be asked whether it was ended does not say that it was, nor that it was not.
+    const connectionLost = exit.kind === 'lost' && !this.#treeEnded;
     if (this.#timedOut) {
-      const error = new LxcriError(
-        'ExecutionTimeout',
-        `the command did not end within ${this.#options.timeoutMs} ms and was ${this.#treeEnded ? 'ended' : 'killed, but processes of it are left (frozen or in the kernel)'}`,
-        'give it more time with --timeout',
-      );
-      return this.#report({ exitCode: EXIT.timedOut, started: true, error });
+      const late = `the command did not end within ${this.#options.timeoutMs} ms`;
+      const error = connectionLost
+        ? new LxcriError(
+            'ExecutionTimeout',
+            `${late}, and it is not known whether it was ended: ${exit.reason}`,
+            'check in the container what the command has done, and whether it still runs',
+          )
+        : new LxcriError(
+            'ExecutionTimeout',
+            `${late} and was ${this.#treeEnded ? 'ended' : 'killed, but processes of it are left (frozen or in the kernel)'}`,
+            'give it more time with --timeout',
+          );
+      return this.#report({ exitCode: EXIT.timedOut, started: true, connectionLost, error });
     }
     if (exit.kind === 'exited')
       return this.#report({ exitCode: exit.exitCode, signal: exit.signal, started: true, canceled });
     if (this.#canceledBy !== undefined)
-      return this.#report({ exitCode: exitCodeOfSignal(this.#canceledBy), started: true, canceled });
+      return this.#report({ exitCode: exitCodeOfSignal(this.#canceledBy), started: true, canceled, connectionLost });
     const error = new LxcriError(
       'ConnectionLost',
       `the command's exit status was lost: ${exit.reason}`,

@@ -14,7 +14,8 @@ const NOT_HERE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ]);
 
 /**
- * Finds the one container that a reference means: on this host first, then in the clusters of the inventory.
+ * Finds the one container that a reference means: on this host first, then in the clusters of the inventory; with a
+ * context in it, in the cluster of that one alone.
  *
  * @param node the Proxmox node the user named.
  * @param reach as of `locate`.
@@ -29,6 +30,9 @@ export async function find(
   abort?: AbortSignal,
 ): Promise<Container> {
   if (reference.scheme === 'docker') return findInDocker(reference, inventory, node, abort);
+  const { context } = reference;
+  if (context !== undefined && inventory.clusters !== undefined)
+    return findInContext(reference, context, await inventory.clusters(), node, abort);
   // Contexts know more of a node than its name does.
   const near = inventory.clusters !== undefined && !inventory.pve.present ? 'host' : reach;
   try {
@@ -67,13 +71,33 @@ async function findInDocker(
   return findContainer(engineOf(docker), id, abort);
 }
 
+/** Which contexts there are is known here; this host is not asked. */
+async function findInContext(
+  reference: Reference,
+  context: string,
+  all: readonly Cluster[],
+  node: string | undefined,
+  abort: AbortSignal | undefined,
+): Promise<Container> {
+  const clusters = all.filter(({ name }) => name === context);
+  if (clusters.length === 0) {
+    throw new LxcriError(
+      'ConfigError',
+      `there is no context ${JSON.stringify(context)} to be asked`,
+      all.length === 0 ? 'see: proxmox-lxcri context' : `there are: ${all.map(({ name }) => name).join(', ')}`,
+    );
+  }
+  const { findGuest } = await import('./cluster.ts');
+  return findGuest(reference, clusters, node, abort);
+}
+
 /** A cluster that is not marked for such words may have what was meant. */
 function notAsked({ code, message, hint = '' }: LxcriError, { id }: Reference): LxcriError {
-  return new LxcriError(code, message, `${hint}; for a container of a cluster: pve:${id}, or --context NAME`);
+  return new LxcriError(code, message, `${hint}; for a container of a cluster: pve:${id}@CONTEXT`);
 }
 
 /** A word without a scheme may mean a guest of every cluster that is marked so; one with a scheme, of the current one. */
-function candidates(clusters: readonly Cluster[], hasScheme: boolean): readonly Cluster[] {
+export function candidates(clusters: readonly Cluster[], hasScheme: boolean): readonly Cluster[] {
   if (!hasScheme) return clusters.filter(({ bare }) => bare);
   const current = clusters.filter((cluster) => cluster.current);
   return current.length > 0 ? current : clusters;

@@ -48,7 +48,8 @@ function startHint(container: Container): string {
 /** The words that mean it and no other. */
 function shortReference(container: Container): string {
   if (container.platform === 'docker') return fullReference(container);
-  const isUsual = container.platform === 'proxmox' || container.lxc?.lxcpath === DEFAULT_LXCPATH;
+  const isUsual =
+    container.api === undefined && (container.platform === 'proxmox' || container.lxc?.lxcpath === DEFAULT_LXCPATH);
   return isUsual ? container.id : fullReference(container);
 }
 

@@ -6,7 +6,7 @@ import type { LxcHandle } from '../model/container.ts';
 import type { ContainerStatus, ContainerSummary } from '../model/status.ts';
 import { startedAt } from '../process/start-time.ts';
 import type { Cluster, ClusterList } from './cluster.ts';
-import { allContainers, fullReference } from './locate.ts';
+import { allContainers, fullReference, guestReference } from './locate.ts';
 import type { HostInventory } from './locate.ts';
 import { withState } from './status.ts';
 
@@ -30,20 +30,28 @@ export interface List {
 /**
  * Every container of this host and of the Docker engine, and every guest of the clusters of the inventory.
  *
+ * @param late its reason, an LxcriError, becomes that of each cluster that has not answered until then.
  * @throws LxcriError PlatformUnreachable when the containers of this host cannot be listed; the reason of `abort`.
  */
-export async function listEverything(inventory: HostInventory, abort?: AbortSignal): Promise<List> {
+export async function listEverything(inventory: HostInventory, abort?: AbortSignal, late?: AbortSignal): Promise<List> {
   const { clusters, docker } = inventory;
   const [ofHost, ofDocker, ofClusters] = await Promise.all([
     listHost(inventory),
     docker === undefined ? NOTHING : listDocker(docker, abort),
-    clusters === undefined ? NOTHING : listOthers(clusters, abort),
+    clusters === undefined ? NOTHING : listOthers(clusters, abort, late),
   ]);
   // This host may be a node of the cluster.
   const known = new Set(ofHost.filter(({ node }) => node !== null).map(({ node, id }) => `${node}/${id}`));
   const others = ofClusters.containers.filter(({ node, id }) => !known.has(`${node}/${id}`));
+  const taken = new Set(ofHost.flatMap(({ id, name }) => [id, name]));
+  const guests = others.map((guest) =>
+    // What a word means is looked for on this host first, and on the other nodes of its own cluster.
+    guest.context !== null && guest.type !== 'docker' && (inventory.pve.present || taken.has(guest.id))
+      ? { ...guest, reference: guestReference(guest.type, guest.id, guest.context) }
+      : guest,
+  );
   return {
-    containers: [...ofHost, ...ofDocker.containers, ...others],
+    containers: [...ofHost, ...ofDocker.containers, ...guests],
     unreachable: [...ofDocker.unreachable, ...ofClusters.unreachable],
   };
 }
@@ -74,9 +82,10 @@ async function listDocker(env: NodeJS.ProcessEnv, abort: AbortSignal | undefined
 async function listOthers(
   clusters: () => Promise<readonly Cluster[]>,
   abort: AbortSignal | undefined,
+  late: AbortSignal | undefined,
 ): Promise<ClusterList> {
   const { listClusters } = await import('./cluster.ts');
-  return listClusters(await clusters(), abort);
+  return listClusters(await clusters(), abort, late);
 }
 
 async function listHost(inventory: HostInventory): Promise<ContainerSummary[]> {

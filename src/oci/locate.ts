@@ -54,7 +54,8 @@ export function locate(
   node?: string,
   reach: Reach = 'host',
 ): Container {
-  const { scheme, id } = reference;
+  const { scheme, id, context } = reference;
+  if (context !== undefined) throw notOfThisHost(id, context);
   const wantedNode = reference.node ?? node;
   if (wantedNode !== undefined && !isName(wantedNode))
     throw new LxcriError(
@@ -92,8 +93,17 @@ export function locate(
 
 /** Whether a reference names a node, and this host knows of no cluster: then ssh is the way to it, and root is not needed here. */
 export function isKnownToItsNode(reference: Reference, { pve }: HostInventory, node?: string): boolean {
-  const { scheme } = reference;
-  return (reference.node ?? node) !== undefined && (scheme === undefined || scheme === 'pve') && !pve.present;
+  const { scheme, context } = reference;
+  if (context !== undefined || pve.present) return false;
+  return (reference.node ?? node) !== undefined && (scheme === undefined || scheme === 'pve');
+}
+
+function notOfThisHost(id: string, context: string): LxcriError {
+  return new LxcriError(
+    'NoMethodAvailable',
+    `${id}@${context} is a guest of a context, and no context is asked here`,
+    'name a container of this host; see: proxmox-lxcri context',
+  );
 }
 
 function onNamedNode(id: string, node: string): Container {
@@ -207,9 +217,15 @@ function onlyOne(found: Container[], id: string): Container | undefined {
   );
 }
 
+/** The reference that means this guest of a cluster and no other, whatever contexts there are. */
+export function guestReference(type: 'lxc' | 'qemu', vmid: string, context: string): string {
+  return `${type === 'qemu' ? 'vm' : 'pve'}:${vmid}@${context}`;
+}
+
 /** The reference that means this container and no other. */
-export function fullReference({ platform, id, name, lxc }: Container): string {
+export function fullReference({ platform, id, name, lxc, api }: Container): string {
   if (platform === 'docker') return `docker:${name}`;
+  if (api !== undefined) return guestReference(api.type, id, api.context);
   return platform === 'proxmox' ? `pve:${id}` : `lxc:${lxc?.lxcpath}/${name}`;
 }
 

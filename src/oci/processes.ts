@@ -22,6 +22,8 @@ export interface ProcessesOptions {
   readonly node?: string | undefined;
   /** Leaves out the names of users, for which a command is run in the container. */
   readonly numeric?: boolean | undefined;
+  /** Ends the questions to clusters. */
+  readonly abort?: AbortSignal | undefined;
 }
 
 /**
@@ -33,11 +35,11 @@ export interface ProcessesOptions {
 export async function listProcesses(
   inventory: HostInventory,
   target: string,
-  { node, numeric = false }: ProcessesOptions = {},
+  { node, numeric = false, abort }: ProcessesOptions = {},
 ): Promise<ContainerProcesses> {
-  const { status, initPid, container, found } = await lookInside(
-    await find(parseReference(target), ofHost(inventory), node),
-  );
+  const wanted = await find(parseReference(target), inventory, node, 'host', abort);
+  if (wanted.lxc === undefined && wanted.docker === undefined) throw notOfThisHost(wanted);
+  const { status, initPid, container, found } = await lookInside(wanted);
   const uids = readIdMap(initPid, 'uid');
   const gids = readIdMap(initPid, 'gid');
   const upMs = sinceBootMs();
@@ -45,11 +47,22 @@ export async function listProcesses(
     processOf(info, upMs, insideId(uids, info.hostUid), insideId(gids, info.hostGid)),
   );
   if (!numeric && status === 'running') {
-    const wanted = new Set(processes.map(({ uid }) => uid).filter((uid) => uid !== null));
-    const names = await userNames(inventory, target, wanted, node);
+    const uidsInside = new Set(processes.map(({ uid }) => uid).filter((uid) => uid !== null));
+    const names = await userNames(inventory, target, uidsInside, node);
     for (const each of processes) each.user = (each.uid === null ? undefined : names.get(each.uid)) ?? null;
   }
   return { container: identityOf(container), status, processes };
+}
+
+/** Of a guest that a cluster knows, there is nothing in this /proc. */
+function notOfThisHost(container: Container): LxcriError {
+  const { api, node } = container;
+  const where = api === undefined ? `on node ${node ?? ''}` : `a guest of the cluster ${api.context}`;
+  return new LxcriError(
+    'NoMethodAvailable',
+    `${label(container)} is ${where}, and only the processes of containers of this host can be listed`,
+    `ask it itself: proxmox-lxcri exec ${fullReference(container)} -- ps`,
+  );
 }
 
 async function lookInside(
@@ -67,11 +80,6 @@ async function lookInside(
     if (attempt > 1) throw notItsOwn(container, initPid);
     now = await currentStatus(container);
   }
-}
-
-/** Processes of other hosts are not in this /proc. */
-function ofHost({ clusters: _clusters, ...host }: HostInventory): HostInventory {
-  return host;
 }
 
 function ofAnotherHost(container: Container): LxcriError {

@@ -1,4 +1,6 @@
 import { LxcriError } from '../model/errors.ts';
+import { contextName } from '../values/context-name.ts';
+import { InvalidValue } from '../values/invalid-value.ts';
 
 /** The schemes of container references. */
 export const SCHEMES = ['pve', 'lxc', 'docker', 'k8s', 'vm', 'vsock', 'host'] as const;
@@ -10,6 +12,8 @@ export interface Reference {
   readonly scheme: Scheme | undefined;
   /** The Proxmox node of `pve:NODE/ID`. */
   readonly node: string | undefined;
+  /** The context of `pve:ID@CONTEXT`: only its cluster is meant, and not this host. */
+  readonly context: string | undefined;
   /** The directory of `lxc:/DIRECTORY/NAME`. */
   readonly lxcpath: string | undefined;
   /** The name or VMID. */
@@ -34,14 +38,15 @@ export function isVmid(word: string): boolean {
 }
 
 /**
- * Parses a container reference: `101`, `web`, `lxc:web`, `lxc:/srv/lxc/web`, `pve:101`, `pve:node1/101` ...
+ * Parses a container reference: `101`, `web`, `lxc:web`, `lxc:/srv/lxc/web`, `pve:101`, `pve:node1/101`,
+ * `pve:101@home`, `vm:200@home` ...
  *
  * @throws LxcriError `UsageError` for a word that cannot name a container.
  */
 export function parseReference(word: string): Reference {
   if (word === '') throw new LxcriError('MissingContainerId', 'the container name is empty', EMPTY_HINT);
   const colon = word.indexOf(':');
-  if (colon === -1) return { scheme: undefined, node: undefined, lxcpath: undefined, id: checkedName(word) };
+  if (colon === -1) return { ...NOTHING, id: checkedName(withoutContext(word)) };
   const scheme = word.slice(0, colon);
   const rest = word.slice(colon + 1);
   if (!isScheme(scheme)) {
@@ -52,13 +57,38 @@ export function parseReference(word: string): Reference {
     );
   }
   if (scheme === 'lxc') return parseLxc(rest);
-  if (scheme === 'docker') return { scheme, node: undefined, lxcpath: undefined, id: checkedName(rest) };
-  if (scheme !== 'pve' && scheme !== 'vm') return { scheme, node: undefined, lxcpath: undefined, id: rest };
-  const slash = rest.indexOf('/');
-  const node = slash === -1 ? undefined : checkedName(rest.slice(0, slash));
-  const id = checkedName(slash === -1 ? rest : rest.slice(slash + 1));
+  if (scheme === 'docker') return { ...NOTHING, scheme, id: checkedName(rest) };
+  if (scheme !== 'pve' && scheme !== 'vm') return { ...NOTHING, scheme, id: rest };
+  const at = rest.indexOf('@');
+  const context = at === -1 ? undefined : checkedContext(rest.slice(at + 1));
+  const guest = at === -1 ? rest : rest.slice(0, at);
+  const slash = guest.indexOf('/');
+  const node = slash === -1 ? undefined : checkedName(guest.slice(0, slash));
+  const id = checkedName(slash === -1 ? guest : guest.slice(slash + 1));
   if (/^\d+$/.test(id)) checkVmid(id);
-  return { scheme, node, lxcpath: undefined, id };
+  return { ...NOTHING, scheme, node, context, id };
+}
+
+const NOTHING = { scheme: undefined, node: undefined, context: undefined, lxcpath: undefined };
+
+/** Which kind of guest is meant must be said with the context. */
+function withoutContext(word: string): string {
+  const [guest = '', context] = word.split('@', 2);
+  if (context === undefined || !isName(guest)) return word;
+  throw new LxcriError(
+    'UsageError',
+    `${quoted(word)} names a context, but no scheme`,
+    `write pve:${guest}@CONTEXT for a container, vm:${guest}@CONTEXT for a virtual machine`,
+  );
+}
+
+function checkedContext(name: string): string {
+  try {
+    return contextName(name);
+  } catch (error) {
+    if (!(error instanceof InvalidValue)) throw error;
+    throw new LxcriError('UsageError', error.message, error.hint);
+  }
 }
 
 /**
@@ -89,7 +119,7 @@ function parseLxc(rest: string): Reference {
       'write lxc:/DIRECTORY/NAME',
     );
   }
-  return { scheme: 'lxc', node: undefined, lxcpath, id: checkedName(rest.slice(slash + 1)) };
+  return { ...NOTHING, scheme: 'lxc', lxcpath, id: checkedName(rest.slice(slash + 1)) };
 }
 
 function isScheme(word: string): word is Scheme {

@@ -1,5 +1,6 @@
 import { startExecution } from './execution.ts';
 import type { HostInventory } from './locate.ts';
+import { usersIn } from './own-users.ts';
 import { parseReference } from './reference.ts';
 
 /** Names are a nicety: a container that takes longer for them is not waited for. */
@@ -8,9 +9,6 @@ const KILL_AFTER_MS = 200;
 
 /** Room for some ten thousand users. */
 const MAX_OUTPUT_BYTES = 1024 * 1024;
-
-/** Longer ones are no names. */
-const MAX_NAME_LENGTH = 256;
 
 /** The file first, which cannot block; then what else the container gets its users from (LDAP, systemd), by number. */
 const SCRIPT = 'cat /etc/passwd; command -v getent >/dev/null 2>&1 && getent passwd "$@"';
@@ -46,12 +44,6 @@ export async function userNames(
 /** The first name of each of these users in text of the form of passwd(5). */
 export function parseUsers(text: string, uids: ReadonlySet<number>): Map<number, string> {
   const names = new Map<number, string>();
-  for (const line of text.split('\n')) {
-    const [name = '', , digits = ''] = line.split(':');
-    const uid = /^\d{1,10}$/.test(digits) ? Number(digits) : -1;
-    // A name that is a number would be read as another user.
-    const usable = name !== '' && name.length <= MAX_NAME_LENGTH && !/^\d+$/.test(name);
-    if (usable && uids.has(uid) && !names.has(uid)) names.set(uid, name);
-  }
+  for (const { name, uid } of usersIn(text)) if (uids.has(uid) && !names.has(uid)) names.set(uid, name);
   return names;
 }

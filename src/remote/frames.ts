@@ -79,7 +79,11 @@ export function frameHeader(type: Request | StreamFrame, id: number, stream: num
 /** Takes a stream of bytes apart into frames. */
 export class FrameReader {
   readonly #seal: Uint8Array;
-  #rest: Buffer = NOTHING;
+  /** What has come and was not taken yet. In pieces: a terminal brings a frame in many, and each is copied once. */
+  #pieces: Buffer[] = [];
+  #bytes = 0;
+  /** With fewer there is nothing to be taken. */
+  #needed = 0;
 
   /** @param seal see `Channel.seal`. */
   constructor(seal: Uint8Array = NOTHING) {
@@ -91,15 +95,22 @@ export class FrameReader {
    * @throws Error for a length that no frame of ours has, and a frame without its seal.
    */
   *read(chunk: Buffer): Generator<Frame> {
-    let bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    this.#pieces.push(chunk);
+    this.#bytes += chunk.length;
+    if (this.#bytes < this.#needed) return;
+    let bytes = this.#pieces.length === 1 ? chunk : Buffer.concat(this.#pieces, this.#bytes);
     const start = HEADER_BYTES + this.#seal.length;
+    this.#needed = start;
     while (bytes.length >= start) {
       const end = start + bytes.readUInt32BE(6);
       // Its length is not waited for before it is known to be one.
       this.#checkSeal(bytes, HEADER_BYTES);
       if (end > MAX_PAYLOAD_BYTES) throw new Error('an answer is not understood');
       const next = end + this.#seal.length;
-      if (bytes.length < next) break;
+      if (bytes.length < next) {
+        this.#needed = next;
+        break;
+      }
       this.#checkSeal(bytes, end);
       yield {
         type: String.fromCharCode(bytes[0] ?? 0),
@@ -109,7 +120,8 @@ export class FrameReader {
       };
       bytes = bytes.subarray(next);
     }
-    this.#rest = bytes;
+    this.#pieces = bytes.length === 0 ? [] : [bytes];
+    this.#bytes = bytes.length;
   }
 
   #checkSeal(bytes: Buffer, at: number): void {

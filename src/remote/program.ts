@@ -37,7 +37,9 @@ my $KILL_SECONDS = 5;
 my $HEADER = 10;
 my $MAX_FRAME = 16 * 1024 * 1024;
 
-sub now { my ($up) = split / /, slurp('/proc/uptime'); return $up }
+# Seconds of a clock that nobody sets.
+my $TICKS = POSIX::sysconf(POSIX::_SC_CLK_TCK());
+sub now { return (POSIX::times())[0] / $TICKS }
 
 # ---- files ----
 
@@ -88,6 +90,8 @@ sub children_of {
   my ($pid) = @_;
   my $text = slurp("/proc/$pid/task/$pid/children");
   return split / /, $text if defined $text;
+  # Not every kernel has that file; or the process is gone, and has none.
+  return () unless -d "/proc/$pid";
   return map { $_->{pid} } grep { $_->{parent} == $pid } map { process_of($_) } pids();
 }
 
@@ -226,6 +230,11 @@ my $incoming = '';
 # What waits to be written: whole frames, the first of which may be written in part.
 my @outgoing;
 my ($outgoing_bytes, $written) = (0, 0);
+# Until when that may wait for more. On the way are proxies that keep back a small packet until the one before was
+# acknowledged, which takes 40 ms where nothing is to be answered (RFC 896, RFC 1122 4.2.3.2): so what can go in one goes in one.
+my $hold_until = 0;
+my $HOLD_SECONDS = 0.03;
+my $SMALL = 4096;
 my %commands;
 my $lost = 0;
 my $heard = now();
@@ -236,6 +245,7 @@ sub send_frame {
 }
 
 sub queue {
+  $hold_until = 0;
   push @outgoing, $_[0];
   $outgoing_bytes += length $_[0];
 }
@@ -341,6 +351,8 @@ sub start_command {
     credit => { map { $_ => $WINDOW } 1 .. 4 },
   };
   send_frame('P', $id, 0, "$pid $start");
+  # Soon it says more.
+  $hold_until = now() + $HOLD_SECONDS if @outgoing == 1;
 }
 
 sub become {
@@ -611,10 +623,26 @@ sub read_input {
   }
 }
 
+sub write_outgoing {
+  while (@outgoing > 1 && length($outgoing[0]) < $SMALL) {
+    my $first = shift @outgoing;
+    $outgoing[0] = $first . $outgoing[0];
+  }
+  my $sent = syswrite STDOUT, $outgoing[0], length($outgoing[0]) - $written, $written;
+  if (defined $sent) {
+    $outgoing_bytes -= $sent;
+    $written += $sent;
+    if ($written == length $outgoing[0]) { shift @outgoing; $written = 0 }
+  }
+  elsif (!($!{EAGAIN} || $!{EINTR})) { $lost = 1 }
+}
+
 sub one_round {
   my ($readable, $writable, $wait) = ('', '', 1);
   vec($readable, 0, 1) = 1;
-  vec($writable, 1, 1) = 1 if @outgoing;
+  if (@outgoing) {
+    if ($hold_until && now() < $hold_until) { $wait = $HOLD_SECONDS } else { vec($writable, 1, 1) = 1 }
+  }
   for my $command (values %commands) {
     my $ends = $command->{ends};
     for my $stream (1 .. 4) {
@@ -633,15 +661,7 @@ sub one_round {
     read_input();
     take_frames();
   }
-  if (vec $writable, 1, 1) {
-    my $sent = syswrite STDOUT, $outgoing[0], length($outgoing[0]) - $written, $written;
-    if (defined $sent) {
-      $outgoing_bytes -= $sent;
-      $written += $sent;
-      if ($written == length $outgoing[0]) { shift @outgoing; $written = 0 }
-    }
-    elsif (!($!{EAGAIN} || $!{EINTR})) { $lost = 1 }
-  }
+  write_outgoing() if vec $writable, 1, 1;
   for my $command (values %commands) {
     note_exit($command) if $command->{running} && ($command->{pidfd} < 0 || vec $readable, $command->{pidfd}, 1);
     for my $stream (1 .. 4) {

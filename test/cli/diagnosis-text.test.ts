@@ -15,6 +15,7 @@ const DIAGNOSIS: Diagnosis = {
     { method: 'pct', result: 'unavailable', reason: 'pct is not installed', costMs: null, runsMs: [] },
     { method: 'lxc-attach', result: 'works', reason: null, costMs: 61.44, runsMs: [61.44] },
   ],
+  contexts: [],
   fastest: ['lxc-attach'],
   canExec: true,
 };
@@ -38,6 +39,38 @@ describe('a diagnosis for people', () => {
         '',
       ].join('\n'),
     );
+  });
+
+  it('tells of each context whom we are there, and what its API may be used for', () => {
+    const contexts: Diagnosis['contexts'] = [
+      {
+        context: 'home',
+        reachable: true,
+        detail: 'Proxmox VE 9.2.3',
+        login: 'token',
+        routes: [
+          { route: 'guest-agent', enabled: true, reason: null },
+          { route: 'node-shell', enabled: true, reason: 'not with a token' },
+          { route: 'console', enabled: false, reason: 'not among its routes' },
+        ],
+        execEndpoint: 'absent',
+      },
+      {
+        context: 'lab',
+        reachable: false,
+        detail: 'refused',
+        login: 'root-ticket',
+        routes: [],
+        execEndpoint: 'not asked',
+      },
+    ];
+    const text = diagnosisText({ ...DIAGNOSIS, contexts }, PLAIN);
+    expect(text.split('\n').slice(-4)).to.deep.equal([
+      'CONTEXT   RESULT    LOGIN      ROUTES                      EXEC ENDPOINT   DETAIL',
+      'home      ok        token      guest-agent, (node-shell)   absent          Proxmox VE 9.2.3; node-shell: not with a token',
+      'lab       problem   root@pam   -                           not asked       refused',
+      '',
+    ]);
   });
 
   it('says why nothing was tried, and acts on no terminal', () => {

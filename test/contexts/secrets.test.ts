@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 
 import { expect } from 'chai';
 
@@ -6,8 +6,10 @@ import type { SecretSource } from '../../src/contexts/context.ts';
 import { readSecret, shownSource } from '../../src/contexts/secrets.ts';
 import { isLxcriError } from '../../src/model/errors.ts';
 import type { LxcriError } from '../../src/model/errors.ts';
+import { isRunning } from '../support/proc.ts';
 import { must } from '../support/run.ts';
 import { scratchDirectory } from '../support/scratch.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const SECRET = 'hunter2 with spaces ';
 
@@ -121,6 +123,14 @@ describe('readSecret', () => {
       /nosuch\/program cannot be run/,
     );
     expect((await refusal(fromCommand('true'))).message).to.include('holds nothing');
+  });
+
+  it('ends a command that says too much, with what it has started', async () => {
+    const pids = `${folder}/pids`;
+    const script = `sleep 1000 & echo $! >"$0"; echo $$ >>"$0"; exec yes hunter2`;
+    expect((await refusal(fromCommand('sh', '-c', script, pids))).message).to.include('the command sh says more than');
+    for (const pid of readFileSync(pids, 'utf8').trim().split('\n'))
+      await waitFor(() => !isRunning(Number(pid)), { what: `the end of ${pid}`, timeoutMs: 20_000 });
   });
 
   it('names a source by where it is, and a command by its program only', () => {

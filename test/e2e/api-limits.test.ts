@@ -12,6 +12,7 @@ import type { Impostor } from '../support/pve-impostor.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { loginPlace, writeContexts } from './login-place.ts';
 import type { LoginPlace } from './login-place.ts';
+import { documentOf } from './verb-call.ts';
 
 const HOME = ['--context', 'home'];
 
@@ -58,12 +59,16 @@ describe('the verbs and a server that does not answer', () => {
   ] as const) {
     it(`end at once with ${signal}, whatever they wait for`, () =>
       forEach(async ({ place, words, asked }) => {
-        const running = startCli(words, { env: place.env, stdin: 'hunter2' });
+        // With --json there is a document, also then.
+        const json = signal === 'SIGTERM' && words[0] !== 'exec';
+        const running = startCli(json ? words.toSpliced(1, 0, '--json') : words, { env: place.env, stdin: 'hunter2' });
         await waitFor(asked, { what: 'the request', timeoutMs: 30_000 });
         running.child.kill(signal);
         // Without it they wait for 40 s, which is longer than this waits.
         const done = await running.ended;
         expect([done.exitCode, done.stderr.toString()]).to.deep.equal([exitCode, '']);
+        if (json) expect(documentOf(words[0] ?? '', done).error?.message).to.include(signal);
+        else expect(done.stdout.toString()).to.equal('');
       }));
   }
 

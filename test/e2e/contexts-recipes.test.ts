@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 
 import { expect } from 'chai';
 
+import type { ExecResult } from '../../src/model/result.ts';
 import { shellWord } from '../../src/values/shell-word.ts';
 import { CLI } from '../methods/contract/cli.ts';
 import { PASSWORD, TOKEN_SECRET, USERS } from '../proxmox/api/clients.ts';
@@ -30,7 +31,7 @@ describe('docs/contexts.md', () => {
     needsApiDouble(this);
     cluster = await createCluster({
       nodes: ['pve1'],
-      containers: [{ vmid: 101 }],
+      containers: [{ vmid: 101, kind: 'busybox', running: true }],
       users: USERS,
       settings: { refusalMs: 100 },
     });
@@ -52,18 +53,14 @@ describe('docs/contexts.md', () => {
     return done;
   }
 
-  it('login, which asks', async () => {
-    const [, command = ''] = /^# (.*)\n$/.exec(recipes.take(INTRODUCTION, 'console')) ?? [];
+  /** Types a login at a terminal, and answers its questions. */
+  async function conversation(command: string, answers: readonly (readonly [RegExp, string])[]): Promise<void> {
     const terminal = await openTerminal({ columns: 180, rows: 40 });
     try {
       for (const [name, value] of Object.entries(environment()))
         await terminal.type(`export ${name}=${shellWord(value)}`);
-      await terminal.type(`clear; ${adapted(command, { 'pve1.example': `127.0.0.1:${host.port}` })}`);
-      for (const [question, answer] of [
-        [/from now on\? \(yes\/no\) $/m, 'yes'],
-        [/^User, or API token .*: $/m, 'root@pam!full'],
-        [/^Secret of the token root@pam!full: $/m, TOKEN_SECRET],
-      ] as const) {
+      await terminal.type(`clear; ${command}`);
+      for (const [question, answer] of answers) {
         await terminal.waitForScreen(question, 30_000);
         await terminal.type(answer);
       }
@@ -71,7 +68,16 @@ describe('docs/contexts.md', () => {
     } finally {
       terminal.close();
     }
-    expect((await typed('proxmox-lxcri ps -q --context home')).stdout).to.equal('101\n');
+  }
+
+  it('login, which asks', async () => {
+    const [, command = ''] = /^# (.*)\n$/.exec(recipes.take(INTRODUCTION, 'console')) ?? [];
+    await conversation(adapted(command, { 'pve1.example': `127.0.0.1:${host.port}` }), [
+      [/from now on\? \(yes\/no\) $/m, 'yes'],
+      [/^User, or API token .*: $/m, 'root@pam!full'],
+      [/^Secret of the token root@pam!full: $/m, TOKEN_SECRET],
+    ]);
+    expect((await typed('proxmox-lxcri ps -q --context home')).stdout).to.equal('pve:101@home\n');
   });
 
   it('login in a script, with a token', async () => {
@@ -84,7 +90,7 @@ describe('docs/contexts.md', () => {
         secret,
       }),
     );
-    expect((await typed('proxmox-lxcri ps -q --context home')).stdout).to.equal('101\n');
+    expect((await typed('proxmox-lxcri ps -q --context home')).stdout).to.equal('pve:101@home\n');
   });
 
   it('login in a script, with a password', async () => {
@@ -96,7 +102,21 @@ describe('docs/contexts.md', () => {
         secret,
       }),
     );
-    expect((await typed('proxmox-lxcri ps -q --context home')).stdout).to.equal('101\n');
+    expect((await typed('proxmox-lxcri ps -q --context home')).stdout).to.equal('pve:101@home\n');
+  });
+
+  it('a route for commands, and a command by it', async () => {
+    const [login = '', exec = ''] = recipes.take('Commands over the API', '').split('\n');
+    await conversation(login, [
+      [/Let commands use it\? \(yes\/no\) $/m, 'yes'],
+      [/^Password of root@pam: $/m, PASSWORD],
+    ]);
+    const { method, attempts } = JSON.parse((await typed(exec)).stdout) as ExecResult;
+    expect(method).to.equal('node-shell');
+    expect(attempts.map((each) => [each.method, each.outcome])).to.deep.equal([
+      ['proxmox-api', 'skipped'],
+      ['node-shell', 'used'],
+    ]);
   });
 
   it('the verbs of contexts', async () => {

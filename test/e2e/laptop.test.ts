@@ -40,7 +40,7 @@ describe('from a laptop', () => {
 
   it('ps, start 102, and exec 201 on another node', async () => {
     const listed = await cli(['ps', '--context', 'home', '-q']);
-    expect(listed.stdout.toString()).to.equal('102\n201\n202\n203\n300\n');
+    expect(listed.stdout.toString()).to.equal('pve:102@home\npve:201@home\npve:202@home\npve:203@home\nvm:300@home\n');
     const started = await cli(['start', '--context', 'home', '102']);
     expect(started.stdout.toString()).to.equal('102 (db) started\n');
     const done = await exec('201', '--', 'sh', '-c', 'echo out; echo err >&2; exit 42');

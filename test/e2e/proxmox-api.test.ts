@@ -10,6 +10,7 @@ import { takeRequests } from '../proxmox/api/clients.ts';
 import { needsApiDouble } from '../support/pve/api/needs.ts';
 import { createLaptop } from './laptop-place.ts';
 import type { Laptop } from './laptop-place.ts';
+import { callJson } from './verb-call.ts';
 
 const ASKED = 'pve1 POST /nodes/pve1/lxc/101/exec -> 501';
 
@@ -91,5 +92,22 @@ describe('exec over the API', () => {
       expect([done.exitCode, expectErrorLine(done.stderr, code)]).to.satisfy(([exit]: number[]) => exit === 125);
     }
     expect(takeRequests(laptop.cluster).filter((line) => line.includes('POST'))).to.deep.equal([]);
+  });
+
+  it('is part of what doctor tells, with and without a way', async () => {
+    const { document, exitCode } = await callJson(['doctor'], { env: laptop.env });
+    expect([exitCode, document['canExec']]).to.deep.equal([0, true]);
+    const contexts = document['contexts'] as { context: string; reachable: boolean; routes: { enabled: boolean }[] }[];
+    expect(contexts.map(({ context, reachable }) => [context, reachable])).to.deep.equal([
+      ['home', true],
+      ['other', true],
+    ]);
+    expect(contexts.map(({ routes }) => routes.map(({ enabled }) => enabled))).to.deep.equal([
+      [false, false, false],
+      [false, true, true],
+    ]);
+    laptop.write({ home: laptop.context({ hosts: ['127.0.0.1:1'] }) });
+    const { stdout } = await laptop.cli(['doctor']);
+    expect(stdout.toString()).to.match(/^home +problem +token +- +not asked +.*cannot be reached/m);
   });
 });

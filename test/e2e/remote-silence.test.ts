@@ -7,6 +7,7 @@ import { expect } from 'chai';
 
 import { assertNothingNew, processesIn, run, snapshotProcesses, startContainer, waitFor } from '../support/lxc.ts';
 import type { Container } from '../support/lxc.ts';
+import { withLimit } from '../support/limits.ts';
 import { programsOnNodes } from '../support/pve/remote-programs.ts';
 import { startSshCluster } from '../support/pve/ssh-cluster.ts';
 import type { SshCluster } from '../support/pve/ssh-cluster.ts';
@@ -128,5 +129,52 @@ describe('a line on which nothing arrives any more', () => {
       what: 'our programs on the node to end',
       timeoutMs: 20_000,
     });
+  });
+});
+
+describe('a line that goes silent before the time is over', () => {
+  let cluster: SshCluster;
+  let container: Container;
+  let proxy: TcpProxy;
+
+  before(async () => {
+    cluster = await startSshCluster({
+      nodes: { pve2: [{ vmid: VMID }] },
+      // The node notices soon; here it takes half a minute, which is longer than the command has.
+      sshdConfig: ['ClientAliveInterval 1', 'ClientAliveCountMax 2'],
+      portOf: async ({ address, port }) => {
+        proxy = await startTcpProxy(address, port);
+        return proxy.port;
+      },
+    });
+    container = await startContainer({ kind: 'busybox', name: String(VMID) });
+  });
+
+  after(async () => {
+    await container.destroy();
+    await cluster.stop();
+    await proxy.stop();
+  });
+
+  it('leaves unknown whether a timeout has ended the command', async () => {
+    const runs = async (): Promise<boolean> =>
+      (await processesIn(container)).some(({ args }) => args === 'sleep 300103');
+    const result = await withLimit(
+      4000,
+      async (limitMs) => {
+        proxy.resume();
+        const words = ['exec', '--json', '--timeout', `${limitMs}ms`, '--kill-after', '100ms', String(VMID)];
+        const cli = startCli([...words, '--', 'sleep', '300103'], { env: cluster.environment, timeoutMs: 110_000 });
+        const started = waitFor(runs, { what: 'the command to run', timeoutMs: 60_000 }).then(() => proxy.stall());
+        // Where its time is over before it runs, there is nothing to be lost.
+        await Promise.race([started, cli.ended]);
+        started.catch(() => {});
+        return resultOf(await cli.ended);
+      },
+      ({ started }) => started,
+    );
+    expect(result).to.deep.include({ exitCode: 124, timedOut: true, connectionLost: true, treeKill: false });
+    expect(result.error?.message).to.include('not known whether it was ended');
+    await waitFor(async () => !(await runs()), { what: 'the node to end the command', timeoutMs: 60_000 });
   });
 });

@@ -25,6 +25,15 @@ describe('the monitor of a container', () => {
     });
   });
 
+  it('says so each time, although it refuses who asks before it looks who that is', async () => {
+    const { lxcpath, name } = container;
+    for (let round = 0; round < 20; round++) {
+      // oxlint-disable-next-line no-await-in-loop -- a few at once
+      const answers = await Promise.all(Array.from({ length: 50 }, () => askMonitor(lxcpath, name)));
+      expect(answers.filter((each) => each?.state !== 'RUNNING')).to.deep.equal([]);
+    }
+  });
+
   it('is not there for a stopped one, nor for one that does not exist', async () => {
     await container.stop();
     expect(await askMonitor(container.lxcpath, container.name)).to.equal(undefined);
@@ -91,6 +100,15 @@ describe('an answer from somebody else', () => {
       socket.write(whole.subarray(0, 5), () => setImmediate(() => socket.write(whole.subarray(5))));
     });
     expect(inPieces).to.deep.equal({ state: 'THAWED', initPid: 4711 });
+  });
+
+  it('is asked for again when it was a refusal', async () => {
+    let visitors = 0;
+    const given = await asked((socket, command) => {
+      visitors += 1;
+      socket.write(visitors <= 4 ? answer(0, -1) : answer(command === STATE ? 2 : 4711));
+    });
+    expect(given).to.deep.equal({ state: 'RUNNING', initPid: 4711 });
   });
 
   it('is not believed where it is not of the expected form', async () => {

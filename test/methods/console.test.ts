@@ -5,6 +5,7 @@ import { expect } from 'chai';
 
 import { consoleMethod } from '../../src/methods/console.ts';
 import { startInConsole } from '../../src/methods/console/start.ts';
+import type { ConsoleLimits } from '../../src/methods/console/start.ts';
 import type { RawTerminal } from '../../src/model/raw-terminal.ts';
 import type { ApiAccess } from '../../src/model/remote.ts';
 import type { ExecRequest, UserSpec, Word } from '../../src/model/request.ts';
@@ -18,19 +19,25 @@ import type { Cluster } from '../support/pve/api/cluster.ts';
 import { endTerminalsIn } from '../support/pve/api/leftover-terminals.ts';
 import { needsApiDouble } from '../support/pve/api/needs.ts';
 
-/** busybox asks the terminal where its cursor is. */
-// oxlint-disable-next-line no-control-regex -- it is what is shown
-const PROMPT = /# (\u001b\[6n)?$/;
+/** For terminals that never show a prompt. */
+const IMPATIENT: ConsoleLimits = { promptMs: 2000, silenceSeconds: 30 };
 
 const VMIDS = { busybox: 101, debian: 102, login: 103 } as const;
 
+/** A login on its first terminal. */
+const WITH_GETTY = {
+  kind: 'busybox',
+  lxcConfig: ['lxc.tty.max = 1'],
+  files: { '/etc/inittab': '::sysinit:/bin/true\ntty1::respawn:/sbin/getty 38400 tty1\n' },
+} as const;
+
 interface Call {
   readonly vmid?: number;
-  readonly token?: string;
   readonly env?: Record<string, string>;
   readonly user?: UserSpec;
   readonly workdir?: string;
   readonly stdin?: Buffer;
+  readonly limits?: ConsoleLimits;
 }
 
 interface Outcome {
@@ -52,11 +59,10 @@ describe('the console of a container', () => {
       containers: [
         { vmid: VMIDS.busybox, hostname: 'small', kind: 'busybox', running: true, cmode: 'shell' },
         { vmid: VMIDS.debian, hostname: 'large', kind: 'debian', running: true, cmode: 'shell' },
-        { vmid: VMIDS.login, hostname: 'locked', kind: 'busybox', running: true },
+        { vmid: VMIDS.login, hostname: 'locked', running: true, ...WITH_GETTY },
       ],
       users: {
         'root@pam': { tokens: { full: { secret: TOKEN_SECRET } } },
-        'few@pve': { acl: { '/vms': 'PVEVMUser' }, tokens: { t: { secret: TOKEN_SECRET } } },
       },
     });
   });
@@ -76,9 +82,8 @@ describe('the console of a container', () => {
     return inside.map(({ args }) => args).filter((args) => /^(-?|\/bin\/)(ba)?sh\b(?!.*reaper)/.test(args));
   }
 
-  function accessTo({ vmid = VMIDS.busybox, token = 'root@pam!full' }: Call): ApiAccess {
+  function accessTo({ vmid = VMIDS.busybox }: Call): ApiAccess {
     const client = clientOf([pinned(cluster.host('pve1'))], {
-      credentials: { kind: 'token', id: token, secret: () => Promise.resolve(TOKEN_SECRET) },
       connectTimeoutMs: 30_000,
       answerTimeoutMs: 30_000,
     });
@@ -114,7 +119,7 @@ describe('the console of a container', () => {
       stderr: { kind: 'pipe' },
       needsTreeKill: false,
     };
-    return startInConsole(accessTo(call), request, new AbortController().signal);
+    return startInConsole(accessTo(call), request, new AbortController().signal, call.limits);
   }
 
   async function run(command: readonly Word[], call: Call = {}): Promise<Outcome> {
@@ -200,43 +205,35 @@ describe('the console of a container', () => {
     });
   }
 
-  it('types nothing where two people are looking', async () => {
-    const [one, two] = [await look(VMIDS.debian), await look(VMIDS.debian)];
-    await one.waitFor(PROMPT);
-    one.type('echo half a li');
-    await two.waitForText('half a li');
-    const before = [one.output(), two.output()];
-    expect(await refusalOf(start(['touch', '/tmp/ran'], { vmid: VMIDS.debian }))).to.match(/somebody is looking/);
-    expect([one.output(), two.output()]).to.deep.equal(before);
-    one.type('ne\r');
-    await two.waitFor(/\nhalf a line\r/);
-    expect(opened).to.have.lengthOf(0);
-  });
-
-  it('types nothing where a person came while it looked, or who cannot be seen', async () => {
-    expect(await refusalOf(start(['true'], { token: 'few@pve!t' }))).to.match(/Sys\.Audit on \/nodes\/pve1/);
-    expect(opened).to.have.lengthOf(0);
-  });
-
-  it('refuses a login prompt', async () => {
-    expect(await refusalOf(start(['true'], { vmid: VMIDS.login }))).to.match(/cmode is tty.*--cmode shell/);
-    expect(opened).to.have.lengthOf(0);
-  });
-
-  it('refuses a terminal that somebody has left busy, and types nothing into it', async function () {
-    this.timeout(90_000);
+  it('refuses a terminal that somebody has left busy, and types nothing into it', async () => {
     const person = await look(VMIDS.busybox);
-    await person.waitFor(PROMPT);
+    await person.prompt();
     person.type('cat >/tmp/typed\r');
     await person.waitFor(/typed\r+\n/);
     person.close();
-    expect(await refusalOf(start(['true']))).to.match(/does not show the prompt/);
+    expect(await refusalOf(start(['true'], { limits: IMPATIENT }))).to.match(/does not show the prompt/);
     expect((await cluster.container(VMIDS.busybox).attach(['cat', '/tmp/typed'])).stdout).to.equal('');
+  });
+
+  it('refuses a console that still leads to a login, whatever the configuration says by now', async () => {
+    const vmid = VMIDS.login;
+    const person = await look(vmid);
+    await waitFor(
+      () => {
+        person.type('\r');
+        return person.output().includes('login: ');
+      },
+      { what: 'the login', timeoutMs: 40_000 },
+    );
+    person.close();
+    cluster.putContainer({ vmid, hostname: 'locked', cmode: 'shell' });
+    expect(await refusalOf(start(['true'], { vmid, limits: IMPATIENT }))).to.match(/leads to a login|shows a login/);
+    expect(opened).to.have.lengthOf(1);
   });
 
   it('refuses the shell of another place that somebody has left at its prompt', async () => {
     const person = await look(VMIDS.busybox);
-    await person.waitFor(PROMPT);
+    await person.prompt();
     person.type('PS1="inner# " sh\r');
     await person.waitFor(/\ninner# /);
     person.close();
@@ -245,7 +242,7 @@ describe('the console of a container', () => {
 
   it('leaves a shell that was there at its prompt, with its terminal as it was', async () => {
     const person = await look(VMIDS.debian);
-    await person.waitFor(PROMPT);
+    await person.prompt();
     person.type('mine=here; stty -g\r');
     const [, settings = ''] = await person.waitFor(/\n([0-9a-f:]{20,})\r/);
     person.close();
@@ -254,13 +251,7 @@ describe('the console of a container', () => {
     await waitFor(() => Date.now() - since > 2500, { what: 'the shell to be old' });
     expect((await run(['sh', '-c', 'exit 3'], { vmid: VMIDS.debian })).exit).to.have.property('exitCode', 3);
     const again = await look(VMIDS.debian);
-    await waitFor(
-      () => {
-        again.type('\r');
-        return PROMPT.test(again.output());
-      },
-      { what: 'the prompt', timeoutMs: 20_000 },
-    );
+    await again.prompt();
     again.type('echo "<$mine>"; stty -g\r');
     await again.waitForText('\n<here>\r');
     await again.waitForText(settings);
@@ -282,7 +273,7 @@ describe('the console of a container', () => {
   });
 
   it('says beforehand what it cannot', () => {
-    const request = { terminal: undefined, privileged: false } as ExecRequest;
+    const request = { command: ['true'], terminal: undefined, privileged: false } as unknown as ExecRequest;
     const container = { id: '101', name: 'a', platform: 'proxmox', api: accessTo({}) } as const;
     const reason = (change: Partial<ExecRequest>): unknown => consoleMethod.check(container, { ...request, ...change });
     expect(reason({})).to.deep.equal({ ok: true });

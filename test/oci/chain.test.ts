@@ -147,6 +147,15 @@ describe('the order of the chain', () => {
     expect(names(['console', 'proxmox-api'])).to.deep.equal(['console', 'proxmox-api', 'node-shell']);
     expect(names(['pct'])).to.deep.equal(['pct']);
   });
+
+  it('ends with the console for a shell at a terminal, wherever the API takes part', () => {
+    const names = (order: readonly MethodName[] | undefined) =>
+      chainOf(order, ['node-shell', 'console'], true).map(({ name }) => name);
+    expect(names(undefined)).to.deep.equal(['proxmox-api', 'node-shell', 'pct', 'lxc-attach', 'console']);
+    expect(names(['proxmox-api'])).to.deep.equal(['proxmox-api', 'node-shell', 'console']);
+    expect(names(['console', 'proxmox-api'])).to.deep.equal(['console', 'proxmox-api', 'node-shell']);
+    expect(names(['pct'])).to.deep.equal(['pct']);
+  });
 });
 
 describe('the chain, for a container of another node', () => {
@@ -191,6 +200,19 @@ describe('the chain, for a container of another node', () => {
     const one = await tryFar([far('lxc-attach', true), far('pct', true)], () => Promise.resolve(KNOWN));
     expect([one.asked, one.outcome]).to.deep.equal([1, { method: 'pct', session: sessionOf('pct'), container: KNOWN }]);
     expect(one.attempts[0]).to.deep.equal({ method: 'lxc-attach', outcome: 'skipped', reason: 'not there' });
+  });
+
+  it('says of two ways that are closed why each is', async () => {
+    const denied: Method = {
+      ...far('console', false),
+      start: () => Promise.reject(new LxcriError('PermissionDenied', 'no VM.Console', 'grant it')),
+    };
+    const { outcome } = await tryFar([far('pct', true), denied], () => Promise.reject(NO_WAY));
+    expect(outcome).to.deep.include({
+      code: 'PermissionDenied',
+      message: 'no VM.Console; and over ssh: no route to pve2',
+      hint: 'grant it',
+    });
   });
 
   it('goes on without the node where there is no way there, and says why there is none if nothing else goes', async () => {

@@ -1,9 +1,10 @@
 import { expect } from 'chai';
 
 import type { LxcriError } from '../../src/model/errors.ts';
-import { findGuest } from '../../src/oci/cluster.ts';
+import { findGuest, listKnownGuests } from '../../src/oci/cluster.ts';
 import type { Cluster } from '../../src/oci/cluster.ts';
 import { parseReference } from '../../src/oci/reference.ts';
+import type { Guest } from '../../src/proxmox/api/guests.ts';
 import { clientOf, failureOf, pinned } from '../proxmox/api/clients.ts';
 import { httpAnswer, openTlsServer } from '../support/tls-server.ts';
 import type { TlsServer } from '../support/tls-server.ts';
@@ -35,6 +36,7 @@ describe('a guest of several clusters', () => {
       all.push({
         name,
         bare: true,
+        alone: false,
         current: false,
         client: clientOf([pinned(server)]),
         routes: [],
@@ -60,7 +62,7 @@ describe('a guest of several clusters', () => {
       const { code, message, hint } = await refusal(word, { home: listing(WEB), lab: DOWN });
       expect(code, word).to.equal('PlatformUnreachable');
       expect(message, word).to.match(/is pve:pve1\/101 \(home\), but the cluster lab, .* out of order/);
-      expect(hint, word).to.equal('to mean the one of home: --context home');
+      expect(hint, word).to.equal('to mean that one: pve:101@home');
     }
   });
 
@@ -71,16 +73,87 @@ describe('a guest of several clusters', () => {
   });
 
   it('is ambiguous when two have it, whatever a third one says', async () => {
-    const { code, message } = await refusal('web', { home: listing(WEB), lab: listing(WEB), gone: DOWN });
+    const { code, message, hint } = await refusal('web', { home: listing(WEB), lab: listing(WEB), gone: DOWN });
     expect([code, message.includes('(home)'), message.includes('(lab)')]).to.deep.equal([
       'AmbiguousContainer',
       true,
       true,
     ]);
+    expect(hint).to.equal('name the one that is meant: pve:101@home, pve:101@lab');
+  });
+
+  it('is the one with that VMID, also where another one is named so', async () => {
+    const named = { ...WEB, id: 'lxc/205', vmid: 205, name: '101' };
+    const found = await findGuest(parseReference('pve:101'), await clusters({ home: listing(WEB, named) }));
+    expect(found.id).to.equal('101');
   });
 
   it('says of a template that it is one', async () => {
     const mold = listing({ ...WEB, template: 1, status: 'stopped' });
     expect(await findGuest(parseReference('web'), await clusters({ home: mold }))).to.deep.include({ template: true });
+  });
+});
+
+describe('what is known of the guests of clusters', () => {
+  const servers: TlsServer[] = [];
+
+  afterEach(async () => {
+    for (const server of servers.splice(0)) await server.close();
+  });
+
+  const REMEMBERED: Guest = {
+    vmid: '201',
+    type: 'lxc',
+    node: 'pve1',
+    name: 'old',
+    status: 'stopped',
+    template: false,
+    lock: undefined,
+    tags: [],
+    pool: undefined,
+    uptime: undefined,
+  };
+
+  /** The ids that are listed, and how often the server was asked and something was remembered. */
+  async function known(answer: string | undefined, ageMs: number | undefined, limitMs = 60_000) {
+    let asked = 0;
+    const kept: (readonly Guest[])[] = [];
+    const server = await openTlsServer((socket) => {
+      asked += 1;
+      if (answer !== undefined) socket.write(answer);
+    });
+    servers.push(server);
+    const cluster: Cluster = {
+      name: 'home',
+      bare: true,
+      alone: true,
+      current: true,
+      client: clientOf([pinned(server)]),
+      routes: [],
+      login: 'token',
+      endpoints: NO_MEMORY,
+      guests: {
+        known: () => (ageMs === undefined ? undefined : { guests: [REMEMBERED], ageMs }),
+        keep: (guests) => kept.push(guests),
+      },
+      ssh: (node) => ({ destination: node, options: [], sudo: false }),
+    };
+    const found = await listKnownGuests([cluster], AbortSignal.timeout(limitMs));
+    return { ids: found.map(({ id }) => id), asked, kept: kept.flat().map(({ vmid }) => vmid) };
+  }
+
+  it('is what was told a moment ago', async () => {
+    expect(await known(listing(WEB), 100)).to.deep.equal({ ids: ['201'], asked: 0, kept: [] });
+  });
+
+  it('is asked for after that, and remembered', async () => {
+    for (const ageMs of [undefined, 3_600_000])
+      expect(await known(listing(WEB), ageMs)).to.deep.equal({ ids: ['101'], asked: 1, kept: ['101'] });
+  });
+
+  it('is what was told at any time where no answer comes, or none of use', async () => {
+    expect((await known(DOWN, 3_600_000)).ids).to.deep.equal(['201']);
+    expect((await known(undefined, 3_600_000, 200)).ids).to.deep.equal(['201']);
+    expect(await known(DOWN, undefined)).to.deep.include({ ids: [], kept: [] });
   });
 });

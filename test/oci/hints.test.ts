@@ -13,6 +13,17 @@ const OF_PROXMOX: Container = {
   lxc: { name: '101', lxcpath: '/var/lib/lxc' },
 };
 
+/** As it is found by a context; nothing of its API is asked here. */
+const OF_CLUSTER = {
+  id: '101',
+  name: 'web',
+  platform: 'proxmox',
+  node: 'pve1',
+  control: {},
+  api: { context: 'home', type: 'lxc' },
+  remote: { ssh: { destination: 'root@pve1.example', options: ['-p', '2222'], sudo: true } },
+} as unknown as Container;
+
 describe('what messages say of a container', () => {
   it('its id, and its name where that is another', () => {
     expect([label(USUAL), label(OF_PROXMOX)]).to.deep.equal(['web', '101 (web)']);
@@ -23,6 +34,7 @@ describe('what messages say of a container', () => {
     expect(hintOf(USUAL)).to.equal('start it with: proxmox-lxcri start web');
     expect(hintOf(ELSEWHERE)).to.equal('start it with: proxmox-lxcri start lxc:/srv/lxc/web');
     expect(hintOf(OF_PROXMOX)).to.equal('start it with: proxmox-lxcri start 101');
+    expect(hintOf(OF_CLUSTER)).to.equal('start it with: proxmox-lxcri start pve:101@home');
     expect(notRunning(USUAL, 'stopped', ': no', 'do something').toInfo()).to.deep.equal({
       code: 'ContainerNotRunning',
       message: 'container web is not running (stopped): no',

@@ -3,13 +3,16 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
 
 import { LxcriError } from '../../src/model/errors.ts';
-import { listContainers } from '../../src/oci/list.ts';
+import { listContainers, listEverything } from '../../src/oci/list.ts';
+import type { Cluster } from '../../src/oci/cluster.ts';
 import { locate } from '../../src/oci/locate.ts';
 import type { HostInventory } from '../../src/oci/locate.ts';
 import { parseReference } from '../../src/oci/reference.ts';
 import { NodeConfig } from '../../src/proxmox/node/config.ts';
+import { clientOf, pinned } from '../proxmox/api/clients.ts';
 import { createPveTree } from '../support/pve/tree.ts';
 import { scratchDirectory } from '../support/scratch.ts';
+import { httpAnswer, openTlsServer } from '../support/tls-server.ts';
 
 function lxcpathWith(...names: string[]): string {
   const lxcpath = scratchDirectory();
@@ -57,6 +60,42 @@ describe('the list of containers', () => {
       status: 'stopped',
       pid: null,
     });
+  });
+
+  it('names guests of the only context by less only where this host can have no such container', async () => {
+    const data = ['web', 'db'].map((name, index) => ({
+      id: `lxc/${101 + index}`,
+      type: 'lxc',
+      vmid: 101 + index,
+      node: 'pve9',
+      status: 'running',
+      name,
+      template: 0,
+    }));
+    const server = await openTlsServer((socket) => socket.write(httpAnswer('200 OK', JSON.stringify({ data }))));
+    try {
+      const cluster: Cluster = {
+        name: 'home',
+        bare: true,
+        alone: true,
+        current: true,
+        client: clientOf([pinned(server)]),
+        routes: [],
+        login: 'token',
+        endpoints: { isAbsent: () => false, keepAbsent: () => {} },
+        ssh: (node) => ({ destination: node, options: [], sudo: false }),
+      };
+      const named = async (lxcpath: string, pve: NodeConfig): Promise<string[]> => {
+        const clusters = (): Promise<Cluster[]> => Promise.resolve([cluster]);
+        const { containers } = await listEverything({ lxcpaths: [lxcpath], pve, clusters });
+        return containers.filter(({ context }) => context !== null).map(({ reference }) => reference);
+      };
+      expect(await named(lxcpathWith('102'), NO_PROXMOX)).to.deep.equal(['101', 'pve:102@home']);
+      const tree = createPveTree({ node: 'pve1', containers: [] });
+      expect(await named(lxcpathWith(), new NodeConfig(tree.dir))).to.deep.equal(['pve:101@home', 'pve:102@home']);
+    } finally {
+      await server.close();
+    }
   });
 
   it('is empty where there is nothing, and of what can be a container', async () => {

@@ -20,7 +20,7 @@ function expectError(word: string, code: string): LxcriError {
 }
 
 describe('a container reference', () => {
-  const ACCEPTED: Record<string, { scheme?: string; node?: string; lxcpath?: string; id: string }> = {
+  const ACCEPTED: Record<string, { scheme?: string; node?: string; context?: string; lxcpath?: string; id: string }> = {
     '101': { id: '101' },
     web: { id: 'web' },
     'web-1.example_2': { id: 'web-1.example_2' },
@@ -33,6 +33,10 @@ describe('a container reference', () => {
     'pve:web': { scheme: 'pve', id: 'web' },
     'pve:node-1/101': { scheme: 'pve', node: 'node-1', id: '101' },
     'pve:999999999': { scheme: 'pve', id: '999999999' },
+    'pve:101@home': { scheme: 'pve', context: 'home', id: '101' },
+    'pve:web@my-lab.2': { scheme: 'pve', context: 'my-lab.2', id: 'web' },
+    'pve:node-1/101@home': { scheme: 'pve', node: 'node-1', context: 'home', id: '101' },
+    'vm:200@home': { scheme: 'vm', context: 'home', id: '200' },
     'vm:200': { scheme: 'vm', id: '200' },
     'docker:some/image@sha256:0': { scheme: 'docker', id: 'some/image@sha256:0' },
     'k8s:ns/deploy:web': { scheme: 'k8s', id: 'ns/deploy:web' },
@@ -45,6 +49,7 @@ describe('a container reference', () => {
       expect(parseReference(word)).to.deep.equal({
         scheme: undefined,
         node: undefined,
+        context: undefined,
         lxcpath: undefined,
         ...expected,
       });
@@ -76,6 +81,13 @@ describe('a container reference', () => {
     'pve:node1/../101',
     'pve:a b/101',
     'vm:a/b/c',
+    'web@home',
+    'lxc:web@home',
+    'pve:101@',
+    'pve:101@../home',
+    'pve:101@a b',
+    'pve:101@home@lab',
+    'pve:101@home/102',
     'ssh:web',
     'LXC:web',
     '__proto__:web',
@@ -94,6 +106,10 @@ describe('a container reference', () => {
 
   it('offers the schemes that this version serves, and no others', () => {
     expect(expectError('ssh:web', 'UsageError').hint).to.equal('write pve: or lxc: before the name, or the name alone');
+  });
+
+  it('with a context needs the scheme as well', () => {
+    expect(expectError('web@home', 'UsageError').hint).to.match(/pve:web@CONTEXT .* vm:web@CONTEXT/);
   });
 
   it('is refused for a number that Proxmox cannot have', () => {

@@ -7,6 +7,8 @@ import { expect } from 'chai';
 import type { Channel } from '../../src/remote/channel.ts';
 import { Connection, NoAnswerError } from '../../src/remote/connection.ts';
 import { packList } from '../../src/remote/frames.ts';
+import { processInfo } from '../support/proc.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { endLocalPrograms, startLocalProgram } from './local-channel.ts';
 import type { LocalProgram } from './local-channel.ts';
 
@@ -85,6 +87,7 @@ describe('a connection', () => {
     async function lossOf(program: LocalProgram, act: () => void = () => {}): Promise<string> {
       const lost = new Promise<string>((resolve) => program.connection.listen({ frame() {}, lost: resolve }));
       process.kill(program.pid, 'SIGSTOP');
+      await waitFor(() => processInfo(program.pid)?.state === 'T', { what: 'our program to stop' });
       act();
       return lost;
     }
@@ -95,7 +98,8 @@ describe('a connection', () => {
     });
 
     it('sooner when the other side is to act', async () => {
-      const program = await startLocalProgram({ patience: { ...patience, answerMs: 400 } });
+      // No pings: the answer to one may still be on its way.
+      const program = await startLocalProgram({ patience: { ...patience, pingMs: 3_600_000, answerMs: 400 } });
       expect(await lossOf(program, () => program.connection.expectAnswer())).to.equal(
         'nothing was heard of the node for 0.4 s',
       );

@@ -41,7 +41,7 @@ describe('a call of exec', () => {
     ] as const) {
       const { message, hint } = refusal('web', ['true'], { methods: ['pct', name] });
       expect(message).to.equal(`the option methods names ${quoted}, which is no method`);
-      expect(hint).to.equal('this version has: pct, lxc-attach');
+      expect(hint).to.equal('this version has: proxmox-api, pct, lxc-attach, guest-agent, console, node-shell');
     }
   });
 

@@ -103,6 +103,22 @@ describe('the bundles', () => {
   });
 });
 
+describe('the library', () => {
+  it('reads what only some calls need when they do, and holds no WebSockets', async () => {
+    const root = shipped();
+    for (const name of ['index.js', 'index.cjs'])
+      expect(readFileSync(join(root, 'dist', name), 'utf8'), name).not.to.include('Sec-WebSocket');
+    expect(readFileSync(join(root, 'dist/terminal.cjs'), 'utf8')).to.include('Sec-WebSocket');
+    // As the module imports them: their names have to be seen without running them.
+    const bundles = { cluster: 'findGuest', nodes: 'findOnNode', agent: 'startInGuest', terminal: 'openTerminal' };
+    for (const [name, exported] of Object.entries(bundles)) {
+      const asked = `import('./dist/${name}.cjs').then((bundle) => console.log(typeof bundle.${exported}))`;
+      const { stdout } = await run([process.execPath, '--input-type=module', '-e', asked], { cwd: root });
+      expect(stdout, name).to.equal('function\n');
+    }
+  });
+});
+
 describe('the start', () => {
   /** start.cjs with a Node of this version around it; it sees nothing else of the real one. */
   function startUnder(version: string): { said: string[]; code: number | undefined; loaded: string[] } {

@@ -1,17 +1,15 @@
 import { constants } from 'node:os';
 
-import type { ExecRequest, StdioTarget } from '../../model/request.ts';
+import type { StdioTarget } from '../../model/request.ts';
 import { holdDescriptor } from '../../process/descriptor-holder.ts';
 import { untilAborted } from '../../process/until-aborted.ts';
-import { startWatchdog } from '../../process/watchdog.ts';
 import type { NodeAddress } from '../../remote/nodes.ts';
 import type { RemoteLaunch, RemoteProcess } from '../../remote/process.ts';
-import { restoreTerminal, saveTerminal } from '../../terminal/device.ts';
 import { NotStartedError } from '../method.ts';
 import { tooLong } from './failures.ts';
 import type { Launch, Launched } from './launch.ts';
 import { withoutExtraReturns } from './newline-undo.ts';
-import { TERMINAL_FD, isOurTerminal } from './own-terminal.ts';
+import { keepOurTerminal } from './own-terminal.ts';
 import type { CommandTree } from './session.ts';
 
 /** Stands for the path of a log among the words: the node has one made, and puts its path there. */
@@ -44,7 +42,7 @@ export async function launchOnNode(options: Launch, address: NodeAddress): Promi
   // Once it is asked for it may run: an aborted launch is ended like one that has started.
   const failure = await untilAborted(process.launched, abort).catch(() => undefined);
   if (failure !== undefined) throw launchFailure(failure, attacher.file, address.node);
-  const local = ownTerminal(request);
+  const local = keepOurTerminal(request);
   const { carrierPid } = process;
   const letGo =
     request.guard === undefined || carrierPid === undefined ? () => {} : holdDescriptor(request.guard, carrierPid);
@@ -85,14 +83,6 @@ function treeOf(process: RemoteProcess, endWithoutConnection: () => Promise<bool
     signalCommandGroup: (signal) => process.signal('group', signal),
     kill: async () => (await process.killTree()) ?? (ended ??= endWithoutConnection()),
   };
-}
-
-/** Our terminal, which our own standard input reads raw meanwhile: it is given back also if we die. */
-function ownTerminal(request: ExecRequest): { dismiss(): Promise<void>; restore(): void } {
-  const saved = request.terminal !== undefined && isOurTerminal(request) ? saveTerminal(TERMINAL_FD) : undefined;
-  if (saved === undefined) return { dismiss: () => Promise.resolve(), restore: () => {} };
-  const watchdog = startWatchdog(request.id, undefined, saved);
-  return { dismiss: () => watchdog.dismiss(), restore: () => restoreTerminal(TERMINAL_FD, saved) };
 }
 
 function launchFailure(failure: string, file: string, node: string): Error {

@@ -1,6 +1,8 @@
 import { isatty } from 'node:tty';
 
 import type { ExecRequest } from '../../model/request.ts';
+import { startWatchdog } from '../../process/watchdog.ts';
+import { restoreTerminal, saveTerminal } from '../../terminal/device.ts';
 
 /** Where our terminal is, if we work on one. */
 export const TERMINAL_FD = 0;
@@ -14,4 +16,12 @@ export function isOurTerminal({ stdin, stdout }: ExecRequest): boolean {
     stdout.kind === 'descriptor' &&
     isatty(stdout.fd)
   );
+}
+
+/** Our terminal, which our own standard input reads raw meanwhile: it is given back also if we die. */
+export function keepOurTerminal(request: ExecRequest): { dismiss(): Promise<void>; restore(): void } {
+  const saved = request.terminal !== undefined && isOurTerminal(request) ? saveTerminal(TERMINAL_FD) : undefined;
+  if (saved === undefined) return { dismiss: () => Promise.resolve(), restore: () => {} };
+  const watchdog = startWatchdog(request.id, undefined, saved);
+  return { dismiss: () => watchdog.dismiss(), restore: () => restoreTerminal(TERMINAL_FD, saved) };
 }

@@ -1,4 +1,4 @@
-import { closeSync } from 'node:fs';
+import { closeSync, writeSync } from 'node:fs';
 import { Readable, Writable } from 'node:stream';
 
 import { LxcriError } from '../../model/errors.ts';
@@ -51,7 +51,17 @@ function launcher(): [file: string, script: string] {
 }
 
 /** What a terminal's line discipline reads as end of input (Ctrl-D). */
-const END_OF_TRANSMISSION = '\x04';
+const END_OF_TRANSMISSION = Buffer.from('\x04');
+
+/** How long until a program that does not read is offered its input again. */
+const OFFER_AGAIN_MS = 5;
+
+/** What node-pty has on Unix beside what it lists. */
+interface Unlisted {
+  /** The controlling side of the terminal; it does not block. */
+  readonly fd: number;
+  on(event: 'close', listener: () => void): void;
+}
 
 /**
  * Runs a program behind a new pseudo-terminal, for a terminal that is wanted where we have none.
@@ -75,12 +85,16 @@ export async function spawnInPty(execId: string, launch: PtyLaunch): Promise<Pty
     const bytes = newlines.write(Buffer.from(data));
     if (!stdout.destroyed && bytes.length > 0 && !stdout.push(bytes)) pty.pause();
   });
-  // node-pty would go on using the number of a descriptor that is closed by then.
-  const state = { open: true };
+  // The number of a descriptor that is closed may be that of another file. It is closed when the terminal is, which a
+  // program can outlive.
+  const state = { open: true, ended: false };
+  const { fd } = pty as unknown as Unlisted;
+  (pty as unknown as Unlisted).on('close', () => (state.open = false));
   const whileOpen = (action: () => void): void => void (state.open && action());
   const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
     pty.onExit(({ exitCode, signal }) => {
       state.open = false;
+      state.ended = true;
       stdout.push(newlines.end());
       stdout.push(null);
       resolve(signal ? { code: null, signal: signalName(signal) } : { code: exitCode, signal: null });
@@ -91,17 +105,47 @@ export async function spawnInPty(execId: string, launch: PtyLaunch): Promise<Pty
   };
   if (pipe !== undefined)
     void Promise.race([ended, new Promise((resolve) => pipe.stream.once('close', resolve))]).then(closeChannel);
-  const stdin = new Writable({
-    write: (chunk: Buffer, _encoding, done) => (whileOpen(() => pty.write(chunk)), done()),
-    final: (done) => (whileOpen(() => pty.write(END_OF_TRANSMISSION)), done()),
-  });
   return {
-    helper: { pid: pty.pid, ended, kill: (signal) => whileOpen(() => pty.kill(signal)) },
+    helper: { pid: pty.pid, ended, kill: (signal) => void (state.ended || pty.kill(signal)) },
     channel: pipe?.stream,
-    stdin,
+    stdin: inputOf(fd, () => state.open),
     stdout,
     resize: (columns, lines) => whileOpen(() => pty.resize(columns, lines)),
   };
+}
+
+/**
+ * The input of a terminal, written at once or not at all. node-pty's own `write` leaves it to a thread, for which the
+ * descriptor can be another file's when it gets to it; and it takes any amount, and offers it again all the time.
+ *
+ * @param isOpen whether the descriptor still is the terminal's.
+ */
+function inputOf(fd: number, isOpen: () => boolean): Writable {
+  const write = (bytes: Buffer, done: () => void): void => {
+    let rest = bytes;
+    while (rest.length > 0 && isOpen() && !input.destroyed) {
+      const written = writeSome(fd, rest);
+      rest = rest.subarray(written);
+      if (written > 0) continue;
+      setTimeout(write, OFFER_AGAIN_MS, rest, done);
+      return;
+    }
+    done();
+  };
+  const input = new Writable({
+    write: (chunk: Buffer, _encoding, done) => write(chunk, done),
+    final: (done) => write(END_OF_TRANSMISSION, done),
+  });
+  return input;
+}
+
+/** @returns how many bytes it took; none while the program does not read, all where there is nobody any more. */
+function writeSome(fd: number, bytes: Buffer): number {
+  try {
+    return writeSync(fd, bytes);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EAGAIN' ? 0 : bytes.length;
+  }
 }
 
 /** Whether {@link spawnInPty} can do its work. */

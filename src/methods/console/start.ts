@@ -18,8 +18,15 @@ import { ConsoleSession } from './session.ts';
 import { becoming, lookUpThere } from './user.ts';
 import { Viewers } from './viewers.ts';
 
-/** How long a shell that was just started may take to its prompt. */
-const PROMPT_MS = 15_000;
+/** How long what may take. */
+export interface ConsoleLimits {
+  /** For the prompt of a shell that was just started. */
+  readonly promptMs: number;
+  /** After how long without a word from us what is left of us in the container ends what it runs, and itself. */
+  readonly silenceSeconds: number;
+}
+
+const LIMITS: ConsoleLimits = { promptMs: 10_000, silenceSeconds: 30 };
 
 /** A terminal that shows a prompt, and nothing new for so long, is at its prompt. */
 const QUIET_MS = 300;
@@ -41,9 +48,13 @@ const LONG_BYTES = 100_000;
  *
  * @throws NotStartedError, LxcriError as Method.start does.
  */
-export async function startInConsole(api: ApiAccess, request: ExecRequest, abort: AbortSignal): Promise<Session> {
-  await refuseOtherModes(api, abort);
-  const viewers = await Viewers.of(api, abort);
+export async function startInConsole(
+  api: ApiAccess,
+  request: ExecRequest,
+  abort: AbortSignal,
+  { promptMs, silenceSeconds } = LIMITS,
+): Promise<Session> {
+  const [viewers] = await Promise.all([Viewers.of(api, abort), refuseOtherModes(api, abort)]);
   await viewers.refuseOthers(0, abort);
   const openedAt = Date.now();
   const terminal = await api.openConsole(abort);
@@ -52,12 +63,17 @@ export async function startInConsole(api: ApiAccess, request: ExecRequest, abort
     terminal.input.on('error', () => {});
     terminal.hold(true);
     const screen = new Screen(terminal);
-    await waitForPrompt(screen, terminal, abort);
+    await waitForPrompt(screen, terminal, promptMs, abort);
     await viewers.refuseOthers(1, abort);
     // While we asked, somebody may have typed.
     if (whatIsShown(screen.lastLine, screen.text) !== 'prompt') throw new NotStartedError(BUSY);
     const youngMs = Date.now() - openedAt + YOUNG_MS;
-    session = await ShellSession.open(screen, terminal, { youngMs, commandTag: TAG_VARIABLE, abort });
+    session = await ShellSession.open(screen, terminal, {
+      youngMs,
+      commandTag: TAG_VARIABLE,
+      silenceSeconds,
+      abort,
+    });
     refuseOtherPlaces(session);
     const user = await lookUpThere(session, request);
     return await startCommand(session, user, request, abort);
@@ -70,7 +86,7 @@ export async function startInConsole(api: ApiAccess, request: ExecRequest, abort
   }
 }
 
-const BUSY = 'the console does not show the prompt of a shell of root, so somebody or something uses it';
+const BUSY = 'the console does not show the prompt of a shell of root: something runs in it, or it leads to a login';
 
 /** Only with one mode there is a shell. Who may not read the configuration sees it on the terminal. */
 async function refuseOtherModes(api: ApiAccess, abort: AbortSignal): Promise<void> {
@@ -88,7 +104,12 @@ async function refuseOtherModes(api: ApiAccess, abort: AbortSignal): Promise<voi
     );
 }
 
-async function waitForPrompt(screen: Screen, terminal: RawTerminal, abort: AbortSignal): Promise<void> {
+async function waitForPrompt(
+  screen: Screen,
+  terminal: RawTerminal,
+  promptMs: number,
+  abort: AbortSignal,
+): Promise<void> {
   const atPrompt = (): true | undefined =>
     screen.quietMs >= QUIET_MS && whatIsShown(screen.lastLine, screen.text) === 'prompt' ? true : undefined;
   const settled = (): true | undefined => {
@@ -97,7 +118,7 @@ async function waitForPrompt(screen: Screen, terminal: RawTerminal, abort: Abort
   };
   if ((await screen.until(settled, NUDGE_MS, abort)) === undefined) {
     terminal.resize(80, 24);
-    await screen.until(settled, PROMPT_MS, abort);
+    await screen.until(settled, promptMs, abort);
   }
   if (abort.aborted) throw new NotStartedError('canceled');
   if (atPrompt() !== undefined) return;

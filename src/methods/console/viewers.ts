@@ -7,11 +7,13 @@ import { NotStartedError } from '../method.ts';
 const GONE_MS = 5000;
 const LOOK_AGAIN_MS = 400;
 
+/** Of the ways to look at a container's console: termproxy and vncproxy; and SPICE (PVE/API2/LXC.pm, PVE/API2Tools.pm). */
+const VIEWER_TASKS: ReadonlySet<string | undefined> = new Set(['vncproxy', 'spiceproxy']);
+
 interface TaskEntry {
   readonly type?: string;
   readonly id?: string;
   readonly endtime?: number;
-  readonly status?: string;
 }
 
 /** Knows who looks at the console of a container: every viewer is a task, on the node that the viewer has asked. */
@@ -64,7 +66,9 @@ export class Viewers {
           'somebody is looking at the console, which is one terminal for all: nothing was typed into it',
         );
       // oxlint-disable-next-line no-await-in-loop -- between two questions
-      await sleep(LOOK_AGAIN_MS);
+      await sleep(LOOK_AGAIN_MS, undefined, { signal: abort }).catch(() => {
+        throw new NotStartedError('canceled');
+      });
     }
   }
 
@@ -75,8 +79,9 @@ export class Viewers {
         this.#api.call<TaskEntry[]>('GET', `/nodes/${node}/tasks`, { source: 'active', vmid, limit: 500 }, abort),
       ),
     );
-    const isViewer = ({ type, id, endtime, status }: TaskEntry): boolean =>
-      type === 'vncproxy' && id === vmid && endtime === undefined && (status === undefined || status === 'RUNNING');
+    // One that runs has no end, and the status RUNNING (PVE/API2/Tasks.pm).
+    const isViewer = ({ type, id, endtime }: TaskEntry): boolean =>
+      VIEWER_TASKS.has(type) && id === vmid && endtime === undefined;
     return lists.flat().filter(isViewer).length;
   }
 }

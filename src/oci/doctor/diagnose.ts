@@ -7,7 +7,9 @@ import { fullReference, locate } from '../locate.ts';
 import type { HostInventory } from '../locate.ts';
 import { parseReference } from '../reference.ts';
 import { validateRunning } from '../validate.ts';
+import type { Cluster } from '../cluster.ts';
 import { checkHost } from './checks.ts';
+import { diagnoseContexts } from './contexts.ts';
 import { fastestOrder, triedMethods, untriedMethods } from './methods.ts';
 import { diagnosePlatforms, tryToList } from './platforms.ts';
 import type { Listing } from './platforms.ts';
@@ -19,6 +21,8 @@ export interface DiagnoseOptions {
   readonly target?: string | undefined;
   /** The Proxmox node of the container. */
   readonly node?: string | undefined;
+  /** Those of the contexts. */
+  readonly clusters: readonly Cluster[];
   readonly stateDirectory: string;
   readonly caller: Caller;
   readonly abort: AbortSignal;
@@ -34,7 +38,10 @@ const MOST_CANDIDATES = 3;
  * @throws LxcriError those of finding the container that was named; the reason of `abort`.
  */
 export async function diagnose(inventory: HostInventory, options: DiagnoseOptions): Promise<Diagnosis> {
-  const { target, node, stateDirectory, caller, abort } = options;
+  const { target, node, clusters, stateDirectory, caller, abort } = options;
+  const asked = diagnoseContexts(clusters, abort);
+  // It is waited for at the end; by then something else may have failed.
+  asked.catch(() => {});
   const onProxmox = inventory.pve.present;
   const listing = await tryToList(inventory);
   const checks = checkHost({
@@ -49,6 +56,7 @@ export async function diagnose(inventory: HostInventory, options: DiagnoseOption
   const { container, notTried, methods } = isRoot
     ? await tryCandidates(candidates, untried, caller, abort)
     : { container: null, notTried: 'only root can run commands in containers', methods: untried };
+  const contexts = await asked;
   const canStill = container === null && isRoot && checks.every(({ result }) => result !== 'problem');
   return {
     platforms: await diagnosePlatforms(inventory, listing),
@@ -56,8 +64,11 @@ export async function diagnose(inventory: HostInventory, options: DiagnoseOption
     container,
     notTried,
     methods: methods.map((method) => (method.result === 'untried' ? { ...method, reason: notTried } : method)),
+    contexts,
     fastest: fastestOrder(methods),
-    canExec: methods.some(({ result }) => result === 'works' || (canStill && result === 'untried')),
+    canExec:
+      methods.some(({ result }) => result === 'works' || (canStill && result === 'untried')) ||
+      contexts.some(({ reachable }) => reachable),
   };
 }
 

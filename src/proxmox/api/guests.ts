@@ -57,6 +57,13 @@ export async function listGuests(client: ApiClient, abort?: AbortSignal): Promis
   return resources.filter((guest) => guest !== undefined);
 }
 
+/** Remembers what {@link listGuests} has told last, for who cannot wait for it. */
+export interface GuestMemory {
+  /** Without what changes often; `undefined` when nothing is remembered. */
+  known(): { readonly guests: readonly Guest[]; readonly ageMs: number } | undefined;
+  keep(guests: readonly Guest[]): void;
+}
+
 /** A guest as its own node knows it now. */
 export interface CurrentStatus {
   readonly status: 'running' | 'stopped';

@@ -23,6 +23,9 @@ const KEEP_ALIVE_MS = 30_000;
 /** What may wait here, in each direction, for who is to take it. */
 const BUFFER_BYTES = 256 * 1024;
 
+/** More than that comes in packets of which the last only is small. */
+const SMALL_BYTES = 1024;
+
 /**
  * Typed since the last sign of life: what a program does not read keeps the server from reading our questions too, so it
  * may be silent for longer.
@@ -46,6 +49,8 @@ export class WebSocketTerminal implements RawTerminal {
   #lookedAt = Date.now();
   #keptAliveAt = Date.now();
   #typedSince = 0;
+  /** Whether something was sent in this turn. */
+  #answered = false;
 
   /** @param first what the terminal has shown already. */
   constructor(webSocket: WebSocket, socket: TLSSocket, first: Buffer, pulse: Pulse) {
@@ -54,8 +59,12 @@ export class WebSocketTerminal implements RawTerminal {
     this.output = new Readable({ highWaterMark: BUFFER_BYTES, read: () => this.#listen() });
     this.input = new Writable({
       highWaterMark: BUFFER_BYTES,
-      write: (chunk: Buffer, _encoding, done) => this.#type(chunk, done),
-      writev: (chunks, done) => this.#type(Buffer.concat(chunks.map(({ chunk }) => chunk as Buffer)), done),
+      write: (chunk: Buffer, _encoding, done) => this.#type([chunk], done),
+      writev: (chunks, done) =>
+        this.#type(
+          chunks.map(({ chunk }) => chunk as Buffer),
+          done,
+        ),
     });
     this.ended = new Promise((resolve) => this.output.once('close', () => resolve({ said: this.#said })));
     // Whoever uses them is told by `ended`.
@@ -63,6 +72,7 @@ export class WebSocketTerminal implements RawTerminal {
     if (first.length > 0) this.output.push(first);
     webSocket.on('message', (data: Buffer) => {
       this.#hear();
+      if (data.length < SMALL_BYTES) this.#acknowledge();
       if (!this.output.push(data)) webSocket.pause();
     });
     webSocket.on('pong', () => this.#hear());
@@ -86,9 +96,9 @@ export class WebSocketTerminal implements RawTerminal {
     else this.#socket.unref();
   }
 
-  #type(bytes: Buffer, done: () => void): void {
-    this.#typedSince += bytes.length;
-    const messages = [...typed(bytes)];
+  #type(pieces: readonly Buffer[], done: () => void): void {
+    for (const { length } of pieces) this.#typedSince += length;
+    const messages = [...typed(pieces)];
     for (const message of messages.slice(0, -1)) this.#send(message);
     // In order: when the last one has left, all have.
     this.#send(messages.at(-1) ?? KEEP_ALIVE, done);
@@ -96,7 +106,21 @@ export class WebSocketTerminal implements RawTerminal {
 
   /** @param done is called once it has left this process, or never will. */
   #send(message: Buffer, done: () => void = () => {}): void {
+    this.#answered = true;
     this.#webSocket.send(message, { binary: true, compress: false, fin: true }, () => done());
+  }
+
+  /**
+   * The server keeps back a small packet until the one before was acknowledged (RFC 896), which takes 40 ms where nothing is
+   * to be said (RFC 1122, 4.2.3.2): so something is said, which nobody answers (RFC 6455, 5.5.3).
+   */
+  #acknowledge(): void {
+    this.#answered = false;
+    setImmediate(() => {
+      if (this.#answered || this.#webSocket.readyState !== WebSocket.OPEN) return;
+      this.#answered = true;
+      this.#webSocket.pong();
+    });
   }
 
   #listen(): void {

@@ -120,10 +120,10 @@ class Typist {
       const answer = word();
       this.#type(`${HIDING}echo ${answer.slice(0, 9)}''${answer.slice(9)}`);
       // oxlint-disable-next-line no-await-in-loop
-      if (await this.#see((text) => text.includes(answer), heard ? ASK_AGAIN_MS.most * 2 : wait)) return;
-      // It reads by now, however slowly: what comes next is not lost.
+      if (await this.#see((text) => text.includes(answer), wait)) return;
+      // Once it reads, however slowly, what comes next is not lost: it gets ever more time, else its answers stay behind.
       heard ||= this.#hasAnswered();
-      wait = Math.min(wait * 1.5, ASK_AGAIN_MS.most);
+      wait = heard ? Math.max(wait, ASK_AGAIN_MS.most) * 2 : Math.min(wait * 1.5, ASK_AGAIN_MS.most);
     }
     throw this.failure(`no shell answered within ${timeoutMs / 1000} s`);
   }

@@ -8,7 +8,7 @@ import { spawnInPty } from '../../../src/methods/attach/pty.ts';
 import type { PtyProcess } from '../../../src/methods/attach/pty.ts';
 import { newExecutionId } from '../../../src/oci/new-result.ts';
 import { timerSlackFor, timerSlackOf } from '../../../src/process/timer-slack.ts';
-import { isRunning } from '../../support/proc.ts';
+import { isRunning, processInfo } from '../../support/proc.ts';
 import { scratchDirectory } from '../../support/scratch.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
@@ -144,6 +144,37 @@ describe('a program behind a terminal of ours', () => {
     } finally {
       for (const fd of files) closeSync(fd);
     }
+  });
+
+  it('writes nothing more once its terminal is closed, although it still runs', async () => {
+    const before = new Set(readdirSync('/proc/self/fd').filter(readsTerminal));
+    const { stdin, stdout, helper, resize } = await start('trap "" HUP; exec 0<&- 1>&- 2>&-; exec sleep 1083');
+    const own = readdirSync('/proc/self/fd').filter((fd) => readsTerminal(fd) && !before.has(fd));
+    stdout.resume();
+    await waitFor(() => !own.some(readsTerminal), { what: 'the terminal to be closed' });
+    await new Promise((resolve) => stdin.end('typed too late', () => resolve(undefined)));
+    resize(90, 20);
+    expect(isRunning(helper.pid)).to.equal(true);
+    helper.kill('SIGKILL');
+    expect(await helper.ended).to.deep.equal({ code: null, signal: 'SIGKILL' });
+  });
+
+  it('lets who writes wait while it does not read', async () => {
+    const length = 1_000_000;
+    const { stdin, stdout, helper } = await start(
+      `stty raw -echo; echo ready; kill -STOP $$; head -c ${length} | wc -c`,
+    );
+    let shown = '';
+    stdout.on('data', (chunk: Buffer) => (shown += chunk.toString()));
+    await waitFor(() => shown === 'ready\n' && processInfo(helper.pid)?.state === 'T', { what: 'the program to stop' });
+    let taken = false;
+    stdin.write(Buffer.alloc(length, 'x'), () => (taken = true));
+    // Time enough for what takes all at once.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(taken).to.equal(false);
+    helper.kill('SIGCONT');
+    await waitFor(() => shown === `ready\n${length}\n`, { what: 'all to be read' });
+    expect(taken).to.equal(true);
   });
 
   it('carries the mark of the execution', async () => {

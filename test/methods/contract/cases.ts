@@ -94,6 +94,12 @@ function longSleep(): string {
   return `sleep ${SLEEP + sleeps}`;
 }
 
+/**
+ * For a command that is to get a signal: input comes when our side knows that it has started. Before that a signal ends
+ * the start, and the command is killed. It reads a line, and then shows that it runs.
+ */
+const KNOWN_TO_RUN = { stdin: 'go\n' };
+
 const ALL_BYTES = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
 const ALL_BYTES_FORMAT = [...ALL_BYTES].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('');
 const RANDOM = randomBytes(1024 * 1024);
@@ -429,7 +435,8 @@ function environment(): ExecCase[] {
       needs: ['environment'],
       flags: ['-e', `TYPED=typed-${secret}`, '-e', 'INHERITED'],
       callerEnvironment: { INHERITED: `inherited-${secret}` },
-      command: ['sh', '-c', `echo "$TYPED $INHERITED"; ${hold} & wait`],
+      command: ['sh', '-c', `echo "$TYPED $INHERITED"; read -r go; ${hold} & wait`],
+      ...KNOWN_TO_RUN,
       during: async (cli, outside) => {
         const seen: string[] = [];
         const look = (): void => {
@@ -581,8 +588,9 @@ function ends(): ExecCase[] {
       command: [
         'sh',
         '-c',
-        `${signal === 'SIGQUIT' ? 'trap "exit 131" QUIT; ' : ''}setsid ${first} & ${second} & wait`,
+        `${signal === 'SIGQUIT' ? 'trap "exit 131" QUIT; ' : ''}read -r go; setsid ${first} & ${second} & wait`,
       ],
+      ...KNOWN_TO_RUN,
       during: async (cli, outside) => {
         await outside.appears(second);
         cli.child.kill(signal);
@@ -637,7 +645,8 @@ function ends(): ExecCase[] {
     signalled('SIGQUIT', 131),
     {
       rule: 'a command that handles the signal keeps its own exit code',
-      command: ['sh', '-c', `trap 'echo got it; exit 7' TERM; ${handled} & wait`],
+      command: ['sh', '-c', `trap 'echo got it; exit 7' TERM; read -r go; ${handled} & wait`],
+      ...KNOWN_TO_RUN,
       during: async (cli, outside) => {
         await outside.appears(handled);
         cli.child.kill('SIGTERM');
@@ -648,7 +657,8 @@ function ends(): ExecCase[] {
       rule: 'a command that ignores the signal is killed after --kill-after',
       signal: 'SIGKILL',
       flags: ['--kill-after', '300ms'],
-      command: ['sh', '-c', `trap '' TERM; ${deaf}`],
+      command: ['sh', '-c', `trap '' TERM; read -r go; ${deaf}`],
+      ...KNOWN_TO_RUN,
       during: async (cli, outside) => {
         await outside.appears(deaf);
         cli.child.kill('SIGTERM');
@@ -657,7 +667,8 @@ function ends(): ExecCase[] {
     },
     {
       rule: 'USR1 is only forwarded',
-      command: ['sh', '-c', `trap 'echo usr1; kill $!; exit 8' USR1; ${trapped} & wait`],
+      command: ['sh', '-c', `trap 'echo usr1; kill $!; exit 8' USR1; read -r go; ${trapped} & wait`],
+      ...KNOWN_TO_RUN,
       during: async (cli, outside) => {
         await outside.appears(trapped);
         cli.child.kill('SIGUSR1');

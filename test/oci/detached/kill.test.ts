@@ -74,6 +74,7 @@ describe('a word for a container or an execution', () => {
       const cluster = {
         name: 'home',
         bare: true,
+        alone: true,
         current: true,
         client,
         routes: [],

@@ -51,6 +51,10 @@ export function frame(payload: string | Buffer, opcode = 2): Buffer {
   return Buffer.concat([Buffer.from([0x80 | opcode]), size, mask, masked]);
 }
 
+/** busybox asks the terminal where its cursor is, and may draw the prompt again. */
+// oxlint-disable-next-line no-control-regex -- it is what is shown
+const PROMPT = /# (?:\u001b\[(?:6n|J))?$/;
+
 export class ConsoleClient {
   readonly upgrade: RawAnswer;
   readonly ticket: Ticket;
@@ -107,6 +111,20 @@ export class ConsoleClient {
         throw new Error(`the console shows ${JSON.stringify(this.output())}`, { cause: error });
       },
     );
+  }
+
+  /** Waits for the prompt of root's shell; one that was drawn before we came has to be asked for. */
+  async prompt(): Promise<void> {
+    let askedAt = Date.now();
+    const shown = (): boolean => {
+      if (PROMPT.test(this.output())) return true;
+      if (Date.now() - askedAt > 1000) {
+        askedAt = Date.now();
+        this.type('\r');
+      }
+      return false;
+    };
+    await waitFor(shown, { what: 'the prompt of a shell', timeoutMs: 30_000 });
   }
 
   waitForText(text: string): Promise<unknown> {

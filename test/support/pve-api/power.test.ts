@@ -146,6 +146,29 @@ describe('starting and stopping at the double of the Proxmox API', () => {
       expect(end).to.deep.include({ exitstatus: 'received interrupt', log: ['TASK ERROR: received interrupt'] });
     });
 
+    it('are listed: those that run by another name than those that have ended, which are the archive', async () => {
+      const first = dataOf(await act(101, 'start')) as string;
+      await endOfTask(first);
+      const last = dataOf(await act(101, 'stop', '', other)) as string;
+      await endOfTask(last);
+      await cluster.container(106).start();
+      const upid = dataOf(await act(106, 'shutdown', 'timeout=60')) as string;
+      const list = async (query: string, headers = root): Promise<Record<string, unknown>[]> =>
+        dataOf(await ask(host, `/nodes/pve1/tasks?${query}`, { headers })) as Record<string, unknown>[];
+      const [running, ...others] = await list('source=active');
+      expect(running).to.include({ upid, type: 'vzshutdown', id: '106', status: 'RUNNING' });
+      expect([running, others]).to.satisfy(() => running?.['endtime'] === undefined && others.length === 0);
+      const archived = await list('vmid=101&limit=2');
+      expect(archived.map((task) => task['upid'])).to.deep.equal([last, first]);
+      expect(archived[0]).to.include({ status: 'OK' }).and.to.have.property('endtime').that.is.a('number');
+      expect((await list('source=all&limit=1')).map((task) => task['upid'])).to.deep.equal([upid]);
+      // Whoever may not audit the node sees what is of that one.
+      expect(await list('source=active', other)).to.deep.equal([]);
+      expect((await list('source=archive&vmid=101', other)).map((task) => task['upid'])).to.include(last);
+      await ask(host, `/nodes/pve1/tasks/${upid}`, { method: 'DELETE', headers: root });
+      await endOfTask(upid);
+    });
+
     it('that are not there are a wrong parameter', async () => {
       const upid = 'UPID:pve1:00002F04:0004D4B5:6B010144:vzstart:102:root@pam:';
       const { json } = await ask(host, `/nodes/pve1/tasks/${upid}/status`, { headers: root });

@@ -45,13 +45,13 @@ export async function exchangeOn(socket: TLSSocket, head: readonly string[], bod
   await new Promise<void>((resolve) => {
     const onData = (chunk: Buffer): void => {
       received = Buffer.concat([received, chunk]);
-      if (!complete()) return;
-      socket.off('data', onData);
+      if (complete()) done();
+    };
+    const done = (): void => {
+      socket.off('data', onData).off('close', done).off('end', done);
       resolve();
     };
-    socket.on('data', onData);
-    socket.once('close', resolve);
-    socket.once('end', resolve);
+    socket.on('data', onData).on('close', done).on('end', done);
   });
   const [top = '', ...rest] = received.toString('latin1').split('\r\n\r\n');
   const [statusLine = '', ...headers] = top.split('\r\n');

@@ -75,6 +75,17 @@ describe('the double of the Proxmox API, on the wire', () => {
     await waitFor(() => failing.closed || failing.readableEnded, { what: 'the end after an error' });
   });
 
+  it('has one clock for a connection, however much is asked on it', async () => {
+    const warnings: Error[] = [];
+    const note = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', note);
+    const socket = await connectTo(host);
+    for (let count = 0; count < 15; count += 1) await exchangeOn(socket, get('/version'));
+    await once(socket, 'close');
+    process.off('warning', note);
+    expect(warnings.map(({ message }) => message)).to.deep.equal([]);
+  });
+
   it('closes when asked to, and then says so once', async () => {
     const { headers } = await exchange(host, [...get('/nodes/pve1/lxc'), 'Connection: close']);
     expect(headers.filter(([name]) => name === 'Connection')).to.deep.equal([['Connection', 'close']]);

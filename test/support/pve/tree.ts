@@ -28,6 +28,8 @@ export interface PveVirtualMachine {
   lock?: string;
   /** Whether its guest agent is configured; default: it is. */
   agent?: boolean;
+  /** Whether it has a serial port that `qm terminal` can use. */
+  serial?: boolean;
   node?: string;
 }
 
@@ -181,7 +183,7 @@ function containerConfig(container: PveContainer): string {
 }
 
 function virtualMachineConfig(machine: PveVirtualMachine): string {
-  const { vmid, name = `vm${vmid}`, tags, template = false, lock, agent = true } = machine;
+  const { vmid, name = `vm${vmid}`, tags, template = false, lock, agent = true, serial = false } = machine;
   return [
     ...(agent ? ['agent: 1'] : []),
     'boot: order=scsi0',
@@ -190,6 +192,7 @@ function virtualMachineConfig(machine: PveVirtualMachine): string {
     'memory: 2048',
     `name: ${name}`,
     'ostype: l26',
+    ...(serial ? ['serial0: socket'] : []),
     ...(tags === undefined ? [] : [`tags: ${tags}`]),
     ...(template ? ['template: 1'] : []),
     '',

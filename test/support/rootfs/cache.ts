@@ -15,17 +15,26 @@ export interface RootfsOptions {
   unprivileged?: boolean;
 }
 
+/** The path of what a recipe makes; made now if it is not there. */
+export function treeOf(recipe: Recipe): string {
+  const path = treePath(recipe);
+  if (!existsSync(path)) make(path, (directory) => recipe.build(directory));
+  return path;
+}
+
+/** Whether `treeOf` would have nothing to do. */
+export function isTreeCached(recipe: Recipe): boolean {
+  return existsSync(treePath(recipe));
+}
+
 /** The path of the kind's root file system; made now if it is not there. Takes seconds then, nothing later. */
 export function rootfsOf(kind: Kind, options: RootfsOptions = {}): string {
+  if (options.unprivileged !== true) return treeOf(kindSpec(kind).recipe);
   const path = rootfsPath(kind, options);
   if (!existsSync(path)) {
     make(path, (directory) => {
-      if (options.unprivileged === true) {
-        mustSync(['cp', '-a', `${rootfsOf(kind)}/.`, directory], { timeoutMs: 300_000 });
-        shiftOwners(directory);
-      } else {
-        kindSpec(kind).recipe.build(directory);
-      }
+      mustSync(['cp', '-a', `${rootfsOf(kind)}/.`, directory], { timeoutMs: 300_000 });
+      shiftOwners(directory);
     });
   }
   return path;
@@ -37,9 +46,11 @@ export function isCached(kind: Kind, options: RootfsOptions = {}): boolean {
 }
 
 function rootfsPath(kind: Kind, options: RootfsOptions): string {
-  const { recipe } = kindSpec(kind);
-  const shifted = options.unprivileged === true ? '-shifted' : '';
-  return join(ROOTS, `${recipe.name}-${version(recipe)}${shifted}`);
+  return `${treePath(kindSpec(kind).recipe)}${options.unprivileged === true ? '-shifted' : ''}`;
+}
+
+function treePath(recipe: Recipe): string {
+  return join(ROOTS, `${recipe.name}-${version(recipe)}`);
 }
 
 function version(recipe: Recipe): string {

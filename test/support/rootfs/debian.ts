@@ -23,7 +23,17 @@ export const debian: Recipe = {
   sources: [new URL(import.meta.url), new URL('reaper.sh', import.meta.url)],
   build(root) {
     mustSync(
-      ['mmdebstrap', '--quiet', '--variant=minbase', `--include=${PACKAGES.join(',')}`, SUITE, root, ...hostMirror()],
+      [
+        'mmdebstrap',
+        '--quiet',
+        '--variant=minbase',
+        '--dpkgopt=force-unsafe-io',
+        ...PATIENTLY,
+        `--include=${PACKAGES.join(',')}`,
+        SUITE,
+        root,
+        ...hostMirror(),
+      ],
       { timeoutMs: BUILD_TIMEOUT_MS },
     );
     const commands = [
@@ -48,8 +58,11 @@ export const debian: Recipe = {
   },
 };
 
+/** For mmdebstrap: a mirror that does not answer is asked again, and not for ever. */
+export const PATIENTLY = ['--aptopt=Acquire::Retries "5"', '--aptopt=Acquire::http::Timeout "20"'];
+
 /** The mirror the host itself uses, so that a host which reaches only its own mirror works too. */
-function hostMirror(): string[] {
+export function hostMirror(): string[] {
   const targets = mustSync([
     'apt-get',
     'indextargets',

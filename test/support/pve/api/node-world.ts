@@ -1,6 +1,8 @@
 /**
  * What a program sees that runs "on" a node: the host, with a mount and a UTS namespace of the node's own. There /etc/pve
- * is the node's file tree, LXC's default path is the node's, `pct` is the double, and the host's name is the node's.
+ * is the node's file tree, LXC's default path is the node's, `pct` is the double, and the host's name is the node's. Root's
+ * home is empty: what this machine's login files do takes its time, and a lock that one of them leaves when it is killed
+ * would hold up all logins after it.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,6 +18,7 @@ mount -t overlay overlay -o "lowerdir=/etc,upperdir=$scratch/upper,workdir=$scra
 mount -t overlay overlay -o "lowerdir=$pct:/usr/sbin" /usr/sbin
 mkdir /etc/pve
 mount --bind "$tree" /etc/pve
+mount --bind "$scratch/home" /root
 mkdir -p /etc/lxc
 echo "lxc.lxcpath = $lxcpath" >/etc/lxc/lxc.conf
 echo "$node" >/etc/hostname
@@ -53,7 +56,7 @@ export class NodeWorld {
 
   async #make(): Promise<ChildProcess> {
     const scratch = scratchDirectory();
-    for (const name of ['upper', 'work']) mkdirSync(join(scratch, name));
+    for (const name of ['upper', 'work', 'home']) mkdirSync(join(scratch, name));
     const { bin } = createPctDouble({ pveDir: this.#tree.dir, lxcpath: this.#lxcpath });
     const values = [this.#node, this.#tree.dir, this.#lxcpath, bin, scratch];
     const argv = ['--mount', '--uts', '--propagation', 'private', 'sh', '-c', MAKE, 'sh', ...values];

@@ -17,6 +17,8 @@ export interface Settings {
   haMs: number;
   /** Whether the connection of a console ends with its program: eight of ten do, the others stay open for ever. */
   consoleEnd: 'close' | 'stay';
+  /** Whether termproxy lets tokens in: before pve-container 6.1.3 it does not, and goes without a word. */
+  consoleTokens: boolean;
   /** What the guest agent of a virtual machine keeps of each output stream. */
   agentOutputBytes: number;
   /** The privilege that running commands by it takes: that of Proxmox VE 9, or of 8. */
@@ -38,6 +40,7 @@ export const REAL_SETTINGS: Readonly<Settings> = {
   deafMs: 5_000,
   haMs: 10_000,
   consoleEnd: 'close',
+  consoleTokens: true,
   agentOutputBytes: 16 * 1024 * 1024,
   agentPrivilege: 'VM.GuestAgent.Unrestricted',
   statistics: 'live',

@@ -17,6 +17,8 @@ export interface Task {
   readonly signal: AbortSignal;
   /** None while it runs: `OK`, or what went wrong. */
   exitStatus: string | undefined;
+  /** In seconds since 1970; none while it runs. */
+  endTime: number | undefined;
 }
 
 /** What a task does: its lines go to the log, and an error ends it. */
@@ -49,7 +51,7 @@ export class Tasks {
     const startTime = Math.floor(this.#now());
     const upid = `UPID:${this.#node}:${hex8(pid)}:${hex8(pstart)}:${hex8(startTime)}:${type}:${id}:${authId(owner)}:`;
     const identity = { upid, node: this.#node, pid, pstart, startTime, type, id, owner };
-    const task: Task = { ...identity, log: [], signal: stop.signal, exitStatus: undefined };
+    const task: Task = { ...identity, log: [], signal: stop.signal, exitStatus: undefined, endTime: undefined };
     this.#tasks.set(upid, task);
     this.#stops.set(upid, stop);
     const done = this.#run(task, work).finally(() => this.#work.delete(done));
@@ -89,6 +91,7 @@ export class Tasks {
       task.log.push(`TASK ERROR: ${reason}`);
       task.exitStatus = reason;
     }
+    task.endTime = Math.floor(this.#now());
   }
 }
 

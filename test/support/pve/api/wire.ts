@@ -101,16 +101,20 @@ export async function openWire(certificate: Certificate, handlers: WireHandlers)
 
 async function serve(socket: Socket, handlers: WireHandlers): Promise<void> {
   const input = new ByteQueue(socket);
-  const gone = once(socket, 'close');
+  const gone = new Promise((resolve) => socket.once('close', resolve));
+  const closeIdle = (): void => void socket.destroy();
+  socket.on('timeout', closeIdle);
   try {
     for (;;) {
-      socket.setTimeout(handlers.idleMs(), () => socket.destroy());
+      socket.setTimeout(handlers.idleMs());
       const head = await readHead(input);
       socket.setTimeout(0);
       const length = Number(head.headers.get('content-length') ?? 0);
       let left = length;
       const answer = await handlers.handle(head, () => ((left = 0), input.take(length)));
       if (typeof answer === 'function') {
+        // Who takes it over has a clock of its own.
+        socket.off('timeout', closeIdle);
         answer(socket, input.release());
         return;
       }
@@ -124,7 +128,7 @@ async function serve(socket: Socket, handlers: WireHandlers): Promise<void> {
     }
   } catch {
     // The client has gone, or what it sent is no HTTP: pveproxy says nothing to that, and closes when it is idle.
-    if (!socket.destroyed) socket.setTimeout(handlers.idleMs(), () => socket.destroy());
+    if (!socket.destroyed) socket.setTimeout(handlers.idleMs());
   }
 }
 

@@ -6,6 +6,7 @@ import { spawn } from 'node-pty';
 import type { IPty } from 'node-pty';
 import type { Settings } from '../settings.ts';
 import { InputParser } from './input-parser.ts';
+import { TerminalWriter } from './terminal-writer.ts';
 
 export interface ConsoleOptions {
   readonly settings: Settings;
@@ -35,6 +36,9 @@ export class Console {
   #client: ConsoleClient | undefined;
   #firstLine: Buffer | undefined = Buffer.alloc(0);
   #pty: IPty | undefined;
+  #writer: TerminalWriter | undefined;
+  /** Has come from the terminal in this turn: one message for all of it, as when pveproxy reads what termproxy wrote. */
+  #shown: Buffer[] = [];
   #ended = false;
   readonly #parser: InputParser;
 
@@ -43,7 +47,7 @@ export class Console {
     this.done = new Promise((resolve) => (this.#finish = resolve));
     this.#timer = this.#expire();
     this.#parser = new InputParser({
-      data: (bytes) => this.#pty?.write(bytes),
+      data: (bytes) => this.#writer?.write(bytes),
       resize: (columns, rows) => this.#pty?.resize(columns, rows),
     });
   }
@@ -96,17 +100,26 @@ export class Console {
     const env = { PATH: process.env['PATH'] ?? '', TERM: 'xterm-256color', LANG: 'C.UTF-8' };
     const pty = spawn(file, args, { name: 'xterm-256color', cols: COLUMNS, rows: ROWS, cwd: '/', env, encoding: null });
     this.#pty = pty;
-    // With encoding null node-pty gives Buffers, whatever its types say.
-    pty.onData((data: string | Buffer) => {
-      if (this.#client?.write(Buffer.from(data)) !== false) return;
-      pty.pause();
-      this.#client.drained(() => pty.resume());
+    this.#writer = new TerminalWriter((pty as unknown as { readonly fd: number }).fd);
+    pty.onData((data) => {
+      // With encoding null node-pty gives Buffers, whatever its types say.
+      this.#shown.push(data as unknown as Buffer);
+      if (this.#shown.length === 1) setImmediate(() => this.#show(pty));
     });
     pty.onExit(() => {
       this.#pty = undefined;
+      this.#writer?.end();
+      this.#show(pty);
       if (this.#options.settings.consoleEnd === 'close') this.#end(1);
     });
     this.#parser.start();
+  }
+
+  #show(pty: IPty): void {
+    const shown = this.#shown.splice(0);
+    if (shown.length === 0 || this.#client?.write(Buffer.concat(shown)) !== false) return;
+    pty.pause();
+    this.#client.drained(() => pty.resume());
   }
 
   #expire(): NodeJS.Timeout {
@@ -117,8 +130,10 @@ export class Console {
     if (this.#ended) return;
     this.#ended = true;
     clearTimeout(this.#timer);
+    this.#writer?.end();
     // The program in it loses its terminal, as when termproxy ends; dtach's other half lives on.
     this.#pty?.kill('SIGHUP');
+    this.#pty = undefined;
     this.#client?.end();
     this.#finish(code);
   }

@@ -27,7 +27,9 @@ export class Consoles {
     const port = this.#freePort();
     const user = authId(caller);
     const ticket = cluster.tickets.issueConsole(user, path, port);
-    const opened = new Console({ settings: cluster.settings, greeting: `${user}:${ticket}`, argv: request.argv });
+    const isLetIn = cluster.settings.consoleTokens || caller.token === undefined;
+    const greeting = isLetIn ? `${user}:${ticket}` : '';
+    const opened = new Console({ settings: cluster.settings, greeting, argv: request.argv });
     this.#byPort.set(port, opened);
     const upid = node.tasks.start(caller, task.type, task.id, async (log, signal) => {
       const line = `/usr/bin/termproxy ${port} --path ${path} --perm ${privilege}`;

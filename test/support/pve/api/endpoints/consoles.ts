@@ -54,6 +54,31 @@ async function guestCommand(owner: NodeState, vmid: number, mode: string): Promi
   return [...(await owner.world.prefix()), ...terminal, ...(commands[mode] ?? [])];
 }
 
+const machineConsole: Endpoint = {
+  ...guestConsole,
+  path: '/nodes/{node}/qemu/{vmid}/termproxy',
+  run(call) {
+    const { cluster, node, caller, parameters } = call;
+    const vmid = Number(parameters['vmid']);
+    const owner = nodeNamed(cluster, parameters['node'] ?? '') ?? node;
+    const { current } = loadConfiguration(owner, 'qemu', vmid);
+    return node.consoles.open(cluster, node, {
+      caller,
+      path: `/vms/${vmid}`,
+      privilege: GUEST_ACCESS.privilege,
+      task: { type: 'vncproxy', id: String(vmid) },
+      argv: () => machineCommand(owner, vmid, current.get('serial0') === 'socket'),
+    });
+  },
+};
+
+/** `qm terminal`, without dtach; what a machine has on its serial port is a shell in the container that stands for it. */
+async function machineCommand(owner: NodeState, vmid: number, hasPort: boolean): Promise<readonly string[]> {
+  if (!hasPort) return ['sh', '-c', 'echo "unable to find a serial interface"; exit 255'];
+  const words = 'echo "starting serial terminal on interface serial0"; exec lxc-attach --clear-env -n "$0"';
+  return [...(await owner.world.prefix()), 'sh', '-c', words, String(vmid)];
+}
+
 /** Where the terminal of a container is kept. */
 export function dtachSocket({ lxcpath }: NodeState, vmid: number): string {
   return join(lxcpath, `vzctlconsole${vmid}`);
@@ -109,7 +134,9 @@ function connect({ cluster, node, parameters }: Call, key: string, protocol: str
 
 export const CONSOLES: readonly Endpoint[] = [
   guestConsole,
+  machineConsole,
   nodeConsole,
   socketOf('/nodes/{node}/lxc/{vmid}', GUEST_ACCESS, GUEST),
+  socketOf('/nodes/{node}/qemu/{vmid}', GUEST_ACCESS, GUEST),
   socketOf('/nodes/{node}', NODE_ACCESS, NODE),
 ];

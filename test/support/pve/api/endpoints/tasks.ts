@@ -1,7 +1,7 @@
 /** What became of a task. */
 import { type Call, type Endpoint, Listing } from '../endpoint.ts';
 import { badParameters, denied } from '../failure.ts';
-import { NODE } from '../parameters.ts';
+import { NODE, isTrue } from '../parameters.ts';
 import { isUpid, owns, type Task } from '../tasks.ts';
 
 const UPID = { ...NODE, upid: { required: true } } as const;
@@ -67,32 +67,50 @@ const stop: Endpoint = {
   },
 };
 
-/** Of the caller, or of everybody for who has the privilege (PVE/API2/Tasks.pm). The double keeps no archive. */
+/**
+ * Of the caller, or of everybody for who has the privilege (PVE/API2/Tasks.pm, node_tasks): those that run first, then
+ * those that have ended, the last first. `statusfilter` is not there.
+ */
 const list: Endpoint = {
   method: 'GET',
   path: '/nodes/{node}/tasks',
   access: 'all',
   parameters: {
     ...NODE,
-    source: { values: ['active', 'all', 'archive'] },
-    vmid: { type: 'integer', minimum: 100 },
+    source: { values: ['archive', 'active', 'all'] },
+    vmid: { type: 'integer', minimum: 100, maximum: 999_999_999 },
     typefilter: {},
+    userfilter: {},
+    errors: { type: 'boolean' },
+    start: { type: 'integer', minimum: 0 },
     limit: { type: 'integer', minimum: 0 },
+    since: { type: 'integer' },
+    until: { type: 'integer' },
   },
   run({ cluster, node, caller, parameters }) {
-    const { vmid, typefilter, limit = '50' } = parameters;
+    const { source = 'archive', vmid, typefilter, userfilter = '' } = parameters;
+    const [start, limit] = [Number(parameters['start'] ?? 0), Number(parameters['limit'] ?? 50)];
+    const [since, until] = [Number(parameters['since'] ?? 0), Number(parameters['until'] ?? Number.MAX_SAFE_INTEGER)];
     const all = cluster.accounts.may(caller, `/nodes/${node.name}`, 'Sys.Audit');
     const wanted = (task: Task): boolean =>
       (all || owns(caller, task)) &&
       (vmid === undefined || task.id === vmid) &&
-      (typefilter === undefined || task.type === typefilter);
-    const found = node.tasks.all().filter(wanted).slice(-Number(limit));
-    return new Listing(found.map(entryOf), found.length);
+      (typefilter === undefined || task.type === typefilter) &&
+      task.owner.user.toLowerCase().includes(userfilter.toLowerCase()) &&
+      task.startTime >= since &&
+      task.startTime <= until &&
+      (!isTrue(parameters['errors']) || task.exitStatus !== 'OK');
+    const newest = node.tasks.all().filter(wanted).toReversed();
+    const running = newest.filter(({ endTime }) => endTime === undefined);
+    const ended = newest.filter(({ endTime }) => endTime !== undefined);
+    const found = [...(source === 'archive' ? [] : running), ...(source === 'active' ? [] : ended)];
+    return new Listing(found.slice(start, start + limit).map(entryOf), found.length);
   },
 };
 
-/** One that runs has neither an end nor, in this list, a status. */
-function entryOf({ upid, node, pid, pstart, startTime, type, id, owner, exitStatus }: Task): Record<string, unknown> {
+/** One that runs has a status of its own, which the archive never has. */
+function entryOf({ exitStatus, endTime, ...task }: Task): Record<string, unknown> {
+  const { upid, node, pid, pstart, startTime, type, id, owner } = task;
   return {
     upid,
     node,
@@ -101,8 +119,9 @@ function entryOf({ upid, node, pid, pstart, startTime, type, id, owner, exitStat
     starttime: startTime,
     type,
     id,
-    user: owner.token === undefined ? owner.user : `${owner.user}!${owner.token}`,
-    ...(exitStatus === undefined ? {} : { endtime: startTime, status: exitStatus }),
+    user: owner.user,
+    ...(owner.token === undefined ? {} : { tokenid: owner.token }),
+    ...(endTime === undefined ? { status: 'RUNNING' } : { endtime: endTime, status: exitStatus }),
   };
 }
 

@@ -1,0 +1,85 @@
+/** Whose work is in the packages and under which licences: Debian's machine-readable file (DEP-5). */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+interface LockedPackage {
+  readonly version: string;
+  readonly license?: string;
+  readonly dev?: boolean;
+}
+
+interface Work {
+  /** Where its files are in the source. */
+  readonly files: string;
+  readonly license: string;
+  readonly text: string;
+  /** Who holds the copyright, when the text does not say so. */
+  readonly holder: string | undefined;
+}
+
+const LICENCE_FILE = /^(licen[cs]e|copying)/i;
+/** Debian has it already, and does not want it again. */
+const APACHE = [
+  'On Debian systems, the full text of the Apache License 2.0 is in',
+  '/usr/share/common-licenses/Apache-2.0.',
+];
+/** Packages of Node, which hold no licence of their own but Node's. */
+const NODE = /^node-linux-/;
+
+const HEADER = `Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+Upstream-Name: proxmox-lxcri
+Comment: The program is bundled from its own sources and from packages of npm, which
+ are named here by their places in an installed source tree. Node.js comes from
+ the package of npm that package-lock.json names.
+
+Files: *
+Copyright: The authors of proxmox-lxcri
+License: Apache-2.0
+${APACHE.map((line) => ` ${line}`).join('\n')}
+`;
+
+/**
+ * The file debian/copyright.
+ *
+ * @param root the project's directory, with its packages installed.
+ * @param nodeDirectory of npm's package of Node.
+ * @throws Error when a package has no licence.
+ */
+export function copyrightFile(root: string, nodeDirectory: string): string {
+  const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, LockedPackage>;
+  };
+  const works = Object.entries(lock.packages)
+    .filter(([place, { dev }]) => place !== '' && dev !== true && !NODE.test(place.slice('node_modules/'.length)))
+    .map(([place, { license }]) => workOf(root, place, license));
+  const node = readFileSync(join(nodeDirectory, 'LICENSE'), 'utf8');
+  works.push({ files: 'node_modules/node-linux-*', license: 'Node.js', text: node, holder: undefined });
+  return [HEADER, ...works.map(stanza)].join('\n');
+}
+
+function workOf(root: string, place: string, license: string | undefined): Work {
+  const directory = join(root, place);
+  const file = readdirSync(directory).find((name) => LICENCE_FILE.test(name));
+  if (file === undefined || license === undefined) throw new Error(`${place} has no licence`);
+  const text = readFileSync(join(directory, file), 'utf8');
+  const { author } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')) as {
+    author?: string | { name: string };
+  };
+  return { files: `${place}/*`, license, text, holder: typeof author === 'object' ? author.name : author };
+}
+
+function stanza({ files, license, text, holder }: Work): string {
+  const lines = text.replaceAll('\r', '').trim().split('\n');
+  const copyrights = lines
+    .map((line) => line.trim())
+    .filter((line) => /^copyright\b.*(\d{4}|contributors)/i.test(line));
+  const holders = copyrights.length > 0 ? [...new Set(copyrights)] : [holder ?? 'its authors'];
+  const name = license.replaceAll(/[()]/g, '').replaceAll(' OR ', ' or ');
+  return [
+    `Files: ${files}`,
+    `Copyright: ${holders.join('\n  ')}`,
+    `License: ${name}`,
+    ...(license === 'Apache-2.0' ? APACHE : lines).map((line) => (line.trim() === '' ? ' .' : ` ${line.trimEnd()}`)),
+    '',
+  ].join('\n');
+}

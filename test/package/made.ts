@@ -1,0 +1,40 @@
+/** The packages, made once for all suites of a run. */
+import { readdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+import { must } from '../support/run.ts';
+import { scratchDirectory } from '../support/scratch.ts';
+
+export const ROOT = resolve(import.meta.dirname, '../..');
+
+/** What Debian calls this machine. */
+export const OWN_ARCHITECTURE = process.arch === 'arm64' ? 'arm64' : 'amd64';
+
+/** Far more than it takes: on a busy machine nothing here is quick. */
+export const TIMEOUT_MS = 600_000;
+
+let made: Promise<string> | undefined;
+
+/** Makes packages in a new directory and returns it. */
+export async function makePackages(options: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
+  const directory = scratchDirectory();
+  const script = join(ROOT, 'scripts/package.ts');
+  await must([process.execPath, script, '--quick', `--output=${directory}`, ...options], {
+    env: { ...process.env, ...env },
+    timeoutMs: TIMEOUT_MS,
+  });
+  return directory;
+}
+
+/** The directory of the packages for this kind of machine. */
+export function packages(): Promise<string> {
+  made ??= makePackages([`--only=${OWN_ARCHITECTURE}`]);
+  return made;
+}
+
+/** The one file of a directory whose name ends so. */
+export function fileIn(directory: string, end: string): string {
+  const [name, ...others] = readdirSync(directory).filter((each) => each.endsWith(end));
+  if (name === undefined || others.length > 0) throw new Error(`${directory} holds not exactly one *${end}`);
+  return join(directory, name);
+}

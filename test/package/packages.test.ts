@@ -1,0 +1,155 @@
+/** What npm run package makes, without installing it. */
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { expect } from 'chai';
+
+import { findExecutable } from '../../src/process/executable.ts';
+import { needs } from '../support/component.ts';
+import { must, run } from '../support/run.ts';
+import { scratchDirectory } from '../support/scratch.ts';
+import { OWN_ARCHITECTURE, ROOT, TIMEOUT_MS, fileIn, makePackages, packages } from './made.ts';
+
+const OTHER = OWN_ARCHITECTURE === 'arm64' ? 'amd64' : 'arm64';
+const MAINTAINER_SCRIPTS = ['postinst', 'prerm', 'postrm'];
+
+function sums(directory: string): string[] {
+  const sum = (name: string): string =>
+    createHash('sha256')
+      .update(readFileSync(join(directory, name)))
+      .digest('hex');
+  return readdirSync(directory).map((name) => `${sum(name)} ${name}`);
+}
+
+async function control(deb: string): Promise<Map<string, string>> {
+  const { stdout } = await must(['dpkg-deb', '--field', deb]);
+  return new Map([...stdout.matchAll(/^(\S+): (.*)/gm)].map(([, field = '', value = '']) => [field, value]));
+}
+
+describe('the packages', function () {
+  this.timeout(TIMEOUT_MS);
+
+  let made: string;
+
+  before(async function () {
+    for (const tool of ['dpkg-deb', 'lintian', 'man', 'mandoc', 'shellcheck'])
+      needs(this, tool, findExecutable(tool) !== undefined);
+    made = await packages();
+  });
+
+  it('are the same bytes when they are made again, by somebody else', async () => {
+    const scratch = scratchDirectory();
+    // Node's own cache of what npm runs is no file of ours.
+    const foreign = { TZ: 'Asia/Tokyo', LC_ALL: 'C', TMPDIR: scratch, NODE_DISABLE_COMPILE_CACHE: '1' };
+    expect(sums(await makePackages([`--only=${OWN_ARCHITECTURE}`], foreign))).to.deep.equal(sums(made));
+    expect(readdirSync(scratch)).to.deep.equal([]);
+  });
+
+  it('are of the time that SOURCE_DATE_EPOCH names, for the other kind of machine too', async () => {
+    const others = await makePackages([`--only=${OTHER}`], { SOURCE_DATE_EPOCH: '1700000000' });
+    const deb = fileIn(others, '.deb');
+    const fields = await control(deb);
+    expect(fields.get('Architecture')).to.equal(OTHER);
+    expect(fields.get('Depends')).to.match(/^libc6 \(>= 2\.\d\d\), libgcc-s1, libstdc\+\+6 \(>= \d+\)$/);
+    expect(fields.get('Depends')).to.equal((await control(fileIn(made, '.deb'))).get('Depends'));
+    const tree = scratchDirectory();
+    await must(['dpkg-deb', '--extract', deb, tree]);
+    for (const binary of ['node/bin/node', 'node_modules/node-pty/build/Release/pty.node']) {
+      // oxlint-disable-next-line no-await-in-loop
+      const { stdout } = await must(['readelf', '--file-header', join(tree, 'usr/lib/proxmox-lxcri', binary)]);
+      expect(stdout).to.match(OTHER === 'arm64' ? /Machine: +AArch64/ : /Machine: +Advanced Micro Devices X86-64/);
+    }
+    const listing = (await must(['tar', '--list', '--verbose', '--utc', '--file', fileIn(others, '.tar.gz')])).stdout;
+    const wrong = listing
+      .split('\n')
+      .filter((line) => !/^(-rwxr-xr-x|-rw-r--r--|drwxr-xr-x) 0\/0 +\d+ 2023-11-14 22:13 |^$/.test(line));
+    expect(wrong).to.deep.equal([]);
+  });
+
+  it('have no error and no warning of lintian', async () => {
+    const { stdout, exitCode } = await run(
+      ['lintian', '--allow-root', '--fail-on', 'error,warning', fileIn(made, '.deb')],
+      {
+        timeoutMs: TIMEOUT_MS,
+      },
+    );
+    expect([exitCode, stdout]).to.deep.equal([0, '']);
+  });
+
+  it('have maintainer scripts without a fault', async () => {
+    const paths = MAINTAINER_SCRIPTS.map((name) => join(ROOT, 'scripts/package/debian', name));
+    await must(['shellcheck', '--shell=sh', ...paths]);
+  });
+
+  it('hold nothing of this machine', async () => {
+    const tree = scratchDirectory();
+    await must(['dpkg-deb', '--raw-extract', fileIn(made, '.deb'), tree]);
+    const { stdout } = await run([
+      'grep',
+      '--recursive',
+      '--text',
+      '--files-with-matches',
+      '--fixed-strings',
+      ROOT,
+      tree,
+    ]);
+    expect(stdout).to.equal('');
+    const listing = await must(['dpkg-deb', '--contents', fileIn(made, '.deb')]);
+    expect(listing.stdout.split('\n').filter((line) => !/^([-d]rw|l).* root\/root |^$/.test(line))).to.deep.equal([]);
+  });
+
+  it('name whose work they hold', async () => {
+    const copyright = (await must(['dpkg-deb', '--fsys-tarfile', fileIn(made, '.deb')], {})).stdoutBytes.toString(
+      'latin1',
+    );
+    for (const work of [
+      'node_modules/ws/*',
+      'node_modules/@oclif/core/*',
+      'node_modules/node-pty/*',
+      'node_modules/node-linux-*',
+    ])
+      expect(copyright).to.include(`\nFiles: ${work}\nCopyright: `);
+  });
+
+  it('hold manuals that render without a warning', async () => {
+    const tree = scratchDirectory();
+    await must(['tar', '--extract', '--strip-components=1', '--directory', tree, '--file', fileIn(made, '.tar.gz')]);
+    const pages = join(tree, 'share/man/man1');
+    const files = readdirSync(pages).map((name) => join(pages, name));
+    expect(files.length).to.be.greaterThan(15);
+    const lint = await run(['mandoc', '-T', 'lint', '-W', 'warning', ...files]);
+    expect([lint.exitCode, lint.stdout]).to.deep.equal([0, '']);
+    const env = { ...process.env, LC_ALL: 'C.UTF-8', MANROFFSEQ: '' };
+    const groff = await run(['man', '--warnings', '-E', 'UTF-8', '-Tutf8', '-Z', '-l', ...files], { env });
+    expect([groff.exitCode, groff.stderr]).to.deep.equal([0, '']);
+  });
+
+  it('hold a tarball that runs from anywhere, without any other Node', async () => {
+    const place = scratchDirectory();
+    await must(['tar', '--extract', '--directory', place, '--file', fileIn(made, '.tar.gz')]);
+    const [name = ''] = readdirSync(place);
+    mkdirSync(join(place, 'bin'));
+    const link = join(place, 'bin/proxmox-lxcri');
+    symlinkSync(`../${name}/bin/proxmox-lxcri`, link);
+    const env = { PATH: '/nonexistent' };
+    expect((await must([link, '--version'], { env })).stdout).to.match(/^proxmox-lxcri\/\d/);
+    expect((await must([link, 'exec', '--help'], { env })).stdout).to.include('CONTAINER');
+    const program = join(place, name);
+    await must([join(program, 'node/bin/node'), join(program, 'scripts/build/code-cache.cjs')], { env });
+    expect(readdirSync(join(program, 'dist')).filter((file) => file.endsWith('.cache'))).not.to.deep.equal([]);
+    rmSync(place, { recursive: true });
+  });
+
+  it('hold for npm what makes the caches where it is installed, and none', async () => {
+    const listing = (await must(['tar', '--list', '--file', fileIn(made, '.tgz')])).stdout.split('\n');
+    expect(listing.filter((path) => path.endsWith('.cache'))).to.deep.equal([]);
+    expect(listing)
+      .to.include('package/scripts/install-code-cache.cjs')
+      .and.include('package/scripts/build/code-cache.cjs');
+    const place = scratchDirectory();
+    await must(['tar', '--extract', '--directory', place, '--file', fileIn(made, '.tgz')]);
+    await must([process.execPath, join(place, 'package/scripts/install-code-cache.cjs')]);
+    expect(readdirSync(join(place, 'package/dist')).filter((file) => file.endsWith('.cache'))).not.to.deep.equal([]);
+  });
+});
