@@ -191,10 +191,13 @@ export function understand({ container, command, flags }: CallWords, settings: S
   };
   // Last: a value that is missing before the container is better told than a command that is.
   if (command.length === 0 && !flags.has('tty')) {
+    const where = (['context', 'node'] as const).flatMap((name) =>
+      (flags.get(name) ?? []).slice(-1).map((value) => `--${name} ${value} `),
+    );
     throw new LxcriError(
       'MissingCommand',
       'no command was given',
-      `for a shell: proxmox-lxcri exec -it ${container}; else: ${USAGE}`,
+      `for a shell: proxmox-lxcri exec -it ${where.join('')}${container}; else: ${USAGE}`,
     );
   }
   return call;

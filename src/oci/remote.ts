@@ -41,7 +41,7 @@ function notThere({ id, node, api }: Container, { ssh }: RemoteHandle, facts: No
       return new LxcriError(
         'ContainerNotFound',
         `container ${id} is not on node ${node}, but on node ${facts.node}`,
-        `use pve:${facts.node}/${id}; if it has just been migrated, run this again`,
+        `use pve:${facts.node}/${id}${api === undefined ? '' : `@${api.context}`}; if it has just been migrated, run this again`,
       );
     case 'ambiguous':
       return new LxcriError(

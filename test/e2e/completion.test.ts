@@ -204,9 +204,12 @@ describe('what completion finds in clusters', () => {
     laptop.write({ home: laptop.context() });
     const words = (await ofCluster('containers', '', '', '')).map(([word]) => word);
     expect(words).to.deep.equal(['pve:7201', 'pve:near', 'pve:7202', 'pve:far', 'vm:7300', 'vm:windows']);
-    // Which of two clusters is meant is not known without a current one.
+    // A guest of one that is not the current one has a name nevertheless.
     laptop.write({ home: laptop.context(), other: laptop.context() }, 'other');
-    expect(await ofCluster('containers', '', '', '')).to.deep.equal([]);
+    const qualified = (await ofCluster('containers', '', '', '')).map(([word]) => word);
+    expect(qualified).to.deep.equal(
+      ['pve:7201', 'pve:near', 'pve:7202', 'pve:far', 'vm:7300', 'vm:windows'].map((word) => `${word}@home`),
+    );
   });
 
   it('is asked for without running what asks for a secret', async () => {
