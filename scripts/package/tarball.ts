@@ -26,7 +26,7 @@ export function makeTarball(sources: Sources, parts: Parts, target: Target): str
   const owner = ['--owner=root:0', '--group=root:0', '--numeric-owner'];
   const order = ['--sort=name', '--format=ustar', `--mtime=@${time}`];
   run(['tar', ...order, ...owner, '--directory', sources.scratch, '--create', '--file', archive, base]);
-  run(['gzip', '--no-name', '--force', sources.quick ? '-1' : '-9', archive]);
+  run(['gzip', '--no-name', '--force', sources.quick ? '-1' : '-6', archive]);
   rmSync(tree, { recursive: true });
   return `${archive}.gz`;
 }
