@@ -1,6 +1,6 @@
 /** The Debian packages. */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { debianChangelog } from './changelog.ts';
@@ -69,8 +69,8 @@ export function makeDeb(sources: Sources, parts: Parts, target: Target): string 
 function putFiles(tree: string, sources: Sources, { node, program }: Parts): void {
   const { root } = sources;
   copy(program, join(tree, LIBRARY));
-  mkdirSync(join(tree, 'usr/bin'), { recursive: true });
-  symlinkSync('../lib/proxmox-lxcri/bin/proxmox-lxcri', join(tree, 'usr/bin/proxmox-lxcri'));
+  // Not a symlink: the launcher would have to follow it at each start.
+  copy(join(root, 'bin/proxmox-lxcri'), join(tree, 'usr/bin/proxmox-lxcri'));
   const documentation = join(tree, DOCUMENTATION);
   putDocumentation(root, documentation);
   put(join(documentation, 'copyright'), copyrightFile(root, node));
@@ -102,14 +102,12 @@ function putControl(tree: string, { name, version, maintainer, summary }: Source
   };
   const control = Object.entries(fields).map(([field, value]) => `${field}: ${value}\n`);
   put(join(tree, 'DEBIAN/control'), control.join('') + DESCRIPTION);
-  const sums = files
-    .filter((file) => file !== 'usr/bin/proxmox-lxcri')
-    .map(
-      (file) =>
-        `${createHash('md5')
-          .update(readFileSync(join(tree, file)))
-          .digest('hex')}  ${file}\n`,
-    );
+  const sums = files.map(
+    (file) =>
+      `${createHash('md5')
+        .update(readFileSync(join(tree, file)))
+        .digest('hex')}  ${file}\n`,
+  );
   put(join(tree, 'DEBIAN/md5sums'), sums.join(''));
   for (const script of MAINTAINER_SCRIPTS)
     copy(join(import.meta.dirname, 'debian', script), join(tree, 'DEBIAN', script));
