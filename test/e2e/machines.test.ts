@@ -94,6 +94,16 @@ describe('virtual machines', () => {
     expect(found.container).to.deep.equal({ id: '300', name: 'vm', platform: 'proxmox', node: 'pve2' });
   });
 
+  it('tell a signal of real time, for which there is no name', async () => {
+    const found = await result('vm:300', [], ['sh', '-c', 'kill -34 $$']);
+    expect(found).to.deep.include({ exitCode: 162, signal: null, started: true, connectionLost: false });
+  });
+
+  it('end a command that has stopped', async () => {
+    const found = await result('vm:300', ['--timeout', '1s', '--kill-after', '1s'], ['sh', '-c', 'kill -STOP $$']);
+    expect(found).to.deep.include({ exitCode: 124, timedOut: true, treeKill: true, connectionLost: false });
+  });
+
   it('give a mebibyte of any bytes', async () => {
     const script = 'head -c 1048576 /dev/urandom >/tmp/random; cat /tmp/random; md5sum </tmp/random >&2';
     const found = await result('vm:300', [], ['sh', '-c', script]);
