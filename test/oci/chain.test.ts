@@ -228,7 +228,12 @@ describe('the chain, for a container of another node', () => {
   it('says of each route of the API why it was not taken, where there is no way to the node either', async () => {
     const routes = ['node-shell', 'console'] as const;
     const api = {
-      ...{ context: 'rt', node: 'pve2', vmid: '101', type: 'lxc', login: 'token', routes },
+      context: 'rt',
+      node: 'pve2',
+      vmid: '101',
+      type: 'lxc',
+      login: 'token',
+      routes,
       execEndpoint: () => Promise.resolve('no endpoint'),
     } as unknown as ApiAccess;
     const { signal } = new AbortController();

@@ -144,6 +144,6 @@ function missing(program: string): ApiFailure {
   );
 }
 
-function agentError(text: string): ApiFailure {
-  return died(`Agent error: ${text}`);
+function agentError(what: string): ApiFailure {
+  return died(`Agent error: ${what}`);
 }
