@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 
 import { CLI, runCli } from '../methods/contract/cli.ts';
-import { run, scratchDirectory, startContainer, waitFor } from '../support/lxc.ts';
+import { assertNothingNew, run, scratchDirectory, snapshotProcesses, startContainer, waitFor } from '../support/lxc.ts';
 import type { Container } from '../support/lxc.ts';
 import { needsApiDouble } from '../support/pve/api/needs.ts';
 import { createPveTree } from '../support/pve/tree.ts';
@@ -133,6 +133,19 @@ describe('what completion finds on this host', () => {
       ['users', 'root:', '', container.name],
     ])
       expect(await ask(asked, env), asked.join(' ')).to.deep.equal([]);
+  });
+
+  it('is none for a container whose users cannot be read to the end, and leaves nothing in it', async () => {
+    const other = await startContainer({ kind: 'busybox' });
+    try {
+      const change = 'rm -f /etc/passwd; mkfifo /etc/passwd';
+      expect((await runCli(['exec', other.name, '--', 'sh', '-c', change], { env })).exitCode).to.equal(0);
+      const before = await snapshotProcesses(other);
+      expect(await ask(['users', '', '', other.name], env)).to.deep.equal([]);
+      await assertNothingNew(other, before);
+    } finally {
+      await other.destroy();
+    }
   });
 
   it('is a node, an execution, and nothing for what it does not know', async () => {
