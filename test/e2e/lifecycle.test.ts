@@ -104,7 +104,6 @@ describe('start and stop', () => {
       /^proxmox-lxcri: OperationFailed: .*was started, and ended again at once, or somebody stopped it; see what its init says: lxc-start -P \S+ -n \S+ -F\n$/,
     );
   });
-  });
 
   it('start does not wait longer than it is told to, and ps waits for no hook', async () => {
     const { script, release } = gate();
