@@ -111,6 +111,49 @@ for (const [name, argv] of Object.entries(SHELLS)) {
       await session.close();
     });
 
+    it('starts a command that a signal from the keyboard ends, or leads to its trap', async () => {
+      const session = await open();
+      const { stdout } = await run(session, ['grep', 'SigIgn', '/proc/self/status']);
+      expect(String(stdout)).to.match(/^SigIgn:\s0+\n$/);
+      const signalled = async (signal: NodeJS.Signals, script: string): Promise<ShellEnd> => {
+        const command = session.run({
+          ...tagged(),
+          words: ['sh', '-c', script],
+          stdin: false,
+          stdout: true,
+          stderr: true,
+        });
+        await new Promise((resolve) => command.stdout?.once('data', resolve));
+        command.signal('group', signal);
+        const end = await command.ended;
+        await command.release();
+        return end;
+      };
+      expect(await signalled('SIGINT', 'echo on; exec sleep 123450')).to.deep.equal({ code: 130 });
+      expect(await signalled('SIGQUIT', 'ulimit -c 0; echo on; exec sleep 123450')).to.deep.equal({ code: 131 });
+      expect(await signalled('SIGINT', 'trap "exit 44" INT; echo on; sleep 123450')).to.deep.equal({ code: 44 });
+      await session.close();
+    });
+
+    it('does not wait for a command that has closed its input', async () => {
+      const session = await open();
+      const command = session.run({
+        ...tagged(),
+        words: ['sh', '-c', 'exec <&-; echo on; exec sleep 123451'],
+        stdin: true,
+        stdout: true,
+        stderr: true,
+      });
+      command.stdin?.on('error', () => {});
+      await new Promise((resolve) => command.stdout?.once('data', resolve));
+      const gone = new Promise((resolve) => command.stdin?.once('close', resolve));
+      const taken = new Promise((resolve) => command.stdin?.write(Buffer.alloc(400_000), resolve));
+      await Promise.race([gone, taken]);
+      expect(await command.killTree()).to.equal(true);
+      await command.release();
+      await session.close();
+    });
+
     it('ends a child that keeps the output when it is let go, and not before', async () => {
       const id = newSleep();
       const session = await open();
