@@ -261,10 +261,10 @@ function endedAbnormally({ exitCode, started, timedOut, connectionLost, method }
 export function explain(result: ExecResult): void {
   for (const { method, outcome, reason } of result.attempts)
     say(`${method}: ${outcome}${reason === undefined ? '' : ` (${reason})`}`);
-  const { id, platform } = result.container ?? { id: 'none', platform: '' };
-  say(
-    `execution ${result.id} in ${platform}:${id}: exit code ${result.exitCode} after ${formatDuration(result.durationMs)}`,
-  );
+  const { container } = result;
+  // It may have failed before it was known which one is meant.
+  const place = container === null ? '' : ` in ${container.platform}:${container.id}`;
+  say(`execution ${result.id}${place}: exit code ${result.exitCode} after ${formatDuration(result.durationMs)}`);
   if (result.outputIncomplete)
     say('a process that outlived the command held its output; what it writes from now on is lost');
 }

@@ -182,7 +182,7 @@ describe('virtual machines', () => {
     for (const [target, code, part, ...flags] of [
       ['vm:302', 'NoMethodAvailable', '/usr/bin/env'],
       ['vm:303', 'ContainerNotRunning', 'proxmox-lxcri start'],
-      ['vm:304', 'NoMethodAvailable', 'qm set VMID --agent 1'],
+      ['vm:304', 'NoMethodAvailable', 'qm set 304 --agent 1'],
       ['vm:305', 'ContainerLocked', 'qm unlock 305'],
       ['vm:300', 'NoMethodAvailable', 'gives no terminal', '-t'],
       ['vm:999', 'ContainerNotFound', '999'],

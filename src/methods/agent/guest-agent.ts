@@ -81,7 +81,7 @@ export class GuestAgent {
       return { kind: 'unclear', reason: 'the server gave no process id' };
     } catch (error) {
       if (!isLxcriError(error)) throw error;
-      return launchFailure(error, this.name);
+      return launchFailure(error, this.name, this.#api.vmid);
     }
   }
 

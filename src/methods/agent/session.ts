@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import { Readable, Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { LxcriError } from '../../model/errors.ts';
 import type { ExecRequest } from '../../model/request.ts';
@@ -42,6 +43,9 @@ export interface AgentPatience {
 }
 
 const PATIENCE: AgentPatience = { afterKillMs: 5000, controlMs: 30_000 };
+
+/** Until the server is asked again to end a command, when it could not be. */
+const KILL_AGAIN_MS = 250;
 
 const CANCELING: ReadonlySet<ForwardedSignal> = new Set<ForwardedSignal>(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']);
 
@@ -148,7 +152,7 @@ export class AgentSession implements Session {
     if (this.#isGivenUp) return false;
     this.#isToEnd = true;
     await within(this.#patience.afterKillMs, this.#look);
-    const ended = await this.#control('KILL');
+    const ended = await this.#killTree();
     if (ended === undefined && !this.#settled)
       this.#settle({ kind: 'lost', reason: `the command could not be ended: ${this.#agent.name} cannot be asked` });
     await within(this.#patience.afterKillMs, this.exit);
@@ -228,6 +232,18 @@ export class AgentSession implements Session {
       this.#look = undefined;
       this.#nextLookAt = Date.now() + this.#lookAfterMs;
     });
+  }
+
+  /** Ends the tree; a connection that is only interrupted comes back, and to ask twice does no harm. */
+  async #killTree(): Promise<number | undefined> {
+    const deadline = Date.now() + this.#patience.afterKillMs;
+    for (;;) {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      const ended = await this.#control('KILL');
+      if (ended !== undefined || this.#isGivenUp || Date.now() > deadline) return ended;
+      // oxlint-disable-next-line no-await-in-loop -- as above
+      await sleep(KILL_AGAIN_MS);
+    }
   }
 
   /** Runs CONTROL_SCRIPT; resolves to its exit code. */

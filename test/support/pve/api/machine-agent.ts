@@ -50,6 +50,8 @@ export class MachineAgent {
   readonly commands: string[][] = [];
   readonly #container: Container;
   readonly #settings: Settings;
+  /** The agent does one thing after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
   readonly #processes = new Map<number, Process>();
 
   constructor(container: Container, settings: Settings, os: 'linux' | 'mswindows' = 'linux') {
@@ -59,7 +61,13 @@ export class MachineAgent {
   }
 
   /** @returns the process id in the guest. */
-  async exec(vmid: number, words: readonly string[], input: Buffer | undefined): Promise<{ pid: number }> {
+  exec(vmid: number, words: readonly string[], input: Buffer | undefined): Promise<{ pid: number }> {
+    const started = this.#turn.then(() => this.#exec(vmid, words, input));
+    this.#turn = started.catch(() => {});
+    return started;
+  }
+
+  async #exec(vmid: number, words: readonly string[], input: Buffer | undefined): Promise<{ pid: number }> {
     if (this.state === 'forbidden')
       throw agentError('Command guest-exec has been disabled: the command is not allowed');
     const [program = ''] = words;
