@@ -240,15 +240,18 @@ export class AgentSession implements Session {
     for (;;) {
       // oxlint-disable-next-line no-await-in-loop -- one after the other
       const ended = await this.#control('KILL');
-      if (ended !== undefined || this.#isGivenUp || Date.now() > deadline) return ended;
+      if (ended !== 'unreachable') return ended;
+      if (Date.now() > deadline) return undefined;
       // oxlint-disable-next-line no-await-in-loop -- as above
       await sleep(KILL_AGAIN_MS);
     }
   }
 
-  /** Runs CONTROL_SCRIPT; resolves to its exit code. */
-  async #control(what: string): Promise<number | undefined> {
+  /** Runs CONTROL_SCRIPT; resolves to its exit code, or to `unreachable` where another attempt may get there. */
+  async #control(what: string): Promise<number | 'unreachable' | undefined> {
     const launched = await this.#agent.launch(controlWords(what, this.#pid ?? 0, this.#request.id), undefined);
+    if (launched.kind === 'unclear') return 'unreachable';
+    if (launched.kind === 'refused' && launched.error.code === 'PlatformUnreachable') return 'unreachable';
     if (launched.kind !== 'started') return undefined;
     const abort = AbortSignal.timeout(this.#patience.controlMs);
     const outcome = await this.#agent.wait(launched.pid, { abort });

@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import { GuestAgent } from '../../../src/methods/agent/guest-agent.ts';
 import { CONTROL_EXIT } from '../../../src/methods/agent/guest-script.ts';
 import { AgentSession } from '../../../src/methods/agent/session.ts';
+import { LxcriError } from '../../../src/model/errors.ts';
 import type { ApiAccess } from '../../../src/model/remote.ts';
 import { requestOf } from '../../oci/requests.ts';
 
@@ -12,15 +13,22 @@ const COMMAND_PID = 1;
 
 const RUNNING = { exited: 0 };
 
-/** A command that has been started in a guest whose agent never says that it has ended; and what it says of all else. */
-async function endlessCommand(other: Record<string, unknown>) {
+/**
+ * A command that has been started in a guest whose agent never says that it has ended; and what it says of all else.
+ *
+ * @param interrupted how many attempts to end it do not get there.
+ */
+async function endlessCommand(other: Record<string, unknown>, interrupted = 0) {
   const asked: string[] = [];
   let pids = 0;
+  let interruptions = interrupted;
   const api = {
     node: 'pve1',
     vmid: '200',
     call: (method: string, _path: string, parameters?: { pid?: number }) => {
       asked.push(method);
+      if (method === 'POST' && pids > 0 && (interruptions -= 1) >= 0)
+        return Promise.reject(new LxcriError('ConnectionLost', 'read ECONNRESET'));
       if (method === 'POST') return Promise.resolve({ pid: (pids += 1) });
       return Promise.resolve(parameters?.pid === COMMAND_PID ? RUNNING : other);
     },
@@ -28,7 +36,7 @@ async function endlessCommand(other: Record<string, unknown>) {
   const agent = new GuestAgent(api, 'virtual machine 200');
   const plan = { hasShell: true, words: ['sleep'], head: Buffer.alloc(0), maxInputBytes: 0 };
   const instead = (): Promise<never> => Promise.reject(new Error('it has a shell'));
-  const patience = { afterKillMs: 100, controlMs: 300 };
+  const patience = { afterKillMs: 1000, controlMs: 300 };
   const session = new AgentSession(agent, requestOf({ command: ['sleep'] }), plan, instead, patience);
   expect(await session.launch()).to.deep.equal({ kind: 'started', pid: COMMAND_PID });
   return { session, asked };
@@ -52,6 +60,13 @@ describe('a command that a guest agent never says to have ended', () => {
       expect(asked).to.have.length(count);
     });
   }
+
+  it('is killed although the connection is interrupted at first', async () => {
+    const { session } = await endlessCommand({ exited: 1, exitcode: CONTROL_EXIT.left }, 1);
+    await session.kill();
+    const exit = await session.exit;
+    expect('reason' in exit && exit.reason).to.include('processes of it are left');
+  });
 
   it('is asked for no more when it was given up', async () => {
     const { session, asked } = await endlessCommand({ exited: 1, exitcode: CONTROL_EXIT.left });
