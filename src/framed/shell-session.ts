@@ -290,15 +290,22 @@ function newSum(): { expression: string; sum: string } {
  * question is left for whoever reads next; each does nothing but answer.
  */
 async function findTools(screen: Screen, abort: AbortSignal | undefined): Promise<(typeof ENCODERS)[number]> {
+  const sums: string[] = [];
+  let waitMs = ASK_AGAIN_MS;
   for (
     const end = Date.now() + ANSWER_MS;
     Date.now() < end && screen.ended === undefined && abort?.aborted !== true;
   ) {
     const { expression, sum } = newSum();
+    sums.push(sum);
     screen.type(` echo q${expression}q\r`);
     // oxlint-disable-next-line no-await-in-loop -- one question after another
     const answered = await screen.until(() => (screen.text.includes(`q${sum}q`) ? true : undefined), waitMs, abort);
-    if (answered === undefined) continue;
+    if (answered === undefined) {
+      // Once it reads, however slowly, no question is lost: it gets ever more time, else its answers stay behind.
+      if (sums.some((earlier) => screen.text.includes(`q${earlier}q`))) waitMs *= 2;
+      continue;
+    }
     const { expression: begin, sum: mark } = newSum();
     const tools = [...NEEDED_TOOLS, ...ENCODERS].join(' ');
     screen.type(

@@ -138,6 +138,33 @@ for (const [name, argv] of Object.entries(SHELLS)) {
       await session.close();
     });
 
+    it('waits for a shell that always answers late', async () => {
+      let lateMs = 0;
+      const later: Buffer[] = [];
+      const terminal = localTerminal(argv);
+      terminals.push(terminal);
+      const output = new PassThrough();
+      terminal.output.on('data', (chunk: Buffer) => {
+        later.push(chunk);
+        setTimeout(() => output.write(later.shift()), lateMs);
+      });
+      const screen = new Screen({ ...terminal, output });
+      await screen.until(() => (whatIsShown(screen.lastLine, screen.text) === 'prompt' ? true : undefined), 20_000);
+      lateMs = 1300;
+      const session = await ShellSession.open(
+        screen,
+        { ...terminal, output },
+        {
+          youngMs: 60_000,
+          commandTag: TAG,
+          silenceSeconds: 30,
+        },
+      );
+      lateMs = 0;
+      expect((await run(session, ['sh', '-c', 'exit 5'])).end).to.deep.equal({ code: 5 });
+      await session.close();
+    });
+
     it('starts a command that a signal from the keyboard ends, or leads to its trap', async () => {
       const session = await open();
       const { stdout } = await run(session, ['grep', 'SigIgn', '/proc/self/status']);
