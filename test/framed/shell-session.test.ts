@@ -1,6 +1,7 @@
 /** Commands in shells of local terminals: busybox ash, dash and bash; and what happens when the way there is not clean. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { readdirSync } from 'node:fs';
+import { PassThrough } from 'node:stream';
 
 import { expect } from 'chai';
 
@@ -108,6 +109,59 @@ for (const [name, argv] of Object.entries(SHELLS)) {
       expect([first.stdout.equals(all), first.stderr.equals(input)]).to.deep.equal([true, true]);
       for (const code of [0, 1, 127, 255])
         expect((await run(session, ['sh', '-c', `exit ${code}`])).end).to.deep.equal({ code });
+      await session.close();
+    });
+
+    it('says that the console has ended, not that somebody wrote to it, when dtach says so', async () => {
+      const terminal = localTerminal(argv);
+      terminals.push(terminal);
+      const output = new PassThrough();
+      terminal.output.pipe(output);
+      const screen = new Screen({ ...terminal, output });
+      await screen.until(() => (whatIsShown(screen.lastLine, screen.text) === 'prompt' ? true : undefined), 20_000);
+      const options = { youngMs: 60_000, commandTag: TAG, silenceSeconds: 30 };
+      const session = await ShellSession.open(screen, { ...terminal, output }, options);
+      const command = session.run({
+        ...tagged(),
+        words: ['sh', '-c', 'echo on; exec sleep 123452'],
+        stdin: false,
+        stdout: true,
+        stderr: true,
+      });
+      await new Promise((resolve) => command.stdout?.once('data', resolve));
+      terminal.output.unpipe(output);
+      terminal.output.resume();
+      for (const piece of ['\u001B[999H\r\n[EOF - dtach', ' terminating]\r\n', '\u001B[?25h']) output.write(piece);
+      expect(await command.ended)
+        .to.have.property('lost')
+        .that.matches(/^the console has ended/);
+      await session.close();
+    });
+
+    it('waits for a shell that always answers late', async () => {
+      let lateMs = 0;
+      const later: Buffer[] = [];
+      const terminal = localTerminal(argv);
+      terminals.push(terminal);
+      const output = new PassThrough();
+      terminal.output.on('data', (chunk: Buffer) => {
+        later.push(chunk);
+        setTimeout(() => output.write(later.shift()), lateMs);
+      });
+      const screen = new Screen({ ...terminal, output });
+      await screen.until(() => (whatIsShown(screen.lastLine, screen.text) === 'prompt' ? true : undefined), 20_000);
+      lateMs = 1300;
+      const session = await ShellSession.open(
+        screen,
+        { ...terminal, output },
+        {
+          youngMs: 60_000,
+          commandTag: TAG,
+          silenceSeconds: 30,
+        },
+      );
+      lateMs = 0;
+      expect((await run(session, ['sh', '-c', 'exit 5'])).end).to.deep.equal({ code: 5 });
       await session.close();
     });
 
