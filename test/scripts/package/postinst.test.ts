@@ -19,7 +19,7 @@ const ENTER = `for name in etc usr; do
 done
 exec sh "$2" configure`;
 
-const MEASURING = /^proxmox-lxcri: measuring this node .*Ctrl-C ends it\n/;
+const MEASURING = /^proxmox-lxcri: measuring this node .*\n/;
 
 /** The command that runs the script on what it takes for a Proxmox node. */
 function onNode(program: string): [string, ...string[]] {
