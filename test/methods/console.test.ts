@@ -272,6 +272,17 @@ describe('the console of a container', () => {
     });
   });
 
+  it('lets one of those that come at the same time have it', async () => {
+    const outcomes = await Promise.allSettled([1, 2, 3].map((code) => run(['sh', '-c', `exit ${code}`])));
+    const done = outcomes.filter(({ status }) => status === 'fulfilled');
+    expect(done).to.not.deep.equal([]);
+    for (const outcome of outcomes)
+      if (outcome.status === 'rejected')
+        expect(outcome.reason)
+          .to.have.property('message')
+          .that.matches(/perhaps another run of this program/);
+  });
+
   it('says beforehand what it cannot', () => {
     const request = { command: ['true'], terminal: undefined, privileged: false } as unknown as ExecRequest;
     const container = { id: '101', name: 'a', platform: 'proxmox', api: accessTo({}) } as const;
