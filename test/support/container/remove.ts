@@ -33,11 +33,13 @@ export function removeContainer(container: ContainerAddress): void {
  * title: asked over its socket, it refuses root now and then, and a container that runs would be taken for a stopped one.
  */
 export function killContainer({ lxcpath, name }: ContainerAddress): void {
-  const address = ['-n', name, '-P', lxcpath] as const;
   const monitor = monitorPid(lxcpath, name);
   if (monitor === undefined) {
     return;
   }
+  // Its socket is one of the network namespace that it was started in.
+  const there = ['nsenter', `--net=/proc/${monitor}/ns/net`] as const;
+  const address = ['-n', name, '-P', lxcpath] as const;
   let said = '';
   for (const deadline = Date.now() + MONITOR_TIMEOUT_MS; isRunning(monitor); pause(2)) {
     if (Date.now() > deadline) {
@@ -46,8 +48,8 @@ export function killContainer({ lxcpath, name }: ContainerAddress): void {
       throw new Error(`lxc-stop left the monitor ${monitor} of ${name} behind: ${said}`);
     }
     // Frozen processes of a v1 cgroup do not die before they are thawed.
-    runSync(['lxc-unfreeze', ...address]);
-    const stopped = runSync(['lxc-stop', ...address, '-k']);
+    runSync([...there, 'lxc-unfreeze', ...address]);
+    const stopped = runSync([...there, 'lxc-stop', ...address, '-k']);
     said = stopped.stderr;
   }
 }
