@@ -1,4 +1,4 @@
-/** Writes schemas/config.schema.json from the table of keys: `node scripts/config-schema.ts`, after a change to that. */
+/** Writes schemas/config.schema.json from the table of keys: `npm run config:schema`, after a change to that. */
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 

@@ -18,6 +18,6 @@ function ownNode() {
 if (existsSync(join(__dirname, '../dist/start.cjs'))) {
   const made = spawnSync(ownNode(), [join(__dirname, 'build/code-cache.cjs')], { encoding: 'utf8' });
   if (made.status !== 0) {
-    console.error(`proxmox-lxcri: its start was not made faster. Reason:\n${made.error?.message ?? made.stderr}`);
+    console.error(made.error ? `proxmox-lxcri: ${made.error.message}` : made.stderr.trim());
   }
 }

@@ -13,9 +13,10 @@ import { makeDeb } from './package/deb.ts';
 import type { Sources } from './package/deb.ts';
 import { unpackNode } from './package/node.ts';
 import { makeNpmPackage } from './package/npm.ts';
-import { run } from './package/run.ts';
+import { putProgram } from './package/program.ts';
 import { makeTarball } from './package/tarball.ts';
 import { TARGETS } from './package/targets.ts';
+import { sourceTime } from './package/time.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 
@@ -47,7 +48,7 @@ try {
     version: version!,
     summary: 'run commands in LXC containers and tell exactly what happened',
     maintainer: author!,
-    time: Number(process.env['SOURCE_DATE_EPOCH'] ?? run(['git', 'log', '-1', '--format=%ct'], { cwd: ROOT })),
+    time: sourceTime(ROOT, process.env),
     root: ROOT,
     scratch,
     output,
@@ -55,7 +56,10 @@ try {
   };
   const made = targets.flatMap((target) => {
     const node = unpackNode(ROOT, scratch, target);
-    return [makeDeb(sources, node, target), makeTarball(sources, node, target)];
+    const program = join(scratch, `program-${target.debian}`);
+    putProgram(ROOT, node, program, target);
+    const parts = { node, program };
+    return [makeDeb(sources, parts, target), makeTarball(sources, parts, target)];
   });
   for (const file of [...made, makeNpmPackage(sources)])
     console.log(`${file}  ${(statSync(file).size / 1e6).toFixed(1)} MB`);

@@ -4,8 +4,7 @@
 // After the run, because then the cache holds every function that ran, and not only those that are compiled at once.
 // Packages do not hold caches (no two are equal, and they suit one kind of machine): their installation runs this.
 const { spawnSync } = require('node:child_process');
-const { mkdtempSync, renameSync, rmSync, writeFileSync } = require('node:fs');
-const { tmpdir } = require('node:os');
+const { mkdirSync, renameSync, rmSync, writeFileSync } = require('node:fs');
 const { join } = require('node:path');
 
 /** Calls that load the large bundles between them, and end without a container. The last to load one writes its cache. */
@@ -24,27 +23,35 @@ const TYPICAL_CONTEXTS =
 
 const DIST = join(__dirname, '../../dist');
 
+/** For what the calls read. Here, and not where all may write; if we are killed, the next run or prerm removes it. */
+const WORK = join(DIST, 'work.cache.new');
+
 function makeAll() {
-  const directory = mkdtempSync(join(tmpdir(), 'proxmox-lxcri-build-'));
+  // A signal ends the call that is running, and then us, with nothing left behind.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {});
+  rmSync(WORK, { recursive: true, force: true });
+  mkdirSync(WORK, { mode: 0o700 });
   try {
     const env = {
       HOME: '/',
       PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
-      PROXMOX_LXCRI_CONFIG: join(directory, 'config.yaml'),
+      PROXMOX_LXCRI_CONFIG: join(WORK, 'config.yaml'),
       // None is kept: it has to be read.
-      PROXMOX_LXCRI_CONTEXTS: join(directory, 'contexts.yaml'),
-      PROXMOX_LXCRI_CACHE_DIR: directory,
+      PROXMOX_LXCRI_CONTEXTS: join(WORK, 'contexts.yaml'),
+      PROXMOX_LXCRI_CACHE_DIR: WORK,
     };
     writeFileSync(env.PROXMOX_LXCRI_CONFIG, TYPICAL_CONFIGURATION, { mode: 0o600 });
     writeFileSync(env.PROXMOX_LXCRI_CONTEXTS, TYPICAL_CONTEXTS, { mode: 0o600 });
     for (const words of TYPICAL_CALLS) {
       const call = [__filename, ...words];
-      const { status, stdout, stderr, error } = spawnSync(process.execPath, call, { cwd: '/', env, encoding: 'utf8' });
+      const options = { cwd: '/', env, encoding: 'utf8' };
+      const { status, signal, stdout, stderr, error } = spawnSync(process.execPath, call, options);
       if (status === 0) continue;
-      throw new Error(`proxmox-lxcri ${words.join(' ')} failed: ${error ? error.message : stdout + stderr}`);
+      const reason = error ? error.message : signal === null ? (stdout + stderr).trim() : `ended by ${signal}`;
+      throw new Error(`proxmox-lxcri ${words.join(' ')}: ${reason}`);
     }
   } finally {
-    rmSync(directory, { recursive: true });
+    rmSync(WORK, { recursive: true });
   }
 }
 
@@ -68,5 +75,11 @@ function makeThoseOf(words) {
 }
 
 const words = process.argv.slice(2);
-if (words.length === 0) makeAll();
-else makeThoseOf(words);
+if (words.length > 0) makeThoseOf(words);
+else
+  try {
+    makeAll();
+  } catch (error) {
+    console.error(`proxmox-lxcri: the start could not be made faster; all else works: ${error.message}`);
+    process.exitCode = 1;
+  }

@@ -5,4 +5,9 @@ import { recipes } from './rootfs.ts';
 const [name] = process.argv.slice(2);
 const recipe = recipes().find((each) => each.name === name);
 if (recipe === undefined) throw new Error(`no root file system is called ${name}`);
-treeOf(recipe);
+try {
+  treeOf(recipe);
+} catch (error) {
+  console.error((error as Error).message);
+  process.exitCode = 1;
+}

@@ -1,6 +1,6 @@
 /** The Debian packages. */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { debianChangelog } from './changelog.ts';
@@ -8,7 +8,7 @@ import type { Release } from './changelog.ts';
 import { copy, filesBelow, put, putGzip, settle } from './files.ts';
 import { copyrightFile } from './licences.ts';
 import { neededLibraries } from './needed.ts';
-import { EXECUTABLES, putProgram } from './program.ts';
+import { EXECUTABLES } from './program.ts';
 import { run } from './run.ts';
 import { manualPages, putCompletions, putDocumentation } from './share.ts';
 import type { Target } from './targets.ts';
@@ -24,6 +24,14 @@ export interface Sources extends Release {
   readonly output: string;
   /** Compress little. */
   readonly quick: boolean;
+}
+
+/** What the packages for one kind of machine have in common, by their directories. */
+export interface Parts {
+  /** npm's package of Node. */
+  readonly node: string;
+  /** The program as it is installed. */
+  readonly program: string;
 }
 
 const LIBRARY = 'usr/lib/proxmox-lxcri';
@@ -42,9 +50,9 @@ const DESCRIPTION = ` It runs commands in the containers of a Proxmox VE node, o
 `;
 
 /** Makes the package for one kind of machine and returns its path. */
-export function makeDeb(sources: Sources, nodeDirectory: string, target: Target): string {
+export function makeDeb(sources: Sources, parts: Parts, target: Target): string {
   const tree = join(sources.scratch, `deb-${target.debian}`);
-  putFiles(tree, sources, nodeDirectory, target);
+  putFiles(tree, sources, parts);
   const executables = ['usr/bin/proxmox-lxcri', ...EXECUTABLES.map((path) => join(LIBRARY, path))];
   putControl(tree, sources, target);
   settle(tree, [...executables, ...MAINTAINER_SCRIPTS.map((name) => `DEBIAN/${name}`)], sources.time);
@@ -58,14 +66,14 @@ export function makeDeb(sources: Sources, nodeDirectory: string, target: Target)
   return file;
 }
 
-function putFiles(tree: string, sources: Sources, nodeDirectory: string, target: Target): void {
+function putFiles(tree: string, sources: Sources, { node, program }: Parts): void {
   const { root } = sources;
-  putProgram(root, nodeDirectory, join(tree, LIBRARY), target);
-  mkdirSync(join(tree, 'usr/bin'), { recursive: true });
-  symlinkSync('../lib/proxmox-lxcri/bin/proxmox-lxcri', join(tree, 'usr/bin/proxmox-lxcri'));
+  copy(program, join(tree, LIBRARY));
+  // Not a symlink: the launcher would have to follow it at each start.
+  copy(join(root, 'bin/proxmox-lxcri'), join(tree, 'usr/bin/proxmox-lxcri'));
   const documentation = join(tree, DOCUMENTATION);
   putDocumentation(root, documentation);
-  put(join(documentation, 'copyright'), copyrightFile(root, nodeDirectory));
+  put(join(documentation, 'copyright'), copyrightFile(root, node));
   const changes = readFileSync(join(root, 'CHANGELOG.md'), 'utf8');
   putGzip(join(documentation, 'changelog.gz'), debianChangelog(changes, sources));
   for (const [name, page] of manualPages(root, sources.time))
@@ -94,14 +102,12 @@ function putControl(tree: string, { name, version, maintainer, summary }: Source
   };
   const control = Object.entries(fields).map(([field, value]) => `${field}: ${value}\n`);
   put(join(tree, 'DEBIAN/control'), control.join('') + DESCRIPTION);
-  const sums = files
-    .filter((file) => file !== 'usr/bin/proxmox-lxcri')
-    .map(
-      (file) =>
-        `${createHash('md5')
-          .update(readFileSync(join(tree, file)))
-          .digest('hex')}  ${file}\n`,
-    );
+  const sums = files.map(
+    (file) =>
+      `${createHash('md5')
+        .update(readFileSync(join(tree, file)))
+        .digest('hex')}  ${file}\n`,
+  );
   put(join(tree, 'DEBIAN/md5sums'), sums.join(''));
   for (const script of MAINTAINER_SCRIPTS)
     copy(join(import.meta.dirname, 'debian', script), join(tree, 'DEBIAN', script));

@@ -18,6 +18,8 @@ interface Work {
 }
 
 const LICENCE_FILE = /^(licen[cs]e|copying)/i;
+/** A line that names a holder: with a year, or with an address. A few words may tell what of the work is meant. */
+const NOTICE = /^(?:(?:[\w ]+ )?Copyright\b.*<[^>]+>|copyright\b.*(?:\d{4}|contributors))/i;
 /** Debian has it already, and does not want it again. */
 const APACHE = [
   'On Debian systems, the full text of the Apache License 2.0 is in',
@@ -43,7 +45,7 @@ ${APACHE.map((line) => ` ${line}`).join('\n')}
  *
  * @param root the project's directory, with its packages installed.
  * @param nodeDirectory of npm's package of Node.
- * @throws Error when a package has no licence.
+ * @throws Error when a package has no licence, or nothing says whose work it is.
  */
 export function copyrightFile(root: string, nodeDirectory: string): string {
   const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
@@ -70,10 +72,9 @@ function workOf(root: string, place: string, license: string | undefined): Work 
 
 function stanza({ files, license, text, holder }: Work): string {
   const lines = text.replaceAll('\r', '').trim().split('\n');
-  const copyrights = lines
-    .map((line) => line.trim())
-    .filter((line) => /^copyright\b.*(\d{4}|contributors)/i.test(line));
-  const holders = copyrights.length > 0 ? [...new Set(copyrights)] : [holder ?? 'its authors'];
+  const copyrights = lines.map((line) => line.trim()).filter((line) => NOTICE.test(line));
+  if (copyrights.length === 0 && holder === undefined) throw new Error(`${files}: nothing says whose work it is`);
+  const holders = copyrights.length > 0 ? [...new Set(copyrights)] : [holder];
   const name = license.replaceAll(/[()]/g, '').replaceAll(' OR ', ' or ');
   return [
     `Files: ${files}`,

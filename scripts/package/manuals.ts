@@ -133,7 +133,8 @@ function verbPage(verb: Verb, manifest: Manifest, program: Program): string {
 }
 
 function title(name: string, { version }: Manifest, program: Program): string {
-  return `.TH ${text(name.toUpperCase())} 1 ${program.date} "${text(`${program.name} ${version}`)}" "${text(program.name)}"`;
+  // A name that is broken at the end of a line can neither be read nor copied.
+  return `.TH ${text(name.toUpperCase())} 1 ${program.date} "${text(`${program.name} ${version}`)}" "${text(program.name)}"\n.nh`;
 }
 
 function synopsis(verb: Verb, flags: readonly Flag[], args: readonly Arg[], program: Program): string[] {

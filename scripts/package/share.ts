@@ -2,9 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { copy } from './files.ts';
+import { copy, put } from './files.ts';
 import { manuals } from './manuals.ts';
 import type { Manifest } from './manuals.ts';
+import { installedReadme } from './readme.ts';
 
 /** Where the build puts the completions, below dist/, and where each shell of Debian looks for them, below /usr/share. */
 const COMPLETIONS = [
@@ -13,9 +14,10 @@ const COMPLETIONS = [
   ['fish', 'fish/vendor_completions.d/proxmox-lxcri.fish'],
 ] as const;
 
-/** Writes README.md, docs/, schemas/ and the example configuration. */
+/** Writes README.md, docs/, schemas/, and examples/ with the example configuration. */
 export function putDocumentation(root: string, to: string): void {
-  for (const name of ['README.md', 'docs', 'schemas']) copy(join(root, name), join(to, name));
+  put(join(to, 'README.md'), installedReadme(readFileSync(join(root, 'README.md'), 'utf8')));
+  for (const name of ['docs', 'schemas', 'examples']) copy(join(root, name), join(to, name));
   copy(join(root, 'docs/config.example.yaml'), join(to, 'examples/config.yaml'));
 }
 

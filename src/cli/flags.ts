@@ -51,7 +51,11 @@ export const EXEC_FLAGS = [
     summary: 'from the first request to end until everything is killed (default 10s)',
   },
   { name: 'detach', char: 'd', summary: 'start, print the execution id, and return; see result and kill' },
-  { name: 'method', value: 'A[,B]', summary: 'the method to use, or several in order: pct, lxc-attach' },
+  {
+    name: 'method',
+    value: 'A[,B]',
+    summary: 'the method to use, or several in order: pct, lxc-attach, guest-agent, node-shell, console',
+  },
   { name: 'context', value: 'NAME', summary: 'look only in the cluster of this context' },
   { name: 'node', value: 'NODE', summary: 'the Proxmox node of the container' },
   { name: 'lock', value: 'NAME', summary: 'run only while nothing else on this host holds the lock of that name' },

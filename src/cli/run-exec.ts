@@ -193,10 +193,13 @@ export function understand({ container, command, flags }: CallWords, settings: S
   };
   // Last: a value that is missing before the container is better told than a command that is.
   if (command.length === 0 && !flags.has('tty')) {
+    const where = (['context', 'node'] as const).flatMap((name) =>
+      (flags.get(name) ?? []).slice(-1).map((value) => `--${name} ${value} `),
+    );
     throw new LxcriError(
       'MissingCommand',
       'no command was given',
-      `for a shell: proxmox-lxcri exec -it ${container}; else: ${USAGE}`,
+      `for a shell: proxmox-lxcri exec -it ${where.join('')}${container}; else: ${USAGE}`,
     );
   }
   return call;
@@ -260,10 +263,10 @@ function endedAbnormally({ exitCode, started, timedOut, connectionLost, method }
 export function explain(result: ExecResult): void {
   for (const { method, outcome, reason } of result.attempts)
     say(`${method}: ${outcome}${reason === undefined ? '' : ` (${reason})`}`);
-  const { id, platform } = result.container ?? { id: 'none', platform: '' };
-  say(
-    `execution ${result.id} in ${platform}:${id}: exit code ${result.exitCode} after ${formatDuration(result.durationMs)}`,
-  );
+  const { container } = result;
+  // It may have failed before it was known which one is meant.
+  const place = container === null ? '' : ` in ${container.platform}:${container.id}`;
+  say(`execution ${result.id}${place}: exit code ${result.exitCode} after ${formatDuration(result.durationMs)}`);
   if (result.outputIncomplete)
     say('a process that outlived the command held its output; what it writes from now on is lost');
 }

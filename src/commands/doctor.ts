@@ -15,7 +15,7 @@ import { configFiles, loadConfiguration } from '../config/settings.ts';
 import type { Configuration, Origin } from '../config/settings.ts';
 import { writeSetting } from '../config/write.ts';
 import { hasContexts } from '../contexts/files.ts';
-import type { Diagnosis } from '../model/diagnosis.ts';
+import type { Diagnosis, MethodDiagnosis } from '../model/diagnosis.ts';
 import { LxcriError } from '../model/errors.ts';
 import type { MethodName } from '../model/request.ts';
 import { diagnose } from '../oci/doctor/diagnose.ts';
@@ -78,7 +78,8 @@ export default class Doctor extends Verb {
     const written = flags['write-config'] && fastest.length > 0 ? await writeOrder(fastest, env) : null;
     return {
       document: { ...rest, order, written },
-      text: () => `${diagnosisText(diagnosis, tableOptions(process.stdout))}\n${orderText(order, written)}`,
+      text: () =>
+        `${diagnosisText(diagnosis, tableOptions(process.stdout))}\n${orderText(order, written, diagnosis.methods)}`,
       error: problemOf(diagnosis, flags['write-config'] && written === null),
     };
   }
@@ -115,12 +116,20 @@ async function writeOrder(methods: readonly MethodName[], env: NodeJS.ProcessEnv
   return { file, methods, overriddenBy: origin.kind === 'file' && origin.file === file ? null : origin };
 }
 
-function orderText({ now, origin, fastest }: Order, written: Written | null): string {
+function orderText(
+  { now, origin, fastest }: Order,
+  written: Written | null,
+  diagnosed: readonly MethodDiagnosis[],
+): string {
   const lines = [`Order now: ${now.join(', ')} (${shownOrigin(origin)})`];
   if (fastest.length > 0) lines.push(`Fastest:   ${fastest.join(', ')}`);
   if (written !== null) {
     const { file, methods, overriddenBy } = written;
     lines.push(`Written to ${file}: methods: [${methods.join(', ')}]`);
+    for (const { method, reason } of diagnosed.filter(({ costMs }) => costMs === null)) {
+      const place = methods.includes(method) ? 'Last' : 'Left out';
+      lines.push(`${place}: ${method}: ${reason ?? 'it failed while it was measured'}`);
+    }
     if (overriddenBy !== null) lines.push(`It has no effect here: ${shownOrigin(overriddenBy)} sets another order`);
   }
   return lines.map((line) => `${sanitize(line)}\n`).join('');

@@ -18,7 +18,7 @@ CONTAINER is a VMID (101), a name (web), or has a scheme: pve:101, pve:node1/101
 EXIT CODES
 0-255 the command's own, 124 timed out, 125 we failed before the command started, 126 cannot be executed, 127 no such command, 128+n ended by signal n, 255 connection lost after the start.`;
 
-  static override usage = ['exec [FLAGS] CONTAINER [FLAGS] [--] COMMAND [ARG...]'];
+  static override usage = ['exec [FLAGS] CONTAINER [FLAGS] [--] COMMAND [ARG...]', 'exec -it [FLAGS] CONTAINER'];
 
   static override examples = [
     {

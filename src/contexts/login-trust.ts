@@ -39,8 +39,8 @@ export async function trustedHost(
   if (ask === undefined) {
     throw new LxcriError(
       'PlatformUnreachable',
-      `${failure.message.replace(/: its fingerprint is .*/, '')}; its SHA-256 fingerprint is ${seen}`,
-      `compare it with what pvenode cert info says on the node; if it is the same: --fingerprint ${seen}`,
+      failure.message.replace(/: its fingerprint is .*/, ''),
+      `compare it with what pvenode cert info says on the node; if its SHA-256 fingerprint is the same: --fingerprint ${seen}`,
     );
   }
   if (pin === undefined) {

@@ -94,8 +94,11 @@ type ServerAddress = Pick<Host, 'host' | 'port'>;
 export async function login(request: LoginRequest, place: LoginPlace): Promise<Login> {
   const { abort } = place;
   const draft = await draftOf(request, place);
-  if (request.routes?.includes('node-shell') === true) await consentToNodeShell(draft, place.ask);
   const claim = await claimOf(request, draft, place.ask);
+  if (request.routes?.includes('node-shell') === true) {
+    refuseNodeShell(claim);
+    await consentToNodeShell(draft, place.ask);
+  }
   const secret = await secretOf(request, claim, place);
   let ticket: Ticket | undefined;
   const client = new ApiClient({
@@ -123,6 +126,17 @@ export async function login(request: LoginRequest, place: LoginPlace): Promise<L
   } finally {
     client.close();
   }
+}
+
+/** What could never run anything is not promised. */
+function refuseNodeShell({ kind, id }: Claim): void {
+  if (kind === 'user' && id === 'root@pam') return;
+  const who = kind === 'token' ? `no token, so not to ${id}` : `not to ${id}`;
+  throw new LxcriError(
+    'UsageError',
+    `node-shell would never work: Proxmox gives a root shell of a node only to root@pam with the password, ${who}, whatever the privileges`,
+    'log in with --user root@pam, or leave out --route node-shell',
+  );
 }
 
 /**

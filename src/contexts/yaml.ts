@@ -210,7 +210,11 @@ class ContextsText extends YamlText {
     }
     if ((user === undefined) === (token === undefined)) {
       const what = user === undefined ? 'user or token is missing' : 'user and token are both set';
-      throw this.wrong((token ?? { at }).at, `${prefix}${what}`, 'set one: user: root@pam, or token: root@pam!name');
+      throw this.wrong(
+        (token ?? { at }).at,
+        `${prefix === '' ? '' : `${prefix.slice(0, -1)}: `}${what}`,
+        'set one: user: root@pam, or token: root@pam!name',
+      );
     }
     const [first, second] = sources;
     if (second !== undefined)

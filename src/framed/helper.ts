@@ -16,6 +16,11 @@
  * what it has read is not there for the next reader. On a pipe every shell takes a line and no more. (With busybox's `cat`
  * nobody could read: it uses sendfile(2), under which the pipe is locked until something is typed.)
  *
+ * Nothing between the loader and a command is started by `&`: a shell without job control has that ignore SIGINT and
+ * SIGQUIT, and in dash and busybox ash no trap undoes it. So the command's parent waits for it at once, and must have let
+ * go of its input before, else what writes there would wait for a reader that is none: another process holds the input
+ * until the command has it.
+ *
  * Before it ends a command because it was disturbed or hears nothing, it takes the lock for good: the end of that
  * command is not told as if the command had come to it by itself.
  *
@@ -81,7 +86,7 @@ guard() {
   read -r m x </proc/self/stat
   ( n=0
     while [ $n -lt ${settings.silenceSeconds} ]; do sleep 1; n=$((n + 1)); done
-    kill -9 "$m" ) &
+    kill -9 "$m" $v ) &
   w=$!
 }
 listen() {
@@ -190,14 +195,24 @@ messages() {
   say .
 }
 command_() {
-  W=C n=0
-  if [ "$s" ]; then exec 3<&0; else exec 3</dev/null; fi
-  ( unset ${HELPER_VARIABLE}; environment; exec setsid "$@" ) <&3 2>&4 3>&7 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
-  p=$!
-  exec </dev/null >/dev/null 3</dev/null 4>/dev/null
-  say P "$p"
-  wait "$p"
+  W=C n=1
+  k=
+  if [ "$s" ]; then
+    exec 3<&0
+    sleep 60 >/dev/null 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
+    k=$!
+  fi
+  exec </dev/null 3</dev/null
+  ( n=0
+    read -r m x </proc/self/stat
+    say P "$m"
+    if [ "$k" ]; then exec <"/proc/$k/fd/3"; kill -9 "$k"; fi
+    unset ${HELPER_VARIABLE}
+    environment
+    exec 2>&4 3>&7 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
+    exec setsid "$@" )
   r=$?
+  exec >/dev/null 4>/dev/null
   echo . >&6
   echo . >&7
   say X "$r"
@@ -208,12 +223,15 @@ run() {
   : | {
     exec 6<>/proc/self/fd/0 </dev/null
     i=0
-    { { { input 4>&- 7>&- | command_ "$@"; } | output O >&8 4>&- 7>&-; } 4>&1 | output E >&8 7>&-; } 7>&1 | messages &
-    j=$!
-    if listen; then wait "$j"; exit 0; fi
-    read -r g <&5
-    end_tree
-    exit 9
+    read -r v x </proc/self/stat
+    { { { input 4>&- 7>&- | command_ "$@"; } | output O >&8 4>&- 7>&-; } 4>&1 | output E >&8 7>&-; } 7>&1 |
+      messages >/dev/null | {
+        exec </dev/null
+        if listen; then exit 0; fi
+        read -r g <&5
+        end_tree
+        kill -TERM "$v"
+      }
   }
 }
 run_and_return() {
@@ -222,7 +240,7 @@ run_and_return() {
   run "$@"
   r=$?
   if [ $r != 0 ]; then
-    [ $r = 9 ] || read -r g <&5
+    [ $r = 143 ] || read -r g <&5
     end_tree
     exit 1
   fi
@@ -231,7 +249,7 @@ run_and_return() {
   c=0
   guard
 }
-young=
+young= v=
 stat "/proc/$$"
 born=$sb own=$pg
 if stat "/proc/$PPID" && [ $((born - sb)) -le ${settings.youngTicks} ]; then young=1; fi

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { RawTerminal } from '../model/raw-terminal.ts';
+import { DTACH_TAIL_BYTES, END_OF_DTACH } from './dtach.ts';
 import { DisturbedError, FrameReader, digestOf } from './frame-reader.ts';
 import type { HelperFrame } from './frame-reader.ts';
 import { ENCODERS, HELPER_VARIABLE, NEEDED_TOOLS, PATH, helperProgram } from './helper.ts';
@@ -22,6 +23,9 @@ const PINGS = 6;
 
 /** How long a helper that was let go may take to give the terminal back. */
 const CLOSE_MS = 5000;
+
+/** What the terminal says of its own end may come in pieces. */
+const LAST_WORDS_MS = 300;
 
 /** Thrown where the shell in a terminal is no place for the helper; nothing was started in it. */
 export class UnusableShellError extends Error {
@@ -66,6 +70,8 @@ export class ShellSession {
   #running: ShellCommand | undefined;
   #lost: string | undefined;
   #leaving = false;
+  /** The last that came, once it was not what the helper says. */
+  #lastWords: string | undefined;
   #left: () => void = () => {};
   #returned: (() => void) | undefined;
   #readerIsKnown = true;
@@ -85,7 +91,7 @@ export class ShellSession {
     this.place = place;
     terminal.output.on('data', (chunk: Buffer) => this.#take(chunk));
     terminal.input.on('error', () => {});
-    void terminal.ended.then(({ said }) => this.#end(said === '' ? 'it was closed' : said));
+    void terminal.ended.then(({ said }) => this.#end(this.#hasEnded() ? ENDED : said === '' ? 'it was closed' : said));
     this.#pings = setInterval(() => this.#ping(), (silenceSeconds * 1000) / PINGS);
     this.#pings.unref();
   }
@@ -210,7 +216,7 @@ export class ShellSession {
   }
 
   #sendLine(line: string): void {
-    if (this.#lost !== undefined || this.#leaving) return;
+    if (this.#lost !== undefined || this.#leaving || this.#lastWords !== undefined) return;
     const command = this.#current;
     const number = this.#numbers.get(command) ?? 0;
     this.#numbers.set(command, number + 1);
@@ -219,20 +225,33 @@ export class ShellSession {
 
   #take(chunk: Buffer): void {
     if (this.#lost !== undefined) return;
+    if (this.#lastWords !== undefined) return this.#hear(chunk);
     try {
       for (const frame of this.#reader.read(chunk)) this.#dispatch(frame);
     } catch (error) {
       if (!(error instanceof DisturbedError)) throw error;
       // What comes after the helper's last word is the shell's again.
       if (this.#leaving) this.#left();
-      else this.#disturbed(error.message);
+      else this.#disturbed(error.message, chunk);
     }
   }
 
   /** To an empty line the helper ends what it runs, and gives the terminal back. */
-  #disturbed(reason: string): void {
+  #disturbed(reason: string, chunk: Buffer): void {
     this.#terminal.input.write('\n');
-    this.#end(`the terminal was disturbed: ${reason}`);
+    this.#lastWords = '';
+    setTimeout(() => this.#end(`the terminal was disturbed: ${reason}`), LAST_WORDS_MS);
+    this.#hear(chunk);
+  }
+
+  #hear(chunk: Buffer): void {
+    const tail = chunk.subarray(-DTACH_TAIL_BYTES).toString('latin1');
+    this.#lastWords = ((this.#lastWords ?? '') + tail).slice(-DTACH_TAIL_BYTES);
+    if (this.#hasEnded()) this.#end(ENDED);
+  }
+
+  #hasEnded(): boolean {
+    return END_OF_DTACH.test(this.#lastWords ?? '');
   }
 
   #dispatch(frame: HelperFrame): void {
@@ -258,6 +277,8 @@ export class ShellSession {
   }
 }
 
+const ENDED = 'the console has ended: its container or its shell was stopped';
+
 /** A sum to be worked out there, so that the echo of the question is no answer to it. */
 function newSum(): { expression: string; sum: string } {
   const [a, b] = [randomBytes(6).readUIntBE(0, 6), randomBytes(6).readUIntBE(0, 6)];
@@ -269,19 +290,22 @@ function newSum(): { expression: string; sum: string } {
  * question is left for whoever reads next; each does nothing but answer.
  */
 async function findTools(screen: Screen, abort: AbortSignal | undefined): Promise<(typeof ENCODERS)[number]> {
+  const sums: string[] = [];
+  let waitMs = ASK_AGAIN_MS;
   for (
     const end = Date.now() + ANSWER_MS;
     Date.now() < end && screen.ended === undefined && abort?.aborted !== true;
   ) {
     const { expression, sum } = newSum();
+    sums.push(sum);
     screen.type(` echo q${expression}q\r`);
     // oxlint-disable-next-line no-await-in-loop -- one question after another
-    const answered = await screen.until(
-      () => (screen.text.includes(`q${sum}q`) ? true : undefined),
-      ASK_AGAIN_MS,
-      abort,
-    );
-    if (answered === undefined) continue;
+    const answered = await screen.until(() => (screen.text.includes(`q${sum}q`) ? true : undefined), waitMs, abort);
+    if (answered === undefined) {
+      // Once it reads, however slowly, no question is lost: it gets ever more time, else its answers stay behind.
+      if (sums.some((earlier) => screen.text.includes(`q${earlier}q`))) waitMs *= 2;
+      continue;
+    }
     const { expression: begin, sum: mark } = newSum();
     const tools = [...NEEDED_TOOLS, ...ENCODERS].join(' ');
     screen.type(

@@ -1,6 +1,7 @@
 import type { Container, Platform } from '../model/container.ts';
 import { LxcriError, isLxcriError } from '../model/errors.ts';
 import type { ErrorCode } from '../model/errors.ts';
+import { API_ROUTES } from '../model/remote.ts';
 import type { ApiRoute } from '../model/remote.ts';
 import type { ExecRequest, MethodName } from '../model/request.ts';
 import type { Attempt } from '../model/result.ts';
@@ -104,7 +105,8 @@ export async function startByChain(
     }
   }
   // What is wrong with the way is more use than that nothing goes without it.
-  if (noWayThere !== undefined && attempts.every(({ outcome }) => outcome === 'skipped')) throw noWayThere;
+  if (noWayThere !== undefined && attempts.every(({ outcome }) => outcome === 'skipped'))
+    throw withRoutes(noWayThere, attempts);
   const reasons = attempts.map(({ method, reason }) => `${method}: ${reason ?? ''}`).join('; ');
   throw new LxcriError(
     'NoMethodAvailable',
@@ -120,6 +122,15 @@ function withBoth(error: unknown, noWayThere: LxcriError | undefined): unknown {
   if (noWayThere === undefined || !isLxcriError(error) || !NO_WAY_THERE.has(error.code)) return error;
   const { code, message, hint } = error;
   return new LxcriError(code, `${message}; and over ssh: ${noWayThere.message}`, hint, { cause: error });
+}
+
+/** Who has enabled routes of the API, or named them, means not to need that other way: why was none of them taken? */
+function withRoutes(noWayThere: LxcriError, attempts: readonly Attempt[]): LxcriError {
+  const routes = attempts.filter(({ method }) => API_ROUTES.some((route) => route === method));
+  if (routes.length === 0) return noWayThere;
+  const { code, message, hint } = noWayThere;
+  const reasons = routes.map(({ method, reason }) => `${method}: ${reason ?? ''}`).join('; ');
+  return new LxcriError(code, `${message}; and over the API: ${reasons}`, hint, { cause: noWayThere });
 }
 
 /** Why a node cannot be asked; every other error says something of the container. */

@@ -142,6 +142,8 @@ class RunningExecution implements Execution {
   #timedOut = false;
   #treeEnded = true;
   #outputIncomplete = false;
+  /** Why output that had come could not be written where it was to go. */
+  #unwritten: string | undefined;
   #timeoutTimer: NodeJS.Timeout | undefined;
   #killTimer: NodeJS.Timeout | undefined;
 
@@ -258,9 +260,12 @@ class RunningExecution implements Execution {
     // A request to end that came while the method was starting the command.
     if (this.#canceledBy !== undefined || this.#timedOut) this.#end(this.#canceledBy ?? 'SIGTERM');
     const { stdin = 'none', stdout = 'capture', stderr = 'capture' } = this.#options;
+    const unwritten = (error: NodeJS.ErrnoException): void => {
+      this.#unwritten ??= error.code ?? error.message;
+    };
     const pumps = [
-      outputPump(session.stdout, stdout, (chunk) => this.#stdout.write(chunk)),
-      outputPump(session.stderr, stderr, (chunk) => this.#stderr.write(chunk)),
+      outputPump(session.stdout, stdout, (chunk) => this.#stdout.write(chunk), unwritten),
+      outputPump(session.stderr, stderr, (chunk) => this.#stderr.write(chunk), unwritten),
     ].filter((made) => made !== undefined);
     const stopInput = feed(session.stdin, stdin, () => this.#isTerminalGone() && this.signal('SIGHUP'));
     const exit = await session.exit;
@@ -340,6 +345,20 @@ class RunningExecution implements Execution {
           );
       return this.#report({ exitCode: EXIT.timedOut, started: true, connectionLost, error });
     }
+    if (exit.kind === 'exited' && this.#unwritten !== undefined) {
+      const unwritten = new LxcriError(
+        'ConnectionLost',
+        `the command ended with exit code ${exit.exitCode}, but its output could not be written here (${this.#unwritten})`,
+        'see where standard output and standard error go; a full disk?',
+      );
+      return this.#report({
+        exitCode: EXIT.connectionLost,
+        started: true,
+        canceled,
+        connectionLost: true,
+        error: unwritten,
+      });
+    }
     if (exit.kind === 'exited')
       return this.#report({ exitCode: exit.exitCode, signal: exit.signal, started: true, canceled });
     if (this.#canceledBy !== undefined)
@@ -417,7 +436,12 @@ function targetOf(output: Output): StdioTarget {
     : { kind: 'pipe' };
 }
 
-function outputPump(source: Readable | null, output: Output, capture: Sink): Pump | undefined {
+function outputPump(
+  source: Readable | null,
+  output: Output,
+  capture: Sink,
+  unwritten: (error: NodeJS.ErrnoException) => void,
+): Pump | undefined {
   if (source === null) return undefined;
   if (output === 'capture') return pump(source, capture);
   if (output === 'ignore') return pump(source, () => {});
@@ -428,7 +452,14 @@ function outputPump(source: Readable | null, output: Output, capture: Sink): Pum
   target.on('error', (error) => (failed = error));
   return pump(source, (chunk) => {
     if (failed !== undefined) return Promise.reject(failed);
-    return new Promise((resolve, reject) => target.write(chunk, (error) => (error ? reject(error) : resolve())));
+    return new Promise((resolve, reject) => {
+      target.write(chunk, (error: NodeJS.ErrnoException | null | undefined) => {
+        if (error === null || error === undefined) return resolve();
+        // Who closes a pipe wants no more of it.
+        if (error.code !== 'EPIPE') unwritten(error);
+        reject(error);
+      });
+    });
   });
 }
 

@@ -2,6 +2,7 @@ import { DEFAULT_LXCPATH } from '../lxc/lxcpath.ts';
 import type { Container } from '../model/container.ts';
 import { LxcriError } from '../model/errors.ts';
 import type { Status } from '../model/status.ts';
+import { sshCall } from '../values/ssh-call.ts';
 import { fullReference } from './locate.ts';
 
 /** How messages name a container: by its id, and its name where that is another. */
@@ -57,7 +58,7 @@ function shortReference(container: Container): string {
 export function thawHint(container: Container): string {
   const { platform, id, lxc, remote } = container;
   if (platform === 'docker') return `resume it with: docker unpause ${container.name}`;
-  if (isMachine(container)) return `resume it with: ssh ${container.node ?? ''} qm resume ${id}`;
+  if (isMachine(container)) return `resume it on its node ${container.node ?? ''}: qm resume ${id}`;
   if (remote !== undefined) return `thaw it with: ${onItsNode(container, `pct resume ${id}`)}`;
   return `thaw it with: ${platform === 'proxmox' || lxc === undefined ? `pct resume ${id}` : `lxc-unfreeze -P ${lxc.lxcpath} -n ${lxc.name}`}`;
 }
@@ -65,7 +66,7 @@ export function thawHint(container: Container): string {
 /** What to do about a lock of the Proxmox configuration. */
 export function unlockHint(container: Container): string {
   const unlock = isMachine(container)
-    ? `ssh ${container.node ?? ''} qm unlock ${container.id}`
+    ? `on its node ${container.node ?? ''}: qm unlock ${container.id}`
     : onItsNode(container, `pct unlock ${container.id}`);
   return `wait until that task has ended; if none is running: ${unlock}`;
 }
@@ -75,8 +76,10 @@ function isMachine({ api }: Container): boolean {
 }
 
 /** A command of the node that the container is on. */
-function onItsNode({ node, remote }: Container, command: string): string {
-  return remote === undefined ? command : `ssh ${node} ${command}`;
+function onItsNode({ node, remote, api }: Container, command: string): string {
+  if (remote === undefined) return command;
+  // Between the nodes of one cluster ssh needs to be told nothing; where else it goes, a context knows.
+  return api === undefined ? `ssh ${node} ${command}` : sshCall(remote.ssh, command);
 }
 
 /** The error of a container whose monitor cannot be asked from here. */

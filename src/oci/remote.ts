@@ -2,6 +2,7 @@ import type { ContainerState } from '../lxc/state.ts';
 import type { Container, RemoteHandle } from '../model/container.ts';
 import { LxcriError } from '../model/errors.ts';
 import type { NotFound } from '../remote/nodes.ts';
+import { sshCall } from '../values/ssh-call.ts';
 
 /** A container of another node, as that node knows it. */
 export interface KnownThere {
@@ -34,13 +35,13 @@ export async function askNode(container: Container, remote: RemoteHandle, signal
   };
 }
 
-function notThere({ id, node }: Container, { ssh }: RemoteHandle, facts: NotFound): LxcriError {
+function notThere({ id, node, api }: Container, { ssh }: RemoteHandle, facts: NotFound): LxcriError {
   switch (facts.problem) {
     case 'elsewhere':
       return new LxcriError(
         'ContainerNotFound',
         `container ${id} is not on node ${node}, but on node ${facts.node}`,
-        `use pve:${facts.node}/${id}; if it has just been migrated, run this again`,
+        `use pve:${facts.node}/${id}${api === undefined ? '' : `@${api.context}`}; if it has just been migrated, run this again`,
       );
     case 'ambiguous':
       return new LxcriError(
@@ -58,7 +59,7 @@ function notThere({ id, node }: Container, { ssh }: RemoteHandle, facts: NotFoun
       return new LxcriError(
         'ContainerNotFound',
         `no container ${id} on node ${node}`,
-        `list its containers with: ssh ${ssh.destination} pct list`,
+        `list its containers with: ${api === undefined ? `ssh ${ssh.destination} pct list` : sshCall(ssh, 'pct list')}`,
       );
   }
 }

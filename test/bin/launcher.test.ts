@@ -1,5 +1,5 @@
 /** bin/proxmox-lxcri in a package of its own, where the program only tells how it was started. */
-import { copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
 import { expect } from 'chai';
@@ -53,6 +53,18 @@ describe('bin/proxmox-lxcri', () => {
     const { launcher } = installed();
     const { stdoutBytes } = await run(['/bin/sh', '-c', 'exec "$0" "$(printf "a\\377\\200b")"', launcher]);
     expect(words(stdoutBytes)).to.deep.equal(['a\xff\x80b']);
+  });
+
+  it('finds the program in ../lib/proxmox-lxcri without a symlink, as the Debian package has it', async () => {
+    const { root } = installed();
+    const prefix = scratchDirectory();
+    mkdirSync(join(prefix, 'bin'));
+    mkdirSync(join(prefix, 'lib'));
+    renameSync(root, join(prefix, 'lib/proxmox-lxcri'));
+    const command = join(prefix, 'bin/proxmox-lxcri');
+    copyFileSync(LAUNCHER, command);
+    const { exitCode, stdoutBytes } = await run([command, 'word']);
+    expect([exitCode, words(stdoutBytes)]).to.deep.equal([0, ['word']]);
   });
 
   it('works with its standard streams closed', async () => {

@@ -58,7 +58,7 @@ describe('the schema of a configuration', () => {
   ) as object;
   const valid = new Ajv({ strict: true, allowUnionTypes: true }).compile(schema);
 
-  it('is the one that follows from the table of keys (else: node scripts/config-schema.ts)', () => {
+  it('is the one that follows from the table of keys (else: npm run config:schema)', () => {
     expect(schema).to.deep.equal(configSchema());
   });
 

@@ -109,7 +109,7 @@ contexts:
         withKeys('routes: [ssh]'),
         /^:5:5: contexts.home.routes: there is no route "ssh"; use one or more of: guest-agent/,
       ],
-      [withKeys('token: a@b!c'), /^:5:5: contexts.home.user and token are both set/],
+      [withKeys('token: a@b!c'), /^:5:5: contexts.home: user and token are both set/],
       [withKeys('tokenFile: /x'), /^:5:5: contexts.home.tokenFile does not go with/],
       [
         withKeys('passwordFile: /x\n    passwordVariable: X'),
@@ -129,7 +129,7 @@ contexts:
       [withKeys('ssh: {options: -v}'), /^:5:20: contexts.home.ssh.options is no list/],
       ['contexts: {a: {hosts: [pve1], user: root}}', /: contexts.a.user: "root" is no user; write it with its realm/],
       ['contexts: {a: {hosts: [pve1], token: ab@cd!ef}}', /: contexts.a.token has no secret; set tokenFile/],
-      ['contexts: {a: {hosts: [pve1]}}', /: contexts.a.user or token is missing/],
+      ['contexts: {a: {hosts: [pve1]}}', /: contexts.a: user or token is missing/],
       ['contexts: {a: {hosts: pve1}}', /^:1:23: contexts.a.hosts must be a list of servers/],
       ['contexts: {a: {hosts: []}}', /: contexts.a.hosts must be a list of servers/],
       ['contexts: {a: {hosts: [http://x]}}', /: contexts.a.hosts: "http:\/\/x" is no address/],

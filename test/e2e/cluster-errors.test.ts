@@ -137,12 +137,7 @@ describe('what is wrong with a cluster is told by every verb', () => {
     await laptop.cluster.setNode('pve2', 'refusing');
     try {
       for (const word of ['web', 'pve:101'])
-        await all(
-          undefined,
-          word,
-          'PlatformUnreachable',
-          /pve:pve1\/101 \(home\), but the cluster lab.*--context home/,
-        );
+        await all(undefined, word, 'PlatformUnreachable', /pve:pve1\/101 \(home\), but the cluster lab.*pve:101@home/);
       await tells('home', 'web', /"stopped"/, 'state');
     } finally {
       await laptop.cluster.setNode('pve2', 'online');
@@ -159,7 +154,7 @@ describe('what is wrong with a cluster is told by every verb', () => {
     }));
 
   it('a stopped container', async () => {
-    await tells('home', '101', ['ContainerNotRunning', /proxmox-lxcri start 101/], 'exec');
+    await tells('home', '101', ['ContainerNotRunning', /proxmox-lxcri start pve:101@home/], 'exec');
     await tells('home', '101', /is stopped already/, 'stop');
     await tells('home', '101', /"stopped"/, 'state');
   });

@@ -84,6 +84,11 @@ describe('guests of several clusters', () => {
     expect(expectErrorLine(named.stderr, 'ContainerNotRunning')).to.match(/ start pve:102@home\s*$/);
   });
 
+  it('are not exchanged for others where a command is missing', async () => {
+    const missing = await laptop.cli(['exec', '--context', 'lab', '--node', 'pve1', '101']);
+    expect(expectErrorLine(missing.stderr, 'MissingCommand')).to.include('exec -it --context lab --node pve1 101;');
+  });
+
   it('are not looked for in a context that there is not, nor in one that is left out', async () => {
     const unknown = await laptop.cli(['state', 'pve:101@attic']);
     expect(expectErrorLine(unknown.stderr, 'ConfigError')).to.match(/no context "attic".*home, lab/);

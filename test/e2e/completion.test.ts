@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 
 import { CLI, runCli } from '../methods/contract/cli.ts';
-import { run, scratchDirectory, startContainer, waitFor } from '../support/lxc.ts';
+import { assertNothingNew, run, scratchDirectory, snapshotProcesses, startContainer, waitFor } from '../support/lxc.ts';
 import type { Container } from '../support/lxc.ts';
 import { needsApiDouble } from '../support/pve/api/needs.ts';
 import { createPveTree } from '../support/pve/tree.ts';
@@ -135,6 +135,19 @@ describe('what completion finds on this host', () => {
       expect(await ask(asked, env), asked.join(' ')).to.deep.equal([]);
   });
 
+  it('is none for a container whose users cannot be read to the end, and leaves nothing in it', async () => {
+    const other = await startContainer({ kind: 'busybox' });
+    try {
+      const change = 'rm -f /etc/passwd; mkfifo /etc/passwd';
+      expect((await runCli(['exec', other.name, '--', 'sh', '-c', change], { env })).exitCode).to.equal(0);
+      const before = await snapshotProcesses(other);
+      expect(await ask(['users', '', '', other.name], env)).to.deep.equal([]);
+      await assertNothingNew(other, before);
+    } finally {
+      await other.destroy();
+    }
+  });
+
   it('is a node, an execution, and nothing for what it does not know', async () => {
     expect(await wordsOf(['nodes', '', '', ''], env)).to.have.members(['pve1', 'pve2']);
     const [execution] = await ask(['executions', '', '', ''], env);
@@ -204,9 +217,12 @@ describe('what completion finds in clusters', () => {
     laptop.write({ home: laptop.context() });
     const words = (await ofCluster('containers', '', '', '')).map(([word]) => word);
     expect(words).to.deep.equal(['pve:7201', 'pve:near', 'pve:7202', 'pve:far', 'vm:7300', 'vm:windows']);
-    // Which of two clusters is meant is not known without a current one.
+    // A guest of one that is not the current one has a name nevertheless.
     laptop.write({ home: laptop.context(), other: laptop.context() }, 'other');
-    expect(await ofCluster('containers', '', '', '')).to.deep.equal([]);
+    const qualified = (await ofCluster('containers', '', '', '')).map(([word]) => word);
+    expect(qualified).to.deep.equal(
+      ['pve:7201', 'pve:near', 'pve:7202', 'pve:far', 'vm:7300', 'vm:windows'].map((word) => `${word}@home`),
+    );
   });
 
   it('is asked for without running what asks for a secret', async () => {

@@ -116,7 +116,7 @@ describe('exec over a console', () => {
     const [one, two] = [await look(101), await look(101)];
     await one.prompt();
     one.type('echo half a li');
-    await two.waitForText('half a li');
+    for (const person of [one, two]) await person.waitForText('half a li');
     const before = [one.output(), two.output()];
     expect(await refusal(byName('home', 101))).to.match(
       /console: somebody is looking at the console.*nothing was typed/,

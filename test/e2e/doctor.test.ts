@@ -234,11 +234,11 @@ describe('doctor', () => {
       expect(found.order.fastest).to.deep.equal(['lxc-attach', 'proxmox-api']);
     });
 
-    it('leaves out one that fails, and says why', async () => {
+    it('has one last that fails, and says why', async () => {
       const found = await diagnosed(['web'], pctWith('echo "cluster not ready - no quorum?" >&2; exit 255'));
       expect(method(found, 'pct').result).to.equal('fails');
       expect(method(found, 'pct').reason).to.match(/ended before the command/);
-      expect(found.order.fastest).to.deep.equal(['lxc-attach', 'proxmox-api']);
+      expect(found.order.fastest).to.deep.equal(['lxc-attach', 'proxmox-api', 'pct']);
       expect(found.canExec).to.equal(true);
     });
 
@@ -317,6 +317,7 @@ describe('doctor', () => {
       const { stdout, exitCode } = await callText(['doctor', '--write-config', container.name], { env });
       expect(exitCode).to.equal(0);
       expect(stdout).to.match(/^Order now: pct \(PROXMOX_LXCRI_METHODS\)$/m);
+      expect(stdout).to.match(/^Last: pct: this host is not a Proxmox VE node$/m);
       expect(stdout).to.match(/^It has no effect here: PROXMOX_LXCRI_METHODS sets another order$/m);
     });
 

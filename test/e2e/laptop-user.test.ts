@@ -118,9 +118,7 @@ describe('from a laptop, as somebody who is not root', () => {
     try {
       const { exitCode, stderr } = await cli('state', 'far');
       expect(exitCode).to.equal(125);
-      expect(expectErrorLine(stderr, 'PermissionDenied'))
-        .to.include('sudo')
-        .and.to.include('pve:far, or --context NAME');
+      expect(expectErrorLine(stderr, 'PermissionDenied')).to.include('sudo').and.to.include('pve:far@CONTEXT');
       expect(JSON.parse(await succeeds('state', 'pve:far'))).to.deep.include({ id: '201' });
     } finally {
       writeFileSync(file, bare);

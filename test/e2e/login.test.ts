@@ -50,7 +50,7 @@ describe('login', () => {
 
   it('keeps what may run commands over the API, until that is said anew', async () => {
     const login = (...words: string[]) =>
-      place.document('login', ['login', 'home', '--host', server, ...pin, ...TOKEN, ...words], { stdin: TOKEN_SECRET });
+      place.document('login', ['login', 'home', '--host', server, ...pin, ...USER, ...words], { stdin: PASSWORD });
     const routes = async () =>
       ((await place.document('context-show', ['context', 'show']))['context'] as { routes: string[] }).routes;
     expect(await login('--route', 'console,node-shell', '--route', 'console')).to.deep.include({
@@ -61,6 +61,32 @@ describe('login', () => {
     expect(await login('--route', 'none')).to.deep.include({ routes: [] });
     expect(await routes()).to.deep.equal([]);
     expect(await place.refusal('UsageError', ['login', 'home', '--route', 'ssh'])).to.include('--route');
+  });
+
+  it('promises a shell of a node to nobody who can never have one', async () => {
+    const call = ['login', 'home', '--host', server, ...pin];
+    const tokenCall = [...call, ...TOKEN];
+    for (const [words, who] of [
+      [tokenCall, 'no token'],
+      [[...call, '--user', 'poor@pve', '--password-stdin'], 'poor@pve'],
+    ] as const) {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      const line = await place.refusal('UsageError', [...words, '--route', 'console,node-shell'], { stdin: 'secret' });
+      expect(line).to.include(who).and.to.include('--user root@pam');
+    }
+    expect(place.kept()).to.deep.equal([]);
+    const root = await place.cli([...call, ...USER, '--route', 'console,node-shell'], { stdin: PASSWORD });
+    expect(root.stdout.toString())
+      .to.include('open the shell of a node\n')
+      .and.to.include('commands may run over its API by: node-shell, console\n')
+      .and.not.to.include('never works');
+    // The routes stay as they are for whoever comes next.
+    const token = await place.cli(tokenCall, { stdin: TOKEN_SECRET });
+    expect([token.exitCode, token.stderr.toString()]).to.deep.equal([0, '']);
+    expect(token.stdout.toString())
+      .to.include('see guests')
+      .and.to.include('commands may run over its API by: console\nnode-shell is enabled, and never works: ')
+      .and.not.to.include('open the shell of a node');
   });
 
   it('stores a context with a token, whose secret is where only the user can read it', async () => {

@@ -94,6 +94,16 @@ describe('virtual machines', () => {
     expect(found.container).to.deep.equal({ id: '300', name: 'vm', platform: 'proxmox', node: 'pve2' });
   });
 
+  it('tell a signal of real time, for which there is no name', async () => {
+    const found = await result('vm:300', [], ['sh', '-c', 'kill -34 $$']);
+    expect(found).to.deep.include({ exitCode: 162, signal: null, started: true, connectionLost: false });
+  });
+
+  it('end a command that has stopped', async () => {
+    const found = await result('vm:300', ['--timeout', '1s', '--kill-after', '1s'], ['sh', '-c', 'kill -STOP $$']);
+    expect(found).to.deep.include({ exitCode: 124, timedOut: true, treeKill: true, connectionLost: false });
+  });
+
   it('give a mebibyte of any bytes', async () => {
     const script = 'head -c 1048576 /dev/urandom >/tmp/random; cat /tmp/random; md5sum </tmp/random >&2';
     const found = await result('vm:300', [], ['sh', '-c', script]);
@@ -172,7 +182,7 @@ describe('virtual machines', () => {
     for (const [target, code, part, ...flags] of [
       ['vm:302', 'NoMethodAvailable', '/usr/bin/env'],
       ['vm:303', 'ContainerNotRunning', 'proxmox-lxcri start'],
-      ['vm:304', 'NoMethodAvailable', 'qm set VMID --agent 1'],
+      ['vm:304', 'NoMethodAvailable', 'qm set 304 --agent 1'],
       ['vm:305', 'ContainerLocked', 'qm unlock 305'],
       ['vm:300', 'NoMethodAvailable', 'gives no terminal', '-t'],
       ['vm:999', 'ContainerNotFound', '999'],

@@ -152,6 +152,12 @@ describe('the words of exec', () => {
     expect(lines.at(-1)).to.match(/exit code 3/);
   });
 
+  it('--verbose names no container that was not found', async () => {
+    const { exitCode, stderr } = await runCli(['exec', '-v', 'lxc:plx-no-such-container', '--', 'true']);
+    expect(exitCode).to.equal(125);
+    expect(stderr.toString()).to.match(/^proxmox-lxcri: execution [0-9a-f-]{36}: exit code 125 after /);
+  });
+
   it('--help is shown wherever our flags may stand, and nothing runs', async () => {
     for (const words of [['--help'], ['-h'], [container.name, '--help', 'true']]) {
       const help = await outputOf(words);

@@ -73,6 +73,28 @@ describe('a container of another node', () => {
     });
   }
 
+  it('is no success when its output cannot be written here', async () => {
+    const script = '"$0" exec "$1" -- "$2" -c "$3" /dev/zero';
+    for (const [redirection, bytes] of [
+      ['>/dev/full', '1'],
+      ['>/dev/full', '300000'],
+      ['2>/dev/full 1>&2', '1'],
+    ] as const) {
+      const call = ['sh', '-c', `${script} ${redirection}`, CLI, String(RUNNING), 'head', bytes] as const;
+      const { exitCode, stderr } = await run(call, { env: cluster.environment });
+      expect(exitCode).to.equal(255);
+      if (!redirection.startsWith('2')) {
+        expect(stderr).to.match(
+          /^proxmox-lxcri: ConnectionLost: .*exit code (0|141), .*could not be written here \(ENOSPC\)/,
+        );
+      }
+    }
+    // Who closes a pipe wants no more of it.
+    const closed = ['bash', '-c', `${script} | head -c 1 >/dev/null; exit "\${PIPESTATUS[0]}"`] as const;
+    const { exitCode } = await run([...closed, CLI, String(RUNNING), 'head', '30000000'], { env: cluster.environment });
+    expect(exitCode).to.equal(141);
+  });
+
   it('is reached from a host that has nothing but ssh, by its node', async () => {
     for (const words of [[`pve:pve2/${RUNNING}`], ['--node', 'pve2', 'web']]) {
       const result = resultOf(await exec(['--json', ...words, '--', 'sh', '-c', 'cat; exit 3'], cluster.laptop, 'in'));

@@ -1,6 +1,7 @@
 /** Commands in shells of local terminals: busybox ash, dash and bash; and what happens when the way there is not clean. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { readdirSync } from 'node:fs';
+import { PassThrough } from 'node:stream';
 
 import { expect } from 'chai';
 
@@ -108,6 +109,102 @@ for (const [name, argv] of Object.entries(SHELLS)) {
       expect([first.stdout.equals(all), first.stderr.equals(input)]).to.deep.equal([true, true]);
       for (const code of [0, 1, 127, 255])
         expect((await run(session, ['sh', '-c', `exit ${code}`])).end).to.deep.equal({ code });
+      await session.close();
+    });
+
+    it('says that the console has ended, not that somebody wrote to it, when dtach says so', async () => {
+      const terminal = localTerminal(argv);
+      terminals.push(terminal);
+      const output = new PassThrough();
+      terminal.output.pipe(output);
+      const screen = new Screen({ ...terminal, output });
+      await screen.until(() => (whatIsShown(screen.lastLine, screen.text) === 'prompt' ? true : undefined), 20_000);
+      const options = { youngMs: 60_000, commandTag: TAG, silenceSeconds: 30 };
+      const session = await ShellSession.open(screen, { ...terminal, output }, options);
+      const command = session.run({
+        ...tagged(),
+        words: ['sh', '-c', 'echo on; exec sleep 123452'],
+        stdin: false,
+        stdout: true,
+        stderr: true,
+      });
+      await new Promise((resolve) => command.stdout?.once('data', resolve));
+      terminal.output.unpipe(output);
+      terminal.output.resume();
+      for (const piece of ['\u001B[999H\r\n[EOF - dtach', ' terminating]\r\n', '\u001B[?25h']) output.write(piece);
+      expect(await command.ended)
+        .to.have.property('lost')
+        .that.matches(/^the console has ended/);
+      await session.close();
+    });
+
+    it('waits for a shell that always answers late', async () => {
+      let lateMs = 0;
+      const later: Buffer[] = [];
+      const terminal = localTerminal(argv);
+      terminals.push(terminal);
+      const output = new PassThrough();
+      terminal.output.on('data', (chunk: Buffer) => {
+        later.push(chunk);
+        setTimeout(() => output.write(later.shift()), lateMs);
+      });
+      const screen = new Screen({ ...terminal, output });
+      await screen.until(() => (whatIsShown(screen.lastLine, screen.text) === 'prompt' ? true : undefined), 20_000);
+      lateMs = 1300;
+      const session = await ShellSession.open(
+        screen,
+        { ...terminal, output },
+        {
+          youngMs: 60_000,
+          commandTag: TAG,
+          silenceSeconds: 30,
+        },
+      );
+      lateMs = 0;
+      expect((await run(session, ['sh', '-c', 'exit 5'])).end).to.deep.equal({ code: 5 });
+      await session.close();
+    });
+
+    it('starts a command that a signal from the keyboard ends, or leads to its trap', async () => {
+      const session = await open();
+      const { stdout } = await run(session, ['grep', 'SigIgn', '/proc/self/status']);
+      expect(String(stdout)).to.match(/^SigIgn:\s0+\n$/);
+      const signalled = async (signal: NodeJS.Signals, script: string): Promise<ShellEnd> => {
+        const command = session.run({
+          ...tagged(),
+          words: ['sh', '-c', script],
+          stdin: false,
+          stdout: true,
+          stderr: true,
+        });
+        await new Promise((resolve) => command.stdout?.once('data', resolve));
+        command.signal('group', signal);
+        const end = await command.ended;
+        await command.release();
+        return end;
+      };
+      expect(await signalled('SIGINT', 'echo on; exec sleep 123450')).to.deep.equal({ code: 130 });
+      expect(await signalled('SIGQUIT', 'ulimit -c 0; echo on; exec sleep 123450')).to.deep.equal({ code: 131 });
+      expect(await signalled('SIGINT', 'trap "exit 44" INT; echo on; sleep 123450')).to.deep.equal({ code: 44 });
+      await session.close();
+    });
+
+    it('does not wait for a command that has closed its input', async () => {
+      const session = await open();
+      const command = session.run({
+        ...tagged(),
+        words: ['sh', '-c', 'exec <&-; echo on; exec sleep 123451'],
+        stdin: true,
+        stdout: true,
+        stderr: true,
+      });
+      command.stdin?.on('error', () => {});
+      await new Promise((resolve) => command.stdout?.once('data', resolve));
+      const gone = new Promise((resolve) => command.stdin?.once('close', resolve));
+      const taken = new Promise((resolve) => command.stdin?.write(Buffer.alloc(400_000), resolve));
+      await Promise.race([gone, taken]);
+      expect(await command.killTree()).to.equal(true);
+      await command.release();
       await session.close();
     });
 

@@ -4,6 +4,7 @@ import { NotStartedError } from '../../src/methods/method.ts';
 import type { Availability, Method } from '../../src/methods/method.ts';
 import type { Container } from '../../src/model/container.ts';
 import { LxcriError } from '../../src/model/errors.ts';
+import type { ApiAccess } from '../../src/model/remote.ts';
 import type { MethodName } from '../../src/model/request.ts';
 import { METHOD_NAMES } from '../../src/model/request.ts';
 import type { Attempt } from '../../src/model/result.ts';
@@ -222,6 +223,33 @@ describe('the chain, for a container of another node', () => {
     expect([other.asked, (other.outcome as { method: string }).method]).to.deep.equal([1, 'console']);
     expect(other.attempts.map(({ reason }) => reason)).to.deep.equal([NO_WAY.message, NO_WAY.message, undefined]);
     expect((await tryFar([far('pct', true)], () => Promise.reject(NO_WAY))).outcome).to.equal(NO_WAY);
+  });
+
+  it('says of each route of the API why it was not taken, where there is no way to the node either', async () => {
+    const routes = ['node-shell', 'console'] as const;
+    const api = {
+      context: 'rt',
+      node: 'pve2',
+      vmid: '101',
+      type: 'lxc',
+      login: 'token',
+      routes,
+      execEndpoint: () => Promise.resolve('no endpoint'),
+    } as unknown as ApiAccess;
+    const { signal } = new AbortController();
+    const outcome: unknown = await startByChain(
+      chainOf(undefined, routes),
+      { ...FAR, api },
+      requestOf({ privileged: true }),
+      signal,
+      [],
+      () => Promise.reject(NO_WAY),
+    ).catch((error: unknown) => error);
+    if (!(outcome instanceof LxcriError)) throw new TypeError(String(outcome));
+    expect(outcome.code).to.equal('PlatformUnreachable');
+    expect(outcome.message).to.match(
+      /^no route to pve2; and over the API: node-shell: a token gets no root shell .*; console: the console has no elevated privileges$/,
+    );
   });
 
   it('starts nothing where the node says that the container does not run', async () => {

@@ -54,6 +54,10 @@ describe('what messages say of a container', () => {
     expect(thawHint(ELSEWHERE)).to.equal('thaw it with: lxc-unfreeze -P /srv/lxc -n web');
     expect(thawHint(OF_PROXMOX)).to.match(/^thaw it with: /);
     expect(unlockHint(OF_PROXMOX)).to.match(/: pct unlock 101$/);
+    expect(unlockHint(OF_CLUSTER)).to.match(/: ssh -p 2222 root@pve1.example sudo pct unlock 101$/);
+    expect(unlockHint({ ...OF_CLUSTER, api: { context: 'home', type: 'qemu' } } as unknown as Container)).to.match(
+      /: on its node pve1: qm unlock 101$/,
+    );
   });
 
   it('why it cannot be asked', () => {

@@ -150,7 +150,7 @@ for (const { recipe, needed } of CLEAN_DEBIANS) {
     it('writes the first configuration of a Proxmox node, and says so', async () => {
       await container.start();
       const said = await root.must(`dpkg-reconfigure proxmox-lxcri`);
-      expect(said).to.include(`wrote the fastest order of methods to ${CONFIGURATION}\n`);
+      expect(said).to.include(`proxmox-lxcri: Written to ${CONFIGURATION}: methods: [lxc-attach, `);
       expect(await root.must(`cat ${CONFIGURATION}`)).to.match(/^methods: \[lxc-attach/m);
       expect(await root.must(`dpkg-reconfigure proxmox-lxcri`)).to.equal('');
     });

@@ -13,6 +13,12 @@ export const OWN_ARCHITECTURE = process.arch === 'arm64' ? 'arm64' : 'amd64';
 /** Far more than it takes: on a busy machine nothing here is quick. */
 export const TIMEOUT_MS = 600_000;
 
+/** Of all that is made: 2023-11-14 22:13:20. */
+const TIME = '1700000000';
+
+/** What npm says when nobody answers, after it has tried again; not what it says of a package that is not there. */
+const NETWORK_ERROR = /\b(ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH|E5\d\d)\b/;
+
 let made: Promise<string> | undefined;
 
 /** Makes packages in a new directory and returns it. */
@@ -20,7 +26,8 @@ export async function makePackages(options: readonly string[], env: NodeJS.Proce
   const directory = scratchDirectory();
   const script = join(ROOT, 'scripts/package.ts');
   await must([process.execPath, script, '--quick', `--output=${directory}`, ...options], {
-    env: { ...process.env, ...env },
+    // Node's own cache of what npm runs is no file of ours.
+    env: { ...process.env, NODE_DISABLE_COMPILE_CACHE: '1', SOURCE_DATE_EPOCH: TIME, ...env },
     timeoutMs: TIMEOUT_MS,
   });
   return directory;
@@ -37,4 +44,15 @@ export function fileIn(directory: string, end: string): string {
   const [name, ...others] = readdirSync(directory).filter((each) => each.endsWith(end));
   if (name === undefined || others.length > 0) throw new Error(`${directory} holds not exactly one *${end}`);
   return join(directory, name);
+}
+
+/**
+ * Skips a test, loudly, because the registry of npm did not answer.
+ *
+ * @throws Error with what was said, when that is not the reason.
+ */
+export function skipWithoutNetwork(context: { skip(): void }, said: string): void {
+  if (!NETWORK_ERROR.test(said)) throw new Error(said);
+  console.log(`SKIPPED: the registry of npm did not answer: ${said}`);
+  context.skip();
 }

@@ -1,7 +1,7 @@
 /** What the build made: the bundles, their code cache, and the start that loads them. */
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import type { Script } from 'node:vm';
 
 import { expect } from 'chai';
@@ -44,6 +44,25 @@ describe('the code cache', () => {
       expect(compile(bundle, readFileSync(cacheFile(bundle))).cachedDataRejected).to.equal(false);
     });
   }
+
+  it('is made in its own directory, and a failure is one line', async () => {
+    const root = shipped();
+    const maker = join(root, 'scripts/build/code-cache.cjs');
+    cpSync(join(ROOT, 'scripts/build'), join(root, 'scripts/build'), { recursive: true });
+    const { cacheFile } = startOf(root);
+    rmSync(cacheFile(join(root, 'dist/main.cjs')));
+    // What one that was killed has left.
+    mkdirSync(join(root, 'dist/work.cache.new/old'), { recursive: true });
+    const env = { ...process.env, TMPDIR: '/nonexistent' };
+    expect(await run([process.execPath, maker], { env })).to.include({ exitCode: 0, stderr: '' });
+    const files = readdirSync(join(root, 'dist'));
+    expect(files).to.include(basename(cacheFile(join(root, 'dist/main.cjs'))));
+    expect(files.filter((name) => name.endsWith('.new'))).to.deep.equal([]);
+    rmSync(join(root, 'dist'), { recursive: true });
+    const failed = await run([process.execPath, maker], { env });
+    expect(failed.exitCode).to.equal(1);
+    expect(failed.stderr).to.match(/^proxmox-lxcri: the start could not be made faster; .*ENOENT.*\n$/);
+  });
 
   it('may be missing', async () => {
     const root = shipped();

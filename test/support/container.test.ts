@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import {
@@ -14,7 +14,8 @@ import {
   startContainer,
   waitFor,
 } from './lxc.ts';
-import { processInfo } from './proc.ts';
+import { monitorPid } from '../../src/process/proc.ts';
+import { isRunning, processInfo } from './proc.ts';
 import { fastest } from './limits.ts';
 import { tracesOf } from './traces.ts';
 
@@ -122,6 +123,25 @@ for (const unprivileged of [false, true]) {
     });
   });
 }
+
+describe('a container that is removed', () => {
+  it('takes its processes with it, also when LXC does not say that it runs', async () => {
+    const container = await startContainer({ kind: 'busybox' });
+    const monitor = monitorPid(container.lxcpath, container.name);
+    if (monitor === undefined) throw new Error('it has no monitor');
+    // Its monitor refuses root now and then; here it is lxc-info that says nothing.
+    const path = process.env['PATH'];
+    const directory = scratchDirectory();
+    writeFileSync(join(directory, 'lxc-info'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+    process.env['PATH'] = `${directory}:${path}`;
+    try {
+      await container.destroy();
+    } finally {
+      process.env['PATH'] = path;
+    }
+    expect(isRunning(monitor)).to.equal(false);
+  });
+});
 
 describe('finding what a command left behind', () => {
   let container: Container;

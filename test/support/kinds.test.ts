@@ -34,9 +34,14 @@ for (const unprivileged of [false, true]) {
       });
 
       it('knows its users', async () => {
-        expect((await container.attach(['id', '-u'])).stdout).to.equal('0\n');
-        expect((await container.attach(['id', '-G', 'app'])).stdout).to.equal('1000 2000 2001\n');
-        expect((await container.attach(['id', '-u', 'nobody'])).stdout).to.equal('65534\n');
+        for (const [asked, answer] of [
+          ['-u', '0'],
+          ['-G app', '1000 2000 2001'],
+          ['-u nobody', '65534'],
+        ] as const) {
+          const { exitCode, stdout, stderr } = await container.attach(['id', ...asked.split(' ')]);
+          expect({ exitCode, stdout, stderr }).to.deep.equal({ exitCode: 0, stdout: `${answer}\n`, stderr: '' });
+        }
       });
 
       it(`runs as ${unprivileged ? 'a shifted user' : 'root'} on the host`, async () => {

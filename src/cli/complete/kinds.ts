@@ -13,6 +13,7 @@ import type { Candidate } from '../complete.ts';
 import { guests, hostContainers, otherNodes } from './containers.ts';
 import { references } from './references.ts';
 import type { Nameable } from './references.ts';
+import { timeLeftMs } from './time-left.ts';
 
 /** What a kind is found by. */
 export interface Question {
@@ -26,9 +27,6 @@ export interface Question {
 }
 
 type Finder = (question: Question) => Iterable<Candidate> | Promise<Iterable<Candidate>>;
-
-/** A container that takes longer to say who its users are is not waited for. */
-const USERS_TIMEOUT_MS = 1000;
 
 /** What the scripts ask for. */
 export const KINDS: Readonly<Record<string, Finder>> = {
@@ -72,7 +70,7 @@ export const KINDS: Readonly<Record<string, Finder>> = {
   users: async ({ typed, context, container, start }) => {
     if (container === undefined || context !== undefined || typed.includes(':') || !isRoot()) return [];
     const inventory = hostInventory(await loadSettings(process.env));
-    const users = await ownUsers(inventory, container, start, USERS_TIMEOUT_MS);
+    const users = await ownUsers(inventory, container, start, timeLeftMs());
     return [...users].map(([word, uid]) => ({ word, note: String(uid) }));
   },
   locks: async () => {

@@ -15,13 +15,14 @@ export type Launched =
  * The words are those of qemu-server (PVE/QemuServer/Agent.pm, QMPClient.pm) and of the agent (qga/commands.c).
  *
  * @param guest how messages name it.
+ * @param vmid its number.
  */
-export function launchFailure(error: LxcriError, guest: string): Exclude<Launched, { kind: 'started' }> {
+export function launchFailure(error: LxcriError, guest: string, vmid: string): Exclude<Launched, { kind: 'started' }> {
   const { code, message } = error;
   if (code === 'ConnectionLost') return { kind: 'unclear', reason: message };
   // Of all others the server or the way there has said that nothing was done.
   if (code !== 'OperationFailed') return { kind: 'refused', error };
-  const missing = agentMissing(message, guest);
+  const missing = agentMissing(message, guest, vmid);
   if (missing !== undefined) return { kind: 'refused', error: missing };
   const [, said] = /Agent error: (.+)$/.exec(message) ?? [];
   // Its own words for an agent that gave no answer at all.
@@ -35,12 +36,12 @@ export function launchFailure(error: LxcriError, guest: string): Exclude<Launche
 }
 
 /** The error of a guest whose agent cannot be asked; the server looks for it before it passes anything on. */
-export function agentMissing(message: string, guest: string): LxcriError | undefined {
+function agentMissing(message: string, guest: string, vmid: string): LxcriError | undefined {
   if (message.includes('No QEMU guest agent configured')) {
     return new LxcriError(
       'NoMethodAvailable',
       `the QEMU guest agent is not enabled in the configuration of ${guest}`,
-      'enable it (qm set VMID --agent 1), stop and start the virtual machine, and have qemu-guest-agent run in it',
+      `enable it on its node (qm set ${vmid} --agent 1), stop and start the virtual machine, and have qemu-guest-agent run in it`,
     );
   }
   if (message.includes('QEMU guest agent is not running') || /unable to connect to VM \d+ qga socket/.test(message)) {

@@ -30,8 +30,18 @@ export interface Ended {
   readonly truncated: boolean;
 }
 
+/** How to wait for something in a guest. */
+export interface Waiting {
+  /** Called each time that it has not ended. */
+  readonly onRunning?: () => void;
+  /** Gives up: then it is not known what became of it. */
+  readonly abort?: AbortSignal;
+}
+
 /** What became of something that was started. */
 export type Outcome = Ended | { readonly kind: 'unknown'; readonly reason: string };
+
+const GIVEN_UP: Outcome = { kind: 'unknown', reason: 'the agent did not say that it has ended' };
 
 /** The answer of `agent/exec-status`; nothing in it is taken for what it should be. */
 type Status = Partial<
@@ -71,31 +81,30 @@ export class GuestAgent {
       return { kind: 'unclear', reason: 'the server gave no process id' };
     } catch (error) {
       if (!isLxcriError(error)) throw error;
-      return launchFailure(error, this.name);
+      return launchFailure(error, this.name, this.#api.vmid);
     }
   }
 
   /**
-   * Waits until something has ended; asked often at first, then once a second.
-   *
-   * @param onRunning is called each time that it has not.
+   * Waits until something has ended, asked often at first, then once a second. An agent may never say that it has.
    */
-  async wait(pid: number, onRunning: () => void = () => {}): Promise<Outcome> {
+  async wait(pid: number, { onRunning, abort }: Waiting = {}): Promise<Outcome> {
     let pauseMs = FIRST_POLL_MS;
     let silentSince: number | undefined;
     for (;;) {
       // oxlint-disable-next-line no-await-in-loop -- one question after the other
-      const answer = await this.#status(pid);
+      const answer = await this.#status(pid, abort);
       if (answer.kind !== 'running' && answer.kind !== 'unreachable') return answer;
       if (answer.kind === 'running') {
         silentSince = undefined;
-        onRunning();
+        onRunning?.();
       } else {
         silentSince ??= Date.now();
         if (Date.now() - silentSince > PATIENCE_MS) return { kind: 'unknown', reason: answer.reason };
       }
       // oxlint-disable-next-line no-await-in-loop -- as above
-      await sleep(pauseMs);
+      await sleep(pauseMs, undefined, { signal: abort }).catch(() => {});
+      if (abort?.aborted === true) return GIVEN_UP;
       pauseMs = Math.min(pauseMs * POLL_GROWTH, LAST_POLL_MS);
     }
   }
@@ -111,11 +120,15 @@ export class GuestAgent {
     }
   }
 
-  async #status(pid: number): Promise<Outcome | { kind: 'running' } | { kind: 'unreachable'; reason: string }> {
+  async #status(
+    pid: number,
+    abort: AbortSignal | undefined,
+  ): Promise<Outcome | { kind: 'running' } | { kind: 'unreachable'; reason: string }> {
     let status: Status;
     try {
-      status = (await this.#api.call<Status | null>('GET', `${this.#path}/exec-status`, { pid })) ?? {};
+      status = (await this.#api.call<Status | null>('GET', `${this.#path}/exec-status`, { pid }, abort)) ?? {};
     } catch (error) {
+      if (abort?.aborted === true) return GIVEN_UP;
       if (!isLxcriError(error)) throw error;
       // A server that restarts, an agent that is busy: it is as before when they are back. The agent forgets a status once it
       // has told it, so after an answer that was lost it says that there is no such process.

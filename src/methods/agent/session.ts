@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import { Readable, Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { LxcriError } from '../../model/errors.ts';
 import type { ExecRequest } from '../../model/request.ts';
@@ -33,6 +34,19 @@ const LAST_LOOK_MS = 30_000;
 /** The same, for one that was asked to end. */
 const LOOK_AT_END_MS = 250;
 
+/** How long the agent gets once everything was ended: it may never say so, as of a process that is stuck in the kernel. */
+export interface AgentPatience {
+  /** From then on until the command is given up. */
+  readonly afterKillMs: number;
+  /** For what we run in the guest to end the command; some seconds is what it takes where something is left. */
+  readonly controlMs: number;
+}
+
+const PATIENCE: AgentPatience = { afterKillMs: 5000, controlMs: 30_000 };
+
+/** Until the server is asked again to end a command, when it could not be. */
+const KILL_AGAIN_MS = 250;
+
 const CANCELING: ReadonlySet<ForwardedSignal> = new Set<ForwardedSignal>(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']);
 
 /**
@@ -56,6 +70,10 @@ export class AgentSession implements Session {
   /** Of the command, while the agent knows of it. */
   #pid: number | undefined;
   #settled = false;
+  /** The command was killed, and the agent does not say that it has ended. */
+  #isGivenUp = false;
+  readonly #over = new AbortController();
+  readonly #patience: AgentPatience;
   #letGo = false;
   /** It was asked to end: then what is left of its tree ends with it. */
   #isToEnd = false;
@@ -70,7 +88,9 @@ export class AgentSession implements Session {
     request: ExecRequest,
     plan: LaunchPlan,
     instead: (said: string) => Promise<LaunchPlan | LxcriError>,
+    patience = PATIENCE,
   ) {
+    this.#patience = patience;
     this.#agent = agent;
     this.#request = request;
     this.#plan = plan;
@@ -81,6 +101,7 @@ export class AgentSession implements Session {
     this.exit = promise;
     this.#settle = (exit) => {
       this.#settled = true;
+      this.#over.abort();
       for (const stream of [this.stdout, this.stderr]) if (stream?.readable === true) stream.push(null);
       resolve(exit);
     };
@@ -128,16 +149,27 @@ export class AgentSession implements Session {
       if (!this.#settled) this.#settle(LOST_SIGHT);
       return false;
     }
+    if (this.#isGivenUp) return false;
     this.#isToEnd = true;
-    await this.#look;
-    const ended = await this.#control('KILL');
+    await within(this.#patience.afterKillMs, this.#look);
+    const ended = await this.#killTree();
     if (ended === undefined && !this.#settled)
       this.#settle({ kind: 'lost', reason: `the command could not be ended: ${this.#agent.name} cannot be asked` });
-    return ended === CONTROL_EXIT.done;
+    await within(this.#patience.afterKillMs, this.exit);
+    if (!this.#settled) {
+      this.#isGivenUp = true;
+      const state = ended === CONTROL_EXIT.left ? 'processes of it are left (in the kernel)' : 'it was killed';
+      this.#settle({
+        kind: 'lost',
+        reason: `${state}, and the guest agent of ${this.#agent.name} does not say that it has ended`,
+      });
+    }
+    return ended === CONTROL_EXIT.done && !this.#isGivenUp;
   }
 
   release(): Promise<void> {
     this.#settled = true;
+    this.#over.abort();
     return Promise.resolve();
   }
 
@@ -185,7 +217,7 @@ export class AgentSession implements Session {
   async #supervise(pid: number): Promise<void> {
     this.#pid = pid;
     this.#nextLookAt = Date.now() + this.#lookAfterMs;
-    const outcome = await this.#agent.wait(pid, () => this.#lookAfter(pid));
+    const outcome = await this.#agent.wait(pid, { onRunning: () => this.#lookAfter(pid), abort: this.#over.signal });
     this.#pid = undefined;
     if (!this.#settled) this.#settle(this.#judge(outcome));
   }
@@ -202,11 +234,28 @@ export class AgentSession implements Session {
     });
   }
 
-  /** Runs CONTROL_SCRIPT; resolves to its exit code. */
-  async #control(what: string): Promise<number | undefined> {
+  /** Ends the tree; a connection that is only interrupted comes back, and to ask twice does no harm. */
+  async #killTree(): Promise<number | undefined> {
+    const deadline = Date.now() + this.#patience.afterKillMs;
+    for (;;) {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      const ended = await this.#control('KILL');
+      if (ended !== 'unreachable') return ended;
+      if (Date.now() > deadline) return undefined;
+      // oxlint-disable-next-line no-await-in-loop -- as above
+      await sleep(KILL_AGAIN_MS);
+    }
+  }
+
+  /** Runs CONTROL_SCRIPT; resolves to its exit code, or to `unreachable` where another attempt may get there. */
+  async #control(what: string): Promise<number | 'unreachable' | undefined> {
     const launched = await this.#agent.launch(controlWords(what, this.#pid ?? 0, this.#request.id), undefined);
+    if (launched.kind === 'unclear') return 'unreachable';
+    if (launched.kind === 'refused' && launched.error.code === 'PlatformUnreachable') return 'unreachable';
     if (launched.kind !== 'started') return undefined;
-    const outcome = await this.#agent.wait(launched.pid);
+    const abort = AbortSignal.timeout(this.#patience.controlMs);
+    const outcome = await this.#agent.wait(launched.pid, { abort });
+    if (abort.aborted && outcome.kind === 'unknown' && what === 'KILL') this.#isGivenUp = true;
     return outcome.kind === 'ended' ? outcome.exitCode : undefined;
   }
 
@@ -220,9 +269,11 @@ export class AgentSession implements Session {
     this.stderr?.push(stderr);
     const { truncated } = outcome;
     const outputIncomplete = this.#letGo;
-    const signal = signalName(outcome.signal);
-    if (signal !== undefined)
-      return { kind: 'exited', exitCode: 128 + constants.signals[signal], signal, truncated, outputIncomplete };
+    if (outcome.signal !== undefined) {
+      // Those of real time have a number that is the same everywhere, and names that are not.
+      const signal = signalName(outcome.signal) ?? null;
+      return { kind: 'exited', exitCode: 128 + outcome.signal, signal, truncated, outputIncomplete };
+    }
     if (outcome.exitCode === undefined) return { kind: 'lost', reason: 'the agent gave no exit code' };
     // Those of a Windows have 32 bits; one that does not fit must not become 0.
     const exitCode = outcome.exitCode >= 0 && outcome.exitCode <= 255 ? outcome.exitCode : 255;
@@ -265,6 +316,15 @@ function outputStream(): Readable {
   return new Readable({ read() {} });
 }
 
+/** Waits for something, but not longer than that. */
+async function within(milliseconds: number, what: Promise<unknown> | undefined): Promise<void> {
+  if (what === undefined) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, milliseconds);
+  await Promise.race([what, promise]);
+  clearTimeout(timer);
+}
+
 /** Takes apart what LAUNCH_SCRIPT said and what came after that. Before it is at most what the guest's shell complains of. */
 function afterMessage(stderr: Buffer, id: string): { stderr: Buffer; message: string | undefined } {
   const start = stderr.indexOf(`${id} `);
@@ -275,8 +335,7 @@ function afterMessage(stderr: Buffer, id: string): { stderr: Buffer; message: st
   return { stderr: stderr.subarray(end + 1), message: isKnown ? message : undefined };
 }
 
-function signalName(number: number | undefined): NodeJS.Signals | undefined {
-  if (number === undefined) return undefined;
+function signalName(number: number): NodeJS.Signals | undefined {
   const found = Object.entries(constants.signals).find(([, value]) => value === number);
   return found?.[0] as NodeJS.Signals | undefined;
 }

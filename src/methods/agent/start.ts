@@ -29,7 +29,7 @@ export async function startInGuest(container: Container, asked: ExecRequest, abo
   const request = withoutTerminalInput(asked);
   let user: ResolvedUser | undefined;
   if (request.user !== undefined) {
-    const found = await untilAborted(lookUpUser(agent, request.id, request.user), abort);
+    const found = await untilAborted(lookUpUser(agent, request.id, request.user, abort), abort);
     if ('kind' in found) {
       if (found.kind === 'refused') throw found.error;
       const other = await planWithout(agent, request, found.said);

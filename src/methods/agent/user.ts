@@ -18,6 +18,7 @@ export async function lookUpUser(
   agent: GuestAgent,
   id: string,
   spec: UserSpec,
+  abort?: AbortSignal,
 ): Promise<ResolvedUser | Exclude<Launched, { kind: 'started' | 'unclear' }>> {
   const words: GuestLaunch['words'] = ['/bin/sh', '-c', SCRIPT, 'sh', spec.user, spec.group ?? ''];
   const launched = await agent.launch(
@@ -25,7 +26,8 @@ export async function lookUpUser(
     undefined,
   );
   if (launched.kind === 'refused' || launched.kind === 'no-program') return launched;
-  const outcome = launched.kind === 'started' ? await agent.wait(launched.pid) : launched;
+  const outcome =
+    launched.kind === 'started' ? await agent.wait(launched.pid, abort === undefined ? {} : { abort }) : launched;
   if (!('stderr' in outcome)) {
     const message = `the user could not be looked up in ${agent.name}: ${outcome.reason}`;
     throw new LxcriError('PlatformUnreachable', message, 'nothing was started; try again');

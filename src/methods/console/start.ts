@@ -16,7 +16,7 @@ import type { ResolvedUser } from '../attach/user-lookup.ts';
 import { NotStartedError } from '../method.ts';
 import { ConsoleSession } from './session.ts';
 import { becoming, lookUpThere } from './user.ts';
-import { Viewers } from './viewers.ts';
+import { MetAnotherError, Viewers } from './viewers.ts';
 
 /** How long what may take. */
 export interface ConsoleLimits {
@@ -40,6 +40,10 @@ const YOUNG_MS = 2000;
 /** A container that takes longer to start a command than this does not want to. */
 const START_DEADLINE_MS = 60_000;
 
+/** How often the console is opened when others come at the same time, and at most how long it is left alone between. */
+const TRIES = 4;
+const PAUSE_MS = 6000;
+
 /** The kernel takes no more in one word (MAX_ARG_STRLEN), and in all not much more. */
 const LONG_BYTES = 100_000;
 
@@ -52,9 +56,31 @@ export async function startInConsole(
   api: ApiAccess,
   request: ExecRequest,
   abort: AbortSignal,
-  { promptMs, silenceSeconds } = LIMITS,
+  limits = LIMITS,
 ): Promise<Session> {
   const [viewers] = await Promise.all([Viewers.of(api, abort), refuseOtherModes(api, abort)]);
+  for (let left = TRIES - 1; ; left -= 1) {
+    try {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      return await startWhereNobodyLooks(api, viewers, request, abort, limits);
+    } catch (error) {
+      if (!(error instanceof MetAnotherError) || left === 0) throw error;
+    }
+    // Whoever comes back first is alone, and the others see it before they open the console.
+    // oxlint-disable-next-line no-await-in-loop
+    await sleep(Math.random() * PAUSE_MS, undefined, { signal: abort }).catch(() => {
+      throw new NotStartedError('canceled');
+    });
+  }
+}
+
+async function startWhereNobodyLooks(
+  api: ApiAccess,
+  viewers: Viewers,
+  request: ExecRequest,
+  abort: AbortSignal,
+  { promptMs, silenceSeconds }: ConsoleLimits,
+): Promise<Session> {
   await viewers.refuseOthers(0, abort);
   const openedAt = Date.now();
   const terminal = await api.openConsole(abort);

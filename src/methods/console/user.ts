@@ -55,7 +55,7 @@ export function becoming(user: ResolvedUser): Word[] {
   }
   throw new LxcriError(
     'UserNotFound',
-    `the container has no tool that can make a process one of user ${JSON.stringify(user.name)} (${uid}:${gid})`,
+    `the container has no tool that can make a process one of user ${user.name === '' ? '' : `${JSON.stringify(user.name)} `}(${uid}:${gid})`,
     'install util-linux (setpriv) or coreutils (chroot) in the container',
   );
 }

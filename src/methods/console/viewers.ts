@@ -16,6 +16,9 @@ interface TaskEntry {
   readonly endtime?: number;
 }
 
+/** Somebody has come at the same time as we: where that was another run of this program, both see each other, and go. */
+export class MetAnotherError extends NotStartedError {}
+
 /** Knows who looks at the console of a container: every viewer is a task, on the node that the viewer has asked. */
 export class Viewers {
   readonly #api: ApiAccess;
@@ -54,7 +57,7 @@ export class Viewers {
    * Makes sure that nobody else looks.
    *
    * @param ours how many of the viewers we are.
-   * @throws NotStartedError
+   * @throws NotStartedError, MetAnotherError when somebody has come after nobody was there.
    */
   async refuseOthers(ours: 0 | 1, abort: AbortSignal): Promise<void> {
     for (const end = Date.now() + GONE_MS; ; ) {
@@ -62,8 +65,8 @@ export class Viewers {
       const count = await this.#count(abort);
       if (count <= ours) return;
       if (Date.now() > end)
-        throw new NotStartedError(
-          'somebody is looking at the console, which is one terminal for all: nothing was typed into it',
+        throw new (ours === 0 ? NotStartedError : MetAnotherError)(
+          'somebody is looking at the console, perhaps another run of this program; it is one terminal for all: nothing was typed into it',
         );
       // oxlint-disable-next-line no-await-in-loop -- between two questions
       await sleep(LOOK_AGAIN_MS, undefined, { signal: abort }).catch(() => {

@@ -1,5 +1,6 @@
 import { Transform, Writable } from 'node:stream';
 
+import { DTACH_TAIL_BYTES, END_OF_DTACH } from '../../framed/dtach.ts';
 import { isLxcriError } from '../../model/errors.ts';
 import type { RawTerminal } from '../../model/raw-terminal.ts';
 import type { ApiAccess } from '../../model/remote.ts';
@@ -8,13 +9,6 @@ import type { ForwardedSignal, Session, SessionExit } from '../../model/session.
 import { keepOurTerminal } from '../attach/own-terminal.ts';
 import { NotStartedError } from '../method.ts';
 import { DetachKey } from './detach-key.ts';
-
-/** The last that dtach shows, when the program in it has ended (attach.c of dtach 0.9). */
-// oxlint-disable-next-line no-control-regex -- it shows the cursor again
-const END_OF_DTACH = /\[EOF - dtach terminating\]\r\n(\u001b\[\?25h)?$/;
-
-/** Longer than {@link END_OF_DTACH}. */
-const TAIL_BYTES = 64;
 
 /** After the end of its program, termproxy does not always end (typing exit does not close the terminal). */
 const END_MS = 1000;
@@ -137,7 +131,7 @@ class Visit implements Session {
   }
 
   #look(shown: Buffer): void {
-    this.#tail = (this.#tail + shown.subarray(-TAIL_BYTES).toString('latin1')).slice(-TAIL_BYTES);
+    this.#tail = (this.#tail + shown.subarray(-DTACH_TAIL_BYTES).toString('latin1')).slice(-DTACH_TAIL_BYTES);
     clearTimeout(this.#endTimer);
     if (END_OF_DTACH.test(this.#tail)) this.#endTimer = setTimeout(() => this.#leave(this.#ended()), END_MS);
   }

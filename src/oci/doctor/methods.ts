@@ -91,8 +91,9 @@ function median(values: readonly number[]): number | null {
 }
 
 /**
- * The order to try methods in: those that were measured, the fastest first, then those that could not be tried here, in
- * the order they have. One that does not do what it should is left out.
+ * The order to try methods in: those that were measured, the fastest first; then those that could not be tried here, and
+ * then those that failed, which may have been for a moment only; each in the order they have. One that is unfaithful is
+ * left out.
  *
  * @returns nothing where nothing was measured.
  */
@@ -102,5 +103,7 @@ export function fastestOrder(methods: readonly MethodDiagnosis[]): MethodName[] 
     .toSorted((one, other) => (one.costMs ?? 0) - (other.costMs ?? 0));
   if (measured.length === 0) return [];
   const unknown = methods.filter(({ result }) => result === 'unavailable' || result === 'untried');
-  return [...measured, ...unknown].map(({ method }) => method);
+  // One that worked and could not be measured has failed since.
+  const failed = methods.filter(({ result, costMs }) => result === 'fails' || (result === 'works' && costMs === null));
+  return [...measured, ...unknown, ...failed].map(({ method }) => method);
 }

@@ -117,7 +117,8 @@ class Distrust extends LxcriError {
 
 function notVouchedFor(address: Address, why: string): Distrust {
   return new Distrust(
-    `the certificate of ${shownAddress(address)} is not trusted: ${why}`,
+    // Node adds advice about options of its own.
+    `the certificate of ${shownAddress(address)} is not trusted: ${why.split('; if the root CA', 1)[0]}`,
     'name its authority (on a node: /etc/pve/pve-root-ca.pem) or pin the certificate by its fingerprint: proxmox-lxcri login',
   );
 }

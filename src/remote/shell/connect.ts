@@ -146,10 +146,16 @@ class Typist {
     const lines = plainLines(this.#screen.text).filter((line) => line.trim() !== '' && !line.includes(HIDING.trim()));
     const last = lines.at(-1) ?? '';
     const seen = last === '' ? '' : `; it showed ${JSON.stringify(last.slice(-100))}`;
-    const end = this.#end === undefined ? '' : ` (${this.#end === '' ? 'the terminal was closed' : this.#end})`;
+    // A shell that ends and a connection that is lost look the same from here.
+    if (this.#end !== undefined)
+      return new LxcriError(
+        'PlatformUnreachable',
+        `the connection to the shell of node ${this.#node} was lost before it could be used (${this.#end === '' ? 'the terminal was closed' : this.#end})${seen}`,
+        "try it again; if it always ends, look at it in the web interface: the node's Shell",
+      );
     return new LxcriError(
       'PlatformUnreachable',
-      `node ${this.#node} gave a shell over the API that cannot be used: ${what}${end}${seen}`,
+      `node ${this.#node} gave a shell over the API that cannot be used: ${what}${seen}`,
       "try it in the web interface: the node's Shell; its login files must not wait for input",
     );
   }

@@ -1,5 +1,6 @@
 import type { SshTarget } from '../../model/container.ts';
 import { LxcriError } from '../../model/errors.ts';
+import { sshCall } from '../../values/ssh-call.ts';
 import type { NoAnswerError } from '../connection.ts';
 
 /** What `ssh` exits with when it fails itself (ssh(1)). */
@@ -43,7 +44,7 @@ export function connectFailure(
   target: SshTarget,
   timeoutMs: number,
 ): LxcriError {
-  const trial = `try: ssh -o BatchMode=yes ${target.destination} true`;
+  const trial = `try: ${byHand(target, ['-o', 'BatchMode=yes'])} true`;
   if (end === undefined)
     return unreachable(
       `node ${node} did not answer over ssh within ${timeoutMs / 1000} s${quoted(greeting)}`,
@@ -83,14 +84,19 @@ function sshFailure(said: string, node: string, target: SshTarget, trial: string
   return unreachable(`node ${node} cannot be reached over ssh${detail(said) || ': ssh failed'}`, trial);
 }
 
-function hostKeyFailure(said: string, node: string, { destination, options }: SshTarget): LxcriError {
-  const isOfCluster = options.some((option) => /^UserKnownHostsFile=.*\/nodes\//.test(option));
+/** As we call it, without what only we need. */
+function byHand({ destination, options }: SshTarget, more: readonly string[] = []): string {
+  return sshCall({ destination, options: [...more, ...options], sudo: false });
+}
+
+function hostKeyFailure(said: string, node: string, target: SshTarget): LxcriError {
+  const isOfCluster = target.options.some((option) => /^UserKnownHostsFile=.*\/nodes\//.test(option));
   const publish = `its cluster keeps the key: run pvecm updatecerts on ${node}`;
   if (!/HAS CHANGED/.test(said))
     return new LxcriError(
       'AuthenticationFailed',
       `the host key of node ${node} is not known${detail(said)}`,
-      isOfCluster ? publish : `log in once by hand and compare its fingerprint: ssh ${destination}`,
+      isOfCluster ? publish : `log in once by hand and compare its fingerprint: ${byHand(target)}`,
     );
   const sent = /fingerprint for the (\S+) key sent by the remote host is; ([^;\s]+)/.exec(said);
   const known = /Offending \S+ key in ([^;]+)/.exec(said);

@@ -7,7 +7,7 @@ import { LxcriError } from '../../../src/model/errors.ts';
 const GUEST = 'virtual machine 200';
 
 function failure(said: string, code: ErrorCode = 'OperationFailed') {
-  return launchFailure(new LxcriError(code, `POST /nodes/pve1/qemu/200/agent/exec: ${said}`), GUEST);
+  return launchFailure(new LxcriError(code, `POST /nodes/pve1/qemu/200/agent/exec: ${said}`), GUEST, '200');
 }
 
 describe('what a failed start by a guest agent means', () => {
@@ -44,6 +44,11 @@ describe('what a failed start by a guest agent means', () => {
       expect(found.error.code, said).to.equal(code);
       expect(found.error.message).to.match(message);
     }
+  });
+
+  it('names the guest by its number in what enables the agent', () => {
+    const found = failure('No QEMU guest agent configured');
+    expect('error' in found && found.error.hint).to.include('qm set 200 --agent 1');
   });
 
   it('is passed on where the server did not let us, or could not be asked', () => {

@@ -644,6 +644,11 @@ function ends(): ExecCase[] {
     signalled('SIGHUP', 129),
     signalled('SIGQUIT', 131),
     {
+      rule: 'no signal is ignored when a command starts',
+      command: ['grep', 'SigIgn', '/proc/self/status'],
+      expected: { exitCode: 0, stdout: 'SigIgn:\t0000000000000000\n' },
+    },
+    {
       rule: 'a command that handles the signal keeps its own exit code',
       command: ['sh', '-c', `trap 'echo got it; exit 7' TERM; read -r go; ${handled} & wait`],
       ...KNOWN_TO_RUN,

@@ -65,16 +65,17 @@ describe('the methods of a host', () => {
     expect(await triedMethods(untried, { reference: 'web', caller, abort: NEVER })).to.equal(undefined);
   });
 
-  it('are ordered by cost; what was not measured comes last, what does not work is left out', () => {
+  it('are ordered by cost; what was not measured comes later, what failed last, what is unfaithful is left out', () => {
     const methods = [
       diagnosis('proxmox-api', { result: 'unavailable' }),
+      diagnosis('node-shell', { result: 'works' }),
       diagnosis('pct', { costMs: 1500 }),
       diagnosis('lxc-attach', { costMs: 60 }),
       diagnosis('docker', { result: 'unfaithful' }),
       diagnosis('vsock', { result: 'fails' }),
       diagnosis('process', { result: 'untried' }),
     ];
-    expect(fastestOrder(methods)).to.deep.equal(['lxc-attach', 'pct', 'proxmox-api', 'process']);
+    expect(fastestOrder(methods)).to.deep.equal(['lxc-attach', 'pct', 'proxmox-api', 'process', 'node-shell', 'vsock']);
     expect(fastestOrder(methods.filter(({ costMs }) => costMs === null))).to.deep.equal([]);
   });
 });

@@ -2,6 +2,7 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 
@@ -184,6 +185,30 @@ describe('a connection by a shell', () => {
     const [error] = await failureOf('echo This account is currently not available.; read -r line; exit 1');
     expect(error.code).to.equal('PlatformUnreachable');
     expect(error.message).to.include('This account is currently not available.');
+  });
+
+  it('says that the connection was lost when it is cut on the way to our program', async () => {
+    for (const cutAt of ['echo', 'exec perl']) {
+      const terminal = openLocalTerminal(['/bin/sh', '-c', bash('')]);
+      open.push(terminal);
+      const { promise: ended, resolve } = Promise.withResolvers<{ said: string }>();
+      const input = new Writable({
+        write(chunk: Buffer, _encoding, done) {
+          if (chunk.includes(cutAt)) resolve({ said: 'read ECONNRESET' });
+          else terminal.input.write(chunk);
+          done();
+        },
+      });
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      const error: unknown = await connectOverShell('pve1', { ...terminal, input, ended }).catch(
+        (thrown: unknown) => thrown,
+      );
+      if (!isLxcriError(error)) throw error;
+      expect(error.code, cutAt).to.equal('PlatformUnreachable');
+      expect(error.message, cutAt).to.match(
+        /^the connection to the shell of node pve1 was lost before it could be used \(read ECONNRESET\)/,
+      );
+    }
   });
 
   it('gives up when no shell answers', async () => {

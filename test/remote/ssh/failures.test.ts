@@ -84,6 +84,16 @@ describe('a login that failed', () => {
       'load a key that it accepts (ssh-add), and try: ssh -o BatchMode=yes pve2 true',
     ],
     [
+      'because no key of ours is accepted where a context has options for ssh',
+      failureOf(255, 'root@pve2: Permission denied (publickey).\n', {
+        ...target,
+        options: ['-p', '2222', '-i', '/a b'],
+      }),
+      'AuthenticationFailed',
+      'node pve2 refused the login: root@pve2: Permission denied (publickey)',
+      "load a key that it accepts (ssh-add), and try: ssh -o BatchMode=yes -p 2222 -i '/a b' pve2 true",
+    ],
+    [
       'because the host key is unknown',
       failureOf(
         255,

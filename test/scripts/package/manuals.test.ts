@@ -24,6 +24,10 @@ describe('the manual pages', () => {
     expect(pagesOf({}).get('prog.1')).to.include('.TH PROG 1 2026-01-02');
   });
 
+  it('hyphenate nothing', () => {
+    expect(pagesOf({}).get('prog-do.1')).to.match(/^\.TH .*\n\.nh\n/);
+  });
+
   it('say every flag with its short form, its other names, and its value', async () => {
     const text = await shown(
       pagesOf({

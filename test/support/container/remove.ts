@@ -1,8 +1,9 @@
 /** Takes a container off the host in whatever state it is; synchronous, since exit handlers cannot wait. */
 import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { monitorPid } from '../../../src/process/proc.ts';
 import { DEFAULT_LXCPATH } from '../places.ts';
-import { isRunning, processInfo } from '../proc.ts';
+import { isRunning } from '../proc.ts';
 import { runSync } from '../run.ts';
 
 export interface ContainerAddress {
@@ -27,26 +28,29 @@ export function removeContainer(container: ContainerAddress): void {
   removeCgroups(container.name);
 }
 
-/** Ends every process in the container, and returns when LXC's monitor of it is gone too. */
+/**
+ * Ends every process in the container, and returns when LXC's monitor of it is gone too. The monitor is found by its
+ * title: asked over its socket, it refuses root now and then, and a container that runs would be taken for a stopped one.
+ */
 export function killContainer({ lxcpath, name }: ContainerAddress): void {
-  const address = ['-n', name, '-P', lxcpath] as const;
-  const init = Number(runSync(['lxc-info', ...address, '-p', '-H']).stdout.trim());
-  if (!Number.isInteger(init) || init <= 0) {
-    return;
-  }
-  const monitor = processInfo(init)?.parent;
-  // Frozen processes of a v1 cgroup do not die before they are thawed.
-  runSync(['lxc-unfreeze', ...address]);
-  const stopped = runSync(['lxc-stop', ...address, '-k']);
+  const monitor = monitorPid(lxcpath, name);
   if (monitor === undefined) {
     return;
   }
+  // Its socket is one of the network namespace that it was started in.
+  const there = ['nsenter', `--net=/proc/${monitor}/ns/net`] as const;
+  const address = ['-n', name, '-P', lxcpath] as const;
+  let said = '';
   for (const deadline = Date.now() + MONITOR_TIMEOUT_MS; isRunning(monitor); pause(2)) {
     if (Date.now() > deadline) {
       // The container's init dies with its monitor (lxc.monitor.signal.pdeath).
       process.kill(monitor, 'SIGKILL');
-      throw new Error(`lxc-stop left the monitor ${monitor} of ${name} behind: ${stopped.stderr}`);
+      throw new Error(`lxc-stop left the monitor ${monitor} of ${name} behind: ${said}`);
     }
+    // Frozen processes of a v1 cgroup do not die before they are thawed.
+    runSync([...there, 'lxc-unfreeze', ...address]);
+    const stopped = runSync([...there, 'lxc-stop', ...address, '-k']);
+    said = stopped.stderr;
   }
 }
 

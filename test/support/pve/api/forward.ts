@@ -52,7 +52,10 @@ export function forward(
     outgoing.on('error', (error: NodeJS.ErrnoException) =>
       fail(error.code === 'ECONNREFUSED' ? unreachable(595, 'Connection refused') : unreachable(596, 'Broken pipe')),
     );
-    outgoing.on('response', (response) => void collect(response).then(resolve));
+    outgoing.on(
+      'response',
+      (response) => void collect(response).then(resolve, () => fail(unreachable(596, 'Broken pipe'))),
+    );
     outgoing.end(body);
   });
 }

@@ -3,14 +3,21 @@
  * process is told once, and not before nobody holds its output; a caught signal, and what it captures, are exact.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import type { Container } from '../../lxc.ts';
 import { type ApiFailure, died } from './failure.ts';
 import type { Settings } from './settings.ts';
 
 /** What GLib says of a program that it cannot start, where its messages are not translated. */
 const BEGIN = `if command -v -- "$1" >/dev/null 2>&1; then echo $$ >&3; exec "$@" 3>&-; fi; echo missing >&3`;
+
+/**
+ * Has a guest's process for its child, and says on descriptor 4 how that ended: nsenter would stop with it, and die of the
+ * same signal, if it can.
+ */
+const KEEPER = String.raw`use POSIX; defined(my $p = fork) or die; if (!$p) { POSIX::close(4); exec @ARGV; POSIX::_exit(127) }
+POSIX::close($_) for 0..3; waitpid $p, 0; POSIX::write(4, "$?", length "$?")`;
 
 /** A service has an environment of its own, of which nothing may be left for a command. */
 const ENVIRONMENT = {
@@ -30,7 +37,8 @@ interface Captured {
 interface Process {
   out: Captured;
   err: Captured;
-  end: { code: number | null; signal: NodeJS.Signals | null } | undefined;
+  /** As wait(2) tells it. */
+  end: number | undefined;
 }
 
 export class MachineAgent {
@@ -42,6 +50,8 @@ export class MachineAgent {
   readonly commands: string[][] = [];
   readonly #container: Container;
   readonly #settings: Settings;
+  /** The agent does one thing after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
   readonly #processes = new Map<number, Process>();
 
   constructor(container: Container, settings: Settings, os: 'linux' | 'mswindows' = 'linux') {
@@ -51,26 +61,33 @@ export class MachineAgent {
   }
 
   /** @returns the process id in the guest. */
-  async exec(vmid: number, words: readonly string[], input: Buffer | undefined): Promise<{ pid: number }> {
+  exec(vmid: number, words: readonly string[], input: Buffer | undefined): Promise<{ pid: number }> {
+    const started = this.#turn.then(() => this.#exec(vmid, words, input));
+    this.#turn = started.catch(() => {});
+    return started;
+  }
+
+  async #exec(vmid: number, words: readonly string[], input: Buffer | undefined): Promise<{ pid: number }> {
     if (this.state === 'forbidden')
       throw agentError('Command guest-exec has been disabled: the command is not allowed');
     const [program = ''] = words;
     this.commands.push([...words]);
     if (this.os === 'mswindows' && program.startsWith('/')) throw missing(program);
     const into = ['nsenter', '--target', String(await this.#container.initPid())];
-    const spaces = ['--mount', '--uts', '--ipc', '--net', '--pid', '--wdns=/', '--'];
-    const [file = '', ...args] = [...into, ...spaces, '/bin/sh', '-c', BEGIN, 'sh', ...words];
+    const keeper = [...into, '--pid', '--no-fork', '--', 'perl', '-e', KEEPER];
+    const spaces = ['--mount', '--uts', '--ipc', '--net', '--wdns=/', '--'];
+    const [file = '', ...args] = [...keeper, ...into, ...spaces, '/bin/sh', '-c', BEGIN, 'sh', ...words];
     const child = spawn(file, args, {
       env: ENVIRONMENT,
-      stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', 'pipe'],
+      stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
     });
     child.stdin?.on('error', () => {});
     child.stdin?.end(input);
     const out = this.#capture(child.stdout);
     const err = this.#capture(child.stderr);
-    const ended = new Promise<void>((resolve) => child.on('exit', () => resolve()));
     const process: Process = { out, err, end: undefined };
-    child.on('exit', (code, signal) => (process.end = { code, signal }));
+    // A keeper that says nothing was killed with all of the guest.
+    const ended = text(child.stdio[4] as Readable).then((status) => (process.end = status === '' ? 9 : Number(status)));
     const said = await firstLine(child);
     // Without a shell to begin with, nothing that would need one can be started either.
     if (said === 'missing' || said === '') {
@@ -91,10 +108,10 @@ export class MachineAgent {
     const { out, err, end } = process;
     if (end === undefined || !out.closed || !err.closed) return { exited: 0 };
     this.#processes.delete(pid);
-    const { code, signal } = end;
+    const signal = end & 127;
     return {
       exited: 1,
-      ...(signal === null ? { exitcode: code } : { signal: constants.signals[signal] }),
+      ...(signal === 0 ? { exitcode: end >> 8 } : { signal }),
       ...dataOf('out', out),
       ...dataOf('err', err),
     };
@@ -121,12 +138,12 @@ function dataOf(name: 'out' | 'err', { chunks, bytes, truncated }: Captured): Re
 
 async function firstLine(child: ChildProcess): Promise<string> {
   const channel = child.stdio[3] as Readable;
-  let text = '';
+  let line = '';
   for await (const chunk of channel) {
-    text += String(chunk);
-    if (text.endsWith('\n')) break;
+    line += String(chunk);
+    if (line.endsWith('\n')) break;
   }
-  return text.trim();
+  return line.trim();
 }
 
 function missing(program: string): ApiFailure {
@@ -135,6 +152,6 @@ function missing(program: string): ApiFailure {
   );
 }
 
-function agentError(text: string): ApiFailure {
-  return died(`Agent error: ${text}`);
+function agentError(what: string): ApiFailure {
+  return died(`Agent error: ${what}`);
 }
