@@ -188,8 +188,9 @@ class RunningExecution implements Execution {
     try {
       const reference = parseReference(target);
       const { node } = this.#options;
-      // Who is reached by ssh alone has to be root there, and not here; Docker has rules of its own.
-      const mayBeAnybody = reference.scheme === 'docker' || isKnownToItsNode(reference, inventory, node);
+      // Who is reached by ssh alone has to be root there, and not here; Docker and Kubernetes have rules of their own.
+      const mayBeAnybody =
+        reference.scheme === 'docker' || reference.scheme === 'k8s' || isKnownToItsNode(reference, inventory, node);
       if (inventory.clusters === undefined && !mayBeAnybody) refuseUnlessRoot();
       const container = await find(reference, inventory, node, 'cluster', this.#abort.signal);
       this.#container = container;

@@ -1,0 +1,243 @@
+import { TAG_VARIABLE } from '../../process/tree.ts';
+
+/**
+ * The scripts that run in a container of a pod, in its own /bin/sh (dash, busybox ash or bash). The first of them goes with
+ * the request, in the URL; the others come by standard input, which no log and no process list shows: they may hold values
+ * of the environment. Their variables are written plx_ here for legibility, and get a prefix that users cannot set.
+ */
+
+/**
+ * Reads a script from standard input, up to a line that is the name it was called by, and becomes it. A shell reads a pipe
+ * byte by byte, so that what follows is there for the command. What comes in part is not run.
+ *
+ * $0 the last line; then the words of the script.
+ */
+export const LOADER = withReservedNames(
+  'while IFS= read -r plx_l;do [ "$plx_l" = "$0" ]&&{ eval "$plx_s";exit;};plx_s="$plx_s$plx_l\n";done;exit 125',
+);
+
+/**
+ * The same at a terminal, which must neither show the script nor understand it. Says `ready` when it is so.
+ */
+export const TERMINAL_LOADER = withReservedNames(
+  `plx_t=$(stty -g 2>/dev/null)&&stty raw -echo 2>/dev/null||{ echo "$0 no-stty";exit 125;};echo "$0 ready";`,
+).concat(LOADER);
+
+/** What a {@link launcher} is made for. */
+export interface Launch {
+  readonly execId: string;
+  readonly timerSlack: number;
+  /** Variables for the run script, quoted. */
+  readonly carriers: readonly string[];
+  readonly workdir: string;
+  /** Of the user that it is to run as; absent: of the container's own. */
+  readonly user?: { readonly home: string; readonly name: string; readonly shell: string } | undefined;
+  /** Words before the command's shell that change the user, quoted. */
+  readonly prefix: readonly string[];
+  readonly isLogin: boolean;
+  readonly hasInput: boolean;
+  readonly needsTreeKill: boolean;
+  readonly terminal: { readonly type: string; readonly columns: number; readonly rows: number } | undefined;
+  /** The script that becomes the command. */
+  readonly runScript: string;
+  /** The prefix of the variables that it takes the environment from. */
+  readonly carrierPrefix: string;
+}
+
+/**
+ * The script that starts a command, and says so on standard error (at a terminal, on that): its id, whether there are the
+ * means to end a tree of processes (1 or 0), and the message of the run script. Without a terminal it stays the command's
+ * parent: when that has ended, it says `ID exit CODE` there, also when a child of the command keeps the output open, for
+ * which the server waits.
+ *
+ * The container's own environment stays what it is; what it lacks of a login's is added.
+ */
+export function launcher(launch: Launch): string {
+  const { terminal, user, prefix } = launch;
+  const quotedUser = user === undefined ? undefined : [user.home, user.name, user.shell].map(quoted);
+  const [home = '"$plx_home"', name = '"$plx_user"', shell = '"$plx_shell"'] = quotedUser ?? [];
+  const words = [
+    launch.execId,
+    quoted(launch.workdir),
+    home,
+    name,
+    launch.isLogin ? shell : "''",
+    quoted(terminal?.type ?? ''),
+  ].join(' ');
+  const own = user === undefined ? 'PATH LANG HOME USER' : 'PATH LANG';
+  const becomes =
+    prefix.length === 0
+      ? `set -- ${words} "$@"\n${launch.runScript}`
+      : `exec ${prefix.join(' ')} /bin/sh -c ${quoted(launch.runScript)} sh ${words} "$@" 3>&3`;
+  const starts = `
+plx_n=0
+plx_carry() { export "${launch.carrierPrefix}$plx_n=$1"; plx_n=$((plx_n + 1)); }
+for plx_a in ${own}; do
+  if eval "[ \\"\\\${$plx_a+x}\\" ]"; then eval "plx_carry \\"$plx_a=\\\$$plx_a\\""; fi
+done
+${launch.carriers.map((carrier) => `plx_carry ${carrier}\n`).join('')}
+export container="\${container:-kubernetes}"
+${launch.hasInput || terminal !== undefined ? '' : 'exec </dev/null'}
+${becomes}
+`;
+  return withReservedNames(`
+unset plx_l plx_s
+${terminal === undefined ? '' : `stty "$plx_t"; stty rows ${terminal.rows} cols ${terminal.columns}`}
+${
+  // What a shell says of a child that was killed is not the command's.
+  terminal === undefined ? 'exec 3>&2 2>/dev/null' : 'exec 3>&1'
+}
+plx_means=0
+if command -v grep >/dev/null 2>&1 && [ -r /proc/self/stat ]; then plx_means=1; fi
+printf '%s %s ' "$0" "$plx_means" >&3
+${launch.needsTreeKill ? 'if [ "$plx_means" = 0 ]; then echo no-means >&3; exit 125; fi' : ''}
+{ echo ${launch.timerSlack} >/proc/self/timerslack_ns; } 2>/dev/null
+plx_uid=0
+if [ -r /proc/self/status ]; then
+  while read -r plx_a plx_b plx_c; do
+    if [ "$plx_a" = Uid: ]; then plx_uid=$plx_b; break; fi
+  done </proc/self/status
+fi
+plx_home= plx_user= plx_shell=login
+if [ "$plx_uid" != 0 ]; then
+  plx_home=/ plx_shell=/bin/sh
+  if [ -f /etc/passwd ] && [ -r /etc/passwd ]; then
+    while IFS=: read -r plx_a plx_b plx_c plx_d plx_e plx_f plx_g || [ -n "$plx_a" ]; do
+      if [ "$plx_c" = "$plx_uid" ]; then plx_user=$plx_a plx_home=\${plx_f:-/} plx_shell=\${plx_g:-/bin/sh}; break; fi
+    done </etc/passwd
+  fi
+fi
+export PATH
+${
+  terminal === undefined
+    ? `trap : HUP INT QUIT TERM USR1 USR2 PIPE
+(exec 2>&3
+${starts})
+plx_code=$?
+printf '%s exit %s\\n' "$0" "$plx_code" >&3
+exit "$plx_code"`
+    : starts
+}
+`);
+}
+
+/** The script that looks a user up, and says on standard output what it finds. */
+export function lookup(script: string): string {
+  return `exec 3>&1 </dev/null\n${script}`;
+}
+
+/** What the {@link guardScript} is told, a line each. */
+export const GUARD = { kill: 'K', signal: 'S', quit: 'Q' } as const;
+
+/** What it says: that it is there; that nothing is left; that something is. */
+export const GUARD_SAYS = { ready: 'R', done: 'D', left: 'L' } as const;
+
+/**
+ * Watches over a command from beside it. When its standard input ends, nobody is there any more, and it ends the command's
+ * processes. They are found by the execution's id in their environment or in the words of the launcher, by the timer slack
+ * where that may be read, by the pipes or the terminal that was made for the execution, and by descent from all these.
+ *
+ * @param prefix words, quoted, that make a program one of the command's user, who may see what we may not; or none.
+ */
+export function guardScript(execId: string, timerSlack: number, prefix: readonly string[]): string {
+  // So written, what looks for it does not find itself.
+  const pattern = `[${execId.slice(0, 1)}]${execId.slice(1)}`;
+  return withReservedNames(`
+unset plx_l plx_s
+trap '' HUP INT QUIT TERM PIPE
+plx_pids() { for plx_a do plx_a=\${plx_a#/proc/}; printf '%s ' "\${plx_a%/*}"; done; }
+plx_files() {
+  grep -ls "$@" 2>/dev/null
+  ${prefix.length === 0 ? '' : `${prefix.join(' ')} grep -ls "$@" 2>/dev/null`}
+}
+plx_members() {
+  plx_list=
+  for plx_f in /proc/[0-9]*/stat; do
+    { read -r plx_l <"$plx_f"; } 2>/dev/null || continue
+    plx_p=\${plx_f#/proc/}
+    plx_p=\${plx_p%/stat}
+    set -- \${plx_l##*) }
+    case $1 in Z|X) ;; *) plx_list="$plx_list $plx_p:$2:$3:$4" ;; esac
+  done
+  plx_launchers=" $(plx_pids $(plx_files -e '${pattern}' /proc/[0-9]*/cmdline))"
+  plx_seeds="$plx_launchers$(plx_pids $(plx_files -e '${TAG_VARIABLE}=${pattern}' /proc/[0-9]*/environ))"
+  plx_others=" $(plx_pids $(plx_files -e '${TAG_VARIABLE}=' /proc/[0-9]*/environ))"
+  for plx_p in $(plx_pids $(plx_files -x -e ${timerSlack} /proc/[0-9]*/timerslack_ns)); do
+    case $plx_others in *" $plx_p "*) ;; *) plx_seeds="$plx_seeds$plx_p " ;; esac
+  done
+  for plx_w in $plx_launchers; do
+    # Not what leads elsewhere: to /dev/null, or to where others write too.
+    [ -p "/proc/$plx_w/fd/1" ] && [ -p "/proc/$plx_w/fd/3" ] || continue
+    for plx_l in $plx_list; do
+      plx_p=\${plx_l%%:*}
+      case $plx_seeds in *" $plx_p "*) continue ;; esac
+      for plx_i in 0 1 2; do
+        if [ "/proc/$plx_p/fd/$plx_i" -ef "/proc/$plx_w/fd/1" ] || [ "/proc/$plx_p/fd/$plx_i" -ef "/proc/$plx_w/fd/3" ]; then
+          plx_seeds="$plx_seeds$plx_p "
+          break
+        fi
+      done
+    done
+  done
+  plx_found=' ' plx_grows=1
+  while [ -n "$plx_grows" ]; do
+    plx_grows=
+    for plx_l in $plx_list; do
+      plx_p=\${plx_l%%:*} plx_l=\${plx_l#*:}
+      case $plx_found in *" $plx_p "*) continue ;; esac
+      case $plx_seeds$plx_found in *" $plx_p "*|*" \${plx_l%%:*} "*) plx_found="$plx_found$plx_p " plx_grows=1 ;; esac
+    done
+  done
+}
+plx_kill() {
+  plx_n=0
+  while plx_members; [ "$plx_found" != ' ' ]; do
+    if [ $plx_n -ge 100 ]; then return 1; fi
+    # Stopped first: no shell among them is to write what became of its child.
+    kill -s STOP $plx_found 2>/dev/null
+    kill -s KILL $plx_found 2>/dev/null
+    plx_n=$((plx_n + 1))
+    sleep 0.05 2>/dev/null || { sleep 1; plx_n=$((plx_n + 19)); }
+  done
+}
+plx_signal() {
+  plx_members
+  plx_leader= plx_command=
+  for plx_l in $plx_list; do
+    plx_p=\${plx_l%%:*}
+    case $plx_found in *" $plx_p "*) ;; *) continue ;; esac
+    case $plx_l in *":$plx_p") ;; *) continue ;; esac
+    # Who was started by one of them has a session of its own.
+    plx_l=\${plx_l#*:}
+    case $plx_found in *" \${plx_l%%:*} "*) ;; *) plx_leader=$plx_p ;; esac
+  done
+  [ -n "$plx_leader" ] || return 0
+  case $1 in HUP|INT|QUIT|TERM) kill -s "$1" "-$plx_leader" 2>/dev/null || kill -s "$1" -- "-$plx_leader"; return ;; esac
+  case $plx_launchers in *" $plx_leader "*) ;; *) plx_command=$plx_leader ;; esac
+  if [ -z "$plx_command" ]; then
+    for plx_l in $plx_list; do
+      case $plx_l in *":$plx_leader:$plx_leader:$plx_leader") plx_command="$plx_command \${plx_l%%:*}" ;; esac
+    done
+  fi
+  [ -n "$plx_command" ] && kill -s "$1" $plx_command
+}
+echo ${GUARD_SAYS.ready}
+while read -r plx_word plx_name; do
+  case $plx_word in
+    ${GUARD.kill}) if plx_kill; then echo ${GUARD_SAYS.done}; else echo ${GUARD_SAYS.left}; fi ;;
+    ${GUARD.signal}) plx_signal "$plx_name" 2>/dev/null ;;
+    ${GUARD.quit}) exit 0 ;;
+  esac
+done
+plx_kill
+`);
+}
+
+/** A word as a shell reads it back. */
+export function quoted(text: string): string {
+  return `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+function withReservedNames(script: string): string {
+  return script.replaceAll('plx_', 'PROXMOX_LXCRI_S_');
+}
