@@ -8,10 +8,14 @@
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { removeContainer } from './container/remove.ts';
+import { removeKubernetes } from './kubernetes/remove.ts';
 import { CACHE_DIRECTORY } from './places.ts';
 import { isRunning, processInfo } from './proc.ts';
 
-export type Entry = { type: 'container'; lxcpath: string; name: string } | { type: 'directory'; path: string };
+export type Entry =
+  | { type: 'container'; lxcpath: string; name: string }
+  | { type: 'directory'; path: string }
+  | { type: 'kubernetes'; directory: string };
 
 const RUNS = join(CACHE_DIRECTORY, 'runs');
 const OWN_RUN = join(RUNS, `${process.pid}-${processInfo(process.pid)?.startTime}`);
@@ -84,6 +88,8 @@ function remove(page: string): void {
   const entry = JSON.parse(text) as Entry;
   if (entry.type === 'container') {
     removeContainer(entry);
+  } else if (entry.type === 'kubernetes') {
+    removeKubernetes(entry.directory);
   } else {
     rmSync(entry.path, { recursive: true, force: true });
   }
