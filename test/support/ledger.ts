@@ -9,13 +9,15 @@ import { mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync 
 import { join } from 'node:path';
 import { removeContainer } from './container/remove.ts';
 import { removeEngine } from './docker/remove.ts';
+import { removeKubernetes } from './kubernetes/remove.ts';
 import { CACHE_DIRECTORY } from './places.ts';
 import { isRunning, processInfo } from './proc.ts';
 
 export type Entry =
   | { type: 'container'; lxcpath: string; name: string }
   | { type: 'directory'; path: string }
-  | { type: 'engine'; directory: string };
+  | { type: 'engine'; directory: string }
+  | { type: 'kubernetes'; directory: string };
 
 const RUNS = join(CACHE_DIRECTORY, 'runs');
 const OWN_RUN = join(RUNS, `${process.pid}-${processInfo(process.pid)?.startTime}`);
@@ -90,6 +92,8 @@ function remove(page: string): void {
     removeContainer(entry);
   } else if (entry.type === 'engine') {
     removeEngine(entry.directory);
+  } else if (entry.type === 'kubernetes') {
+    removeKubernetes(entry.directory);
   } else {
     rmSync(entry.path, { recursive: true, force: true });
   }

@@ -19,16 +19,19 @@ const MAX_BEFORE_BYTES = 64 * 1024;
 export class MarkedOutput extends Transform {
   onReady: () => void = () => {};
   onAnnouncement: (announcement: Announcement) => void = () => {};
-  onExit: (code: number) => void = () => {};
+  /** Resolves to the command's exit code, where its launcher says it. */
+  readonly exited: Promise<number>;
   /** What came before the announcement, where none comes. */
   before = '';
   readonly #name: Buffer;
   #rest: Buffer = Buffer.alloc(0);
   #announced = false;
+  #exit: (code: number) => void = () => {};
 
   constructor(name: string) {
     super({ highWaterMark: 256 * 1024 });
     this.#name = Buffer.from(`${name} `);
+    this.exited = new Promise((resolve) => (this.#exit = resolve));
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
@@ -81,7 +84,7 @@ export class MarkedOutput extends Transform {
       }
       this.#give(start);
       this.#rest = this.#rest.subarray(message.length);
-      this.onExit(Number(code));
+      this.#exit(Number(code));
     }
     this.#give(this.#rest.length - this.#begun());
   }

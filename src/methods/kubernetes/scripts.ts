@@ -73,7 +73,7 @@ export function launcher(launch: Launch): string {
 plx_n=0
 plx_carry() { export "${launch.carrierPrefix}$plx_n=$1"; plx_n=$((plx_n + 1)); }
 for plx_a in ${own}; do
-  if eval "[ \\"\\\${$plx_a+x}\\" ]"; then eval "plx_carry \\"$plx_a=\\\$$plx_a\\""; fi
+  if eval "[ \"\\${$plx_a+x}\" ]"; then eval "plx_carry \"$plx_a=\\$$plx_a\""; fi
 done
 ${launch.carriers.map((carrier) => `plx_carry ${carrier}\n`).join('')}
 export container="\${container:-kubernetes}"

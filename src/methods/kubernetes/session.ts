@@ -60,7 +60,7 @@ export class PodSession implements Session {
     });
     channel.onUnread = () => this.#breakPipe();
     void channel.ended.then((end) => this.#settle(parts.judge(end)));
-    if (marked !== undefined) marked.onExit = (code) => this.#waitForHeldOutput(code);
+    void marked?.exited.then((code) => this.#waitForHeldOutput(code));
   }
 
   get treeKill(): boolean {
@@ -106,6 +106,7 @@ export class PodSession implements Session {
 
   /** The server says nothing as long as somebody holds the output. */
   #waitForHeldOutput(exitCode: number): void {
+    if (this.#ended) return;
     const { channel } = this.#parts;
     let quietSince = Date.now();
     this.#timer = setInterval(() => {
