@@ -9,6 +9,7 @@ import { KubeConfig } from '@kubernetes/client-node';
 
 import { LxcriError } from '../model/errors.ts';
 import type { Identity } from './kubeconfig.ts';
+import { oneLine } from './status.ts';
 
 interface Entry {
   readonly name: string;
@@ -25,7 +26,7 @@ export async function identityByClient(user: Entry & { directory: string }, clus
   const { exec } = user.value;
   const value = isRecord(exec) ? { ...user.value, exec: program(exec, user.directory) } : user.value;
   const config = new KubeConfig();
-  const [context] = ['context'];
+  const context = 'context';
   config.loadFromString(
     JSON.stringify({
       apiVersion: 'v1',
@@ -43,7 +44,7 @@ export async function identityByClient(user: Entry & { directory: string }, clus
   } catch (error) {
     throw new LxcriError(
       'AuthenticationFailed',
-      `no credentials for user ${JSON.stringify(user.name)} of the kubeconfig: ${oneLine(error)}`,
+      `no credentials for user ${JSON.stringify(user.name)} of the kubeconfig: ${oneLine(error instanceof Error ? error.message : String(error)) || 'it does not say why'}`,
       'see what kubectl says to: kubectl auth whoami',
     );
   }
@@ -78,16 +79,4 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 function pemOf(value: RequestOptions['cert'] | RequestOptions['key']): string | undefined {
   if (typeof value === 'string') return value === '' ? undefined : value;
   return Buffer.isBuffer(value) ? value.toString() : undefined;
-}
-
-/** What a program says on its standard error, which is meant for people. */
-function oneLine(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  // oxlint-disable-next-line no-control-regex -- control characters are what is taken out
-  return (
-    text
-      .replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ')
-      .trim()
-      .slice(0, 300) || 'it does not say why'
-  );
 }

@@ -26,7 +26,10 @@ export function commandStatus(text: string): CommandStatus | undefined {
   if (status.status !== 'Failure') return undefined;
   const exitCode = status.reason === 'NonZeroExitCode' ? exitCodeOf(status) : undefined;
   if (exitCode !== undefined) return { kind: 'exited', exitCode };
-  return { kind: 'failed', message: shown(status.message) || shown(status.reason) || 'the server does not say why' };
+  return {
+    kind: 'failed',
+    message: oneLine(status.message) || oneLine(status.reason) || 'the server does not say why',
+  };
 }
 
 /** (k8s.io/client-go, tools/remotecommand/v4.go) */
@@ -45,10 +48,11 @@ const MAX_WORDS = 500;
 /** What an API server says is wrong, on one line. */
 export function wordsOf({ body, status }: ClusterAnswer): string {
   const { message, reason } = (typeof body === 'object' && body !== null ? body : {}) as Status;
-  return shown(message) || shown(reason) || shown(typeof body === 'string' ? body : '') || `status ${status}`;
+  return oneLine(message) || oneLine(reason) || oneLine(typeof body === 'string' ? body : '') || `status ${status}`;
 }
 
-function shown(text: unknown): string {
+/** Text of a server or a program, on one line; empty where it is none. */
+export function oneLine(text: unknown): string {
   if (typeof text !== 'string') return '';
   // oxlint-disable-next-line no-control-regex -- control characters are what is taken out
   const plain = text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');

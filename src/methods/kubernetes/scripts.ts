@@ -6,6 +6,9 @@ import { TAG_VARIABLE } from '../../process/tree.ts';
  * of the environment. Their variables are written plx_ here for legibility, and get a prefix that users cannot set.
  */
 
+/** What the names of the scripts' own variables begin with. */
+const OWN = 'PROXMOX_LXCRI_S_';
+
 /**
  * Reads a script from standard input, up to a line that is the name it was called by, and becomes it. A shell reads a pipe
  * byte by byte, so that what follows is there for the command. What comes in part is not run.
@@ -54,33 +57,47 @@ export interface Launch {
  */
 export function launcher(launch: Launch): string {
   const { terminal, user, prefix } = launch;
-  const quotedUser = user === undefined ? undefined : [user.home, user.name, user.shell].map(quoted);
-  const [home = '"$plx_home"', name = '"$plx_user"', shell = '"$plx_shell"'] = quotedUser ?? [];
-  const words = [
-    launch.execId,
-    quoted(launch.workdir),
-    home,
-    name,
-    launch.isLogin ? shell : "''",
-    quoted(terminal?.type ?? ''),
-  ].join(' ');
-  const own = user === undefined ? 'PATH LANG HOME USER' : 'PATH LANG';
-  const becomes =
-    prefix.length === 0
-      ? `set -- ${words} "$@"\n${launch.runScript}`
-      : `exec ${prefix.join(' ')} /bin/sh -c ${quoted(launch.runScript)} sh ${words} "$@" 3>&3`;
+  // As they are: what a user has written may look like a name of ours.
+  const values = {
+    work: launch.workdir,
+    type: terminal?.type ?? '',
+    ...(user === undefined ? {} : { home: user.home, user: user.name, shell: user.shell }),
+  };
+  const data = [
+    ...Object.entries(values).map(([name, value]) => `${OWN}${name}=${quoted(value)}`),
+    `${OWN}run=${quoted(launch.runScript)}`,
+    `${OWN}variables() { :`,
+    ...launch.carriers.map((carrier) => `${OWN}carry ${carrier}`),
+    '}',
+    `${OWN}become() { ${prefix.length === 0 ? ':' : `exec ${prefix.join(' ')} /bin/sh -c "$${OWN}run" sh "$@"`}; }`,
+  ].join('\n');
+  return `${data}\n${withReservedNames(launcherOf(launch))}`;
+}
+
+function launcherOf({
+  terminal,
+  user,
+  prefix,
+  carrierPrefix,
+  isLogin,
+  hasInput,
+  needsTreeKill,
+  timerSlack,
+  execId,
+}: Launch): string {
   const starts = `
 plx_n=0
-plx_carry() { export "${launch.carrierPrefix}$plx_n=$1"; plx_n=$((plx_n + 1)); }
-for plx_a in ${own}; do
-  if eval "[ \"\\${$plx_a+x}\" ]"; then eval "plx_carry \"$plx_a=\\$$plx_a\""; fi
+plx_carry() { export "${carrierPrefix}$plx_n=$1"; plx_n=$((plx_n + 1)); }
+for plx_a in ${user === undefined ? 'PATH LANG HOME USER' : 'PATH LANG'}; do
+  if eval "[ \\"\\\${$plx_a+x}\\" ]"; then eval "plx_carry \\"$plx_a=\\$$plx_a\\""; fi
 done
-${launch.carriers.map((carrier) => `plx_carry ${carrier}\n`).join('')}
+plx_variables
 export container="\${container:-kubernetes}"
-${launch.hasInput || terminal !== undefined ? '' : 'exec </dev/null'}
-${becomes}
+${hasInput || terminal !== undefined ? '' : 'exec </dev/null'}
+set -- ${execId} "$plx_work" "$plx_home" "$plx_user" "${isLogin ? '$plx_shell' : ''}" "$plx_type" "$@"
+${prefix.length === 0 ? 'eval "$plx_run"' : 'plx_become "$@"'}
 `;
-  return withReservedNames(`
+  return `
 unset plx_l plx_s
 ${terminal === undefined ? '' : `stty "$plx_t"; stty rows ${terminal.rows} cols ${terminal.columns}`}
 ${
@@ -90,8 +107,25 @@ ${
 plx_means=0
 if command -v grep >/dev/null 2>&1 && [ -r /proc/self/stat ]; then plx_means=1; fi
 printf '%s %s ' "$0" "$plx_means" >&3
-${launch.needsTreeKill ? 'if [ "$plx_means" = 0 ]; then echo no-means >&3; exit 125; fi' : ''}
-{ echo ${launch.timerSlack} >/proc/self/timerslack_ns; } 2>/dev/null
+${needsTreeKill ? 'if [ "$plx_means" = 0 ]; then echo no-means >&3; exit 125; fi' : ''}
+{ echo ${timerSlack} >/proc/self/timerslack_ns; } 2>/dev/null
+${user === undefined ? OWN_USER : ''}
+export PATH
+${
+  terminal === undefined
+    ? `trap : HUP INT QUIT TERM USR1 USR2 PIPE
+(exec 2>&3
+${starts})
+plx_code=$?
+printf '%s exit %s\\n' "$0" "$plx_code" >&3
+exit "$plx_code"`
+    : starts
+}
+`;
+}
+
+/** Finds home, name and login shell of the container's own user; for root the run script does. */
+const OWN_USER = `
 plx_uid=0
 if [ -r /proc/self/status ]; then
   while read -r plx_a plx_b plx_c; do
@@ -107,19 +141,7 @@ if [ "$plx_uid" != 0 ]; then
     done </etc/passwd
   fi
 fi
-export PATH
-${
-  terminal === undefined
-    ? `trap : HUP INT QUIT TERM USR1 USR2 PIPE
-(exec 2>&3
-${starts})
-plx_code=$?
-printf '%s exit %s\\n' "$0" "$plx_code" >&3
-exit "$plx_code"`
-    : starts
-}
-`);
-}
+`;
 
 /** The script that looks a user up, and says on standard output what it finds. */
 export function lookup(script: string): string {
@@ -142,13 +164,15 @@ export const GUARD_SAYS = { ready: 'R', done: 'D', left: 'L' } as const;
 export function guardScript(execId: string, timerSlack: number, prefix: readonly string[]): string {
   // So written, what looks for it does not find itself.
   const pattern = `[${execId.slice(0, 1)}]${execId.slice(1)}`;
-  return withReservedNames(`
+  // As it is: a user's name may look like one of ours.
+  const data = `${OWN}theirs() { ${prefix.length === 0 ? ':' : `${prefix.join(' ')} grep -ls "$@" 2>/dev/null`}; }`;
+  return `${data}\n${withReservedNames(`
 unset plx_l plx_s
 trap '' HUP INT QUIT TERM PIPE
 plx_pids() { for plx_a do plx_a=\${plx_a#/proc/}; printf '%s ' "\${plx_a%/*}"; done; }
 plx_files() {
   grep -ls "$@" 2>/dev/null
-  ${prefix.length === 0 ? '' : `${prefix.join(' ')} grep -ls "$@" 2>/dev/null`}
+  plx_theirs "$@"
 }
 plx_members() {
   plx_list=
@@ -207,9 +231,11 @@ plx_signal() {
     plx_p=\${plx_l%%:*}
     case $plx_found in *" $plx_p "*) ;; *) continue ;; esac
     case $plx_l in *":$plx_p") ;; *) continue ;; esac
-    # Who was started by one of them has a session of its own.
+    # Who was started by one of them has a session of its own, and may have lost its parent: the first one is meant.
     plx_l=\${plx_l#*:}
-    case $plx_found in *" \${plx_l%%:*} "*) ;; *) plx_leader=$plx_p ;; esac
+    case $plx_found in *" \${plx_l%%:*} "*) continue ;; esac
+    case $plx_launchers in *" $plx_p "*) plx_leader=$plx_p; break ;; esac
+    [ -n "$plx_leader" ] && [ "$plx_leader" -lt "$plx_p" ] || plx_leader=$plx_p
   done
   [ -n "$plx_leader" ] || return 0
   case $1 in HUP|INT|QUIT|TERM) kill -s "$1" "-$plx_leader" 2>/dev/null || kill -s "$1" -- "-$plx_leader"; return ;; esac
@@ -230,7 +256,7 @@ while read -r plx_word plx_name; do
   esac
 done
 plx_kill
-`);
+`)}`;
 }
 
 /** A word as a shell reads it back. */
@@ -239,5 +265,5 @@ export function quoted(text: string): string {
 }
 
 function withReservedNames(script: string): string {
-  return script.replaceAll('plx_', 'PROXMOX_LXCRI_S_');
+  return script.replaceAll('plx_', OWN);
 }

@@ -42,6 +42,7 @@ export class PodSession implements Session {
   #treeKill: boolean;
   #ended = false;
   #isBroken = false;
+  #isEnding = false;
   #settle: (exit: SessionExit) => void = () => {};
   #timer: NodeJS.Timeout | undefined;
 
@@ -74,18 +75,19 @@ export class PodSession implements Session {
   signal(signal: ForwardedSignal): void {
     // A terminal that changes its size says so itself.
     if (this.#ended || (signal === 'SIGWINCH' && this.#parts.hasTerminal)) return;
+    if (ENDING.has(signal)) this.#isEnding = true;
     void this.#parts.guard?.signal(signal);
   }
 
   async kill(): Promise<boolean> {
     const { guard, channel } = this.#parts;
+    this.#isEnding = true;
     const isEmpty = guard === undefined ? false : await guard.kill();
     this.#treeKill = isEmpty;
-    if (!this.#ended) {
-      const timer = setTimeout(() => channel.close(), guard === undefined ? 0 : KILL_GRACE_MS);
-      await this.exit;
-      clearTimeout(timer);
-    }
+    const timer = setTimeout(() => channel.close(), guard === undefined ? 0 : KILL_GRACE_MS);
+    await channel.ended;
+    await this.exit;
+    clearTimeout(timer);
     return isEmpty;
   }
 
@@ -104,20 +106,36 @@ export class PodSession implements Session {
     });
   }
 
+  /** The rest of the output comes with the end of what holds it, or is lost. */
+  #settleBeforeEnd(exitCode: number): void {
+    const exit: SessionExit = { kind: 'exited', exitCode, signal: null };
+    void this.#parts.channel.ended.then((end) => {
+      if (end.kind === 'lost') exit.outputIncomplete = true;
+    });
+    this.#settle(exit);
+  }
+
   /** The server says nothing as long as somebody holds the output. */
   #waitForHeldOutput(exitCode: number): void {
     if (this.#ended) return;
     const { channel } = this.#parts;
     let quietSince = Date.now();
-    this.#timer = setInterval(() => {
+    const look = (): void => {
       const now = Date.now();
+      // Whoever ends it ends what holds its output too.
+      if (this.#isEnding) return this.#settleBeforeEnd(exitCode);
       if (channel.isFull) quietSince = now;
       if (now - Math.max(channel.heardAt, quietSince) < HELD_OUTPUT_MS) return;
       this.#settle({ kind: 'exited', exitCode, signal: null, outputIncomplete: true });
       channel.close();
-    }, LOOK_MS);
+    };
+    this.#timer = setInterval(look, LOOK_MS);
+    look();
   }
 }
+
+/** After these whoever sends them sees to it that all ends. */
+const ENDING: ReadonlySet<ForwardedSignal> = new Set<ForwardedSignal>(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']);
 
 /** A terminal has no end of input, but a character for it. */
 function terminalInput(target: Writable): Writable {

@@ -45,7 +45,7 @@ export async function podUser(access: PodAccess, spec: UserSpec, abort: AbortSig
       `the container runs as user ${ownUid}, who cannot become ${JSON.stringify(spec.user)}`,
       'leave out --user: the pod says who its containers run as (securityContext.runAsUser)',
     );
-  return { user, prefix: becoming(user).map((word) => quoted(String(word))) };
+  return { user, prefix: becoming(user, 'container').map((word) => quoted(String(word))) };
 }
 
 function hasSame(ownGroups: readonly string[], { gid, groups }: ResolvedUser): boolean {
