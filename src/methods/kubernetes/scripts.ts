@@ -157,7 +157,7 @@ export const GUARD_SAYS = { ready: 'R', done: 'D', left: 'L' } as const;
 /**
  * Watches over a command from beside it. When its standard input ends, nobody is there any more, and it ends the command's
  * processes. They are found by the execution's id in their environment or in the words of the launcher, by the timer slack
- * where that may be read, by the pipes or the terminal that was made for the execution, and by descent from all these.
+ * where that may be read, by the pipes that were made for the execution, and by descent from all these.
  *
  * @param prefix words, quoted, that make a program one of the command's user, who may see what we may not; or none.
  */
@@ -174,6 +174,20 @@ plx_files() {
   grep -ls "$@" 2>/dev/null
   plx_theirs "$@"
 }
+plx_held=
+# The launcher ends with the command: the pipes that it was given are looked at as long as it is there. To open them for
+# reading takes nothing out of them, and keeps nobody waiting for their end.
+plx_hold() {
+  [ -z "$plx_held" ] || return 0
+  for plx_w in $plx_launchers; do
+    # Not what leads elsewhere: to /dev/null, or to where others write too.
+    [ -p "/proc/$plx_w/fd/1" ] && [ -p "/proc/$plx_w/fd/3" ] || continue
+    (: <"/proc/$plx_w/fd/1" && : <"/proc/$plx_w/fd/3") 2>/dev/null || continue
+    exec 8<"/proc/$plx_w/fd/1" 9<"/proc/$plx_w/fd/3"
+    plx_held=1
+    return 0
+  done
+}
 plx_members() {
   plx_list=
   for plx_f in /proc/[0-9]*/stat; do
@@ -189,20 +203,19 @@ plx_members() {
   for plx_p in $(plx_pids $(plx_files -x -e ${timerSlack} /proc/[0-9]*/timerslack_ns)); do
     case $plx_others in *" $plx_p "*) ;; *) plx_seeds="$plx_seeds$plx_p " ;; esac
   done
-  for plx_w in $plx_launchers; do
-    # Not what leads elsewhere: to /dev/null, or to where others write too.
-    [ -p "/proc/$plx_w/fd/1" ] && [ -p "/proc/$plx_w/fd/3" ] || continue
+  plx_hold
+  if [ -n "$plx_held" ]; then
     for plx_l in $plx_list; do
       plx_p=\${plx_l%%:*}
       case $plx_seeds in *" $plx_p "*) continue ;; esac
       for plx_i in 0 1 2; do
-        if [ "/proc/$plx_p/fd/$plx_i" -ef "/proc/$plx_w/fd/1" ] || [ "/proc/$plx_p/fd/$plx_i" -ef "/proc/$plx_w/fd/3" ]; then
+        if [ "/proc/$plx_p/fd/$plx_i" -ef /proc/self/fd/8 ] || [ "/proc/$plx_p/fd/$plx_i" -ef /proc/self/fd/9 ]; then
           plx_seeds="$plx_seeds$plx_p "
           break
         fi
       done
     done
-  done
+  fi
   plx_found=' ' plx_grows=1
   while [ -n "$plx_grows" ]; do
     plx_grows=
@@ -247,6 +260,7 @@ plx_signal() {
   fi
   [ -n "$plx_command" ] && kill -s "$1" $plx_command
 }
+plx_members
 echo ${GUARD_SAYS.ready}
 while read -r plx_word plx_name; do
   case $plx_word in
