@@ -57,8 +57,9 @@ export async function runExec(
     if (parsed.flags.has('help')) return await showHelp();
     json = parsed.flags.has('json');
     command = parsed.command;
+    const targetsFor = namesSeveral(parsed) ? await selection(parsed) : undefined;
     const said = understand(parsed, await loadSettings(process.env));
-    const targets = namesSeveral(parsed) ? await targetsNamed(said, parsed) : [said.container];
+    const targets = targetsFor === undefined ? [said.container] : await targetsFor(said);
     const call = { ...said, container: targets[0] ?? '' };
     const inventory = inventoryOf(call.settings, {
       words: called,
@@ -116,18 +117,17 @@ async function detach(call: ExecCall, flags: ExecWords['flags'], inventory: Host
   return execDetached(call, flags, inventory);
 }
 
-/** Loaded only for words that may name several containers. */
-async function targetsNamed({ options }: ExecCall, { container, flags }: ExecWords): Promise<readonly string[]> {
-  const { targetsOf } = await import('../oci/targets.ts');
-  return targetsOf(
-    {
-      resource: container,
-      namespace: flags.get('namespace')?.at(-1),
-      tasks: flags.get('task') ?? [],
-      containers: flags.get('container') ?? [],
-    },
-    { forTerminal: options.terminal !== undefined },
-  );
+/** Loaded only for words that may name several containers; returns what asks which they are. */
+async function selection({ container, flags }: ExecWords): Promise<(call: ExecCall) => Promise<readonly string[]>> {
+  const { checkSelector, targetsOf } = await import('../oci/targets.ts');
+  const selector = {
+    resource: container,
+    namespace: flags.get('namespace')?.at(-1),
+    tasks: flags.get('task') ?? [],
+    containers: flags.get('container') ?? [],
+  };
+  checkSelector(selector);
+  return ({ options }) => targetsOf(selector, { forTerminal: options.terminal !== undefined });
 }
 
 /** Loaded only for several containers. */

@@ -8,6 +8,7 @@ import type { Word } from '../../model/request.ts';
 import { SCHEMA_VERSION } from '../../model/result.ts';
 import type { ExecResult } from '../../model/result.ts';
 import type { ForwardedSignal } from '../../model/session.ts';
+import { untilAborted } from '../../process/until-aborted.ts';
 import { sanitize } from '../../terminal/sanitize.ts';
 import { CANCELING } from '../canceling.ts';
 import type { ExecOptions, Execution, checkExecution, startExecution } from '../execution.ts';
@@ -118,7 +119,8 @@ class RunningMany implements ManyExecution {
     const timer = timeoutMs === undefined ? undefined : setTimeout(() => late.abort(), timeoutMs);
     const abort = AbortSignal.any([this.#abort.signal, late.signal]);
     try {
-      const container = await this.#runner.check(this.#inventory, target, command, options, abort);
+      const checked = this.#runner.check(this.#inventory, target, command, options, abort);
+      const container = await untilAborted(checked, abort);
       return { target, label: labelOf(target, container), container };
     } catch (thrown) {
       const label = sanitize(target);
@@ -131,7 +133,7 @@ class RunningMany implements ManyExecution {
   }
 
   async #execute({ target, label, container }: Check): Promise<TargetResult> {
-    const result = { ...(await this.#outcomeOf(target, label, container)), target };
+    const result = { target, ...(await this.#outcomeOf(target, label, container)) };
     this.#request.onResult?.(label, result);
     return result;
   }
@@ -163,7 +165,7 @@ class RunningMany implements ManyExecution {
     const { command, onResult } = this.#request;
     const results = checks.map(({ target, label, container, error }) => {
       const identity = container === undefined ? null : identityOf(container);
-      const result = { ...failedResult(error ?? notStarted(), command), container: identity, target };
+      const result = { target, ...failedResult(error ?? notStarted(), command), container: identity };
       if (error !== undefined) onResult?.(label, result);
       return result;
     });
