@@ -222,7 +222,7 @@ export function understand({ container, command, flags }: CallWords, settings: S
       killAfterMs: killAfter === undefined ? settings['exec.killAfter'] : parseDuration(killAfter, '--kill-after'),
       methods:
         methods === undefined
-          ? isOfDocker(container)
+          ? container === undefined || isOfDocker(container)
             ? undefined
             : settings.methods
           : flagValue('--method', () => methodNames(methods.split(','), AVAILABLE_METHODS)),

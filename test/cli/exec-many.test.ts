@@ -103,7 +103,7 @@ describe('exec in several containers', () => {
 
   it('writes the lines of each with its name, on the two streams', async () => {
     const { exitCode, stdout, stderr } = await run('hostname; printf "b\\n"; echo err >&2; printf "no end"');
-    const [a = '', b = ''] = targets;
+    const [a, b] = targets;
     expect(stderr.split('\n').toSorted()).to.deep.equal(sorted(`[${a}] err\n[${b}] err\n`));
     expect(sorted(stdout)).to.deep.equal(
       sorted(`[${a}] ${one.name}\n[${a}] b\n[${a}] no end\n[${b}] ${two.name}\n[${b}] b\n[${b}] no end\n`),

@@ -14,7 +14,6 @@ import { CANCELING } from '../canceling.ts';
 import type { ExecOptions, Execution, checkExecution, startExecution } from '../execution.ts';
 import { asHostFailure } from '../host-failure.ts';
 import type { HostInventory } from '../locate.ts';
-import { fullReference } from '../locate.ts';
 import { failedResult, newExecutionId, newResult } from '../new-result.ts';
 import { commonExitCode } from './exit-code.ts';
 import { inTurn } from './in-turn.ts';
@@ -193,13 +192,18 @@ function refuseTwice(checks: Check[]): void {
   for (const [index, check] of checks.entries()) {
     const { target, container } = check;
     if (container === undefined) continue;
-    const reference = fullReference(container);
-    const before = names.get(reference);
-    names.set(reference, before ?? target);
+    const identity = whichOne(container);
+    const before = names.get(identity);
+    names.set(identity, before ?? target);
     if (before === undefined) continue;
     const error = new LxcriError('UsageError', `it is the same container as ${before}`, 'name each only once');
     checks[index] = { ...check, error };
   }
+}
+
+/** What no two containers have in common. */
+function whichOne({ platform, node, id, lxc, api }: Container): string {
+  return [platform, node, id, lxc?.lxcpath, api?.context].join('\n');
 }
 
 function known(thrown: unknown): LxcriError {

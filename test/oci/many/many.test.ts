@@ -40,8 +40,8 @@ class FakeRunner implements Runner {
     return { id: target, name: target, platform: 'lxc', lxc: { name: target, lxcpath: '/x' }, ...found };
   };
 
-  readonly start: Runner['start'] = (_inventory, target, command, options = {}): Execution => {
-    this.options.set(target, options);
+  readonly start: Runner['start'] = (_inventory, target, command, options): Execution => {
+    this.options.set(target, options ?? {});
     const { promise, resolve } = Promise.withResolvers<ExecResult>();
     const id = newExecutionId();
     this.#ends.set(target, (given) => {

@@ -23,7 +23,7 @@ describe('prefixed lines', () => {
     for (let at = 0; at <= text.length; at++)
       // oxlint-disable-next-line no-await-in-loop -- one after the other
       expect((await prefixed([text.slice(0, at), text.slice(at)])).text.toString(), String(at)).to.equal(whole);
-    expect((await prefixed([...text])).text.toString()).to.equal(whole);
+    expect((await prefixed(text.split(''))).text.toString()).to.equal(whole);
   });
 
   it('keep every byte, and end the last line', async () => {
