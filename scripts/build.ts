@@ -34,6 +34,8 @@ const BUNDLES: Record<string, string> = {
   'src/methods/agent/start.ts': 'agent.cjs',
   'src/methods/console/start.ts': 'console.cjs',
   'src/methods/console/visit.ts': 'visit.cjs',
+  'src/methods/docker/room.ts': 'docker.cjs',
+  'src/docker/dial-ssh.ts': 'docker-ssh.cjs',
 };
 
 const lazyBundles: Plugin = {

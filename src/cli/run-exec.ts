@@ -21,7 +21,7 @@ import { readProcess } from '../process/proc.ts';
 import { isInteractive } from '../terminal/interactive.ts';
 import { methodNames } from '../values/methods.ts';
 import type { ExecFlagName } from './flags.ts';
-import { inventoryOf } from './inventory.ts';
+import { inventoryOf, isOfDocker } from './inventory.ts';
 import type { LockWords } from './exec-lock.ts';
 import { say, sayError } from './messages.ts';
 import type { FailureOnly } from './only-on-failure.ts';
@@ -62,7 +62,7 @@ export async function runExec(
       words: called,
       maskValues: true,
       context: parsed.flags.get('context')?.at(-1),
-      mayBeAnybody: isReachedBySsh(call),
+      mayBeAnybody: isOfDocker(call.container) || isReachedBySsh(call),
     });
     if (parsed.flags.has('detach')) return await detach(call, parsed.flags, inventory);
     if (call.lock === undefined) return await run(call, inventory);
@@ -184,7 +184,9 @@ export function understand({ container, command, flags }: CallWords, settings: S
       killAfterMs: killAfter === undefined ? settings['exec.killAfter'] : parseDuration(killAfter, '--kill-after'),
       methods:
         methods === undefined
-          ? settings.methods
+          ? isOfDocker(container)
+            ? undefined
+            : settings.methods
           : flagValue('--method', () => methodNames(methods.split(','), AVAILABLE_METHODS)),
       node: last('node'),
     },

@@ -1,4 +1,4 @@
-import type { Container } from '../model/container.ts';
+import type { Container, Platform } from '../model/container.ts';
 import { LxcriError, isLxcriError } from '../model/errors.ts';
 import type { ErrorCode } from '../model/errors.ts';
 import { API_ROUTES } from '../model/remote.ts';
@@ -15,6 +15,14 @@ export type ChainEntry = Method | { readonly name: MethodName; readonly absent: 
 
 /** The order for Proxmox and LXC where none was chosen. */
 const DEFAULT_ORDER: readonly MethodName[] = ['proxmox-api', 'pct', 'lxc-attach'];
+
+/** The same for other platforms. */
+const ORDERS: Partial<Record<Platform, readonly MethodName[]>> = { docker: ['docker'] };
+
+/** The order for a container where none was chosen. */
+export function defaultOrder(platform: Platform): readonly MethodName[] {
+  return ORDERS[platform] ?? DEFAULT_ORDER;
+}
 
 /**
  * The chain for a container: the order the user chose, or the default one.

@@ -10,7 +10,7 @@ import type { Attempt, ExecResult } from '../model/result.ts';
 import type { ForwardedSignal, Session, SessionExit } from '../model/session.ts';
 import { isHungUp } from '../terminal/device.ts';
 import { Capture } from './capture.ts';
-import { chainOf, startByChain } from './chain.ts';
+import { chainOf, defaultOrder, startByChain } from './chain.ts';
 import type { Started } from './chain.ts';
 import { asHostFailure } from './host-failure.ts';
 import { find } from './find.ts';
@@ -188,8 +188,9 @@ class RunningExecution implements Execution {
     try {
       const reference = parseReference(target);
       const { node } = this.#options;
-      // Who is reached by ssh alone has to be root there, and not here.
-      if (inventory.clusters === undefined && !isKnownToItsNode(reference, inventory, node)) refuseUnlessRoot();
+      // Who is reached by ssh alone has to be root there, and not here; Docker has rules of its own.
+      const mayBeAnybody = reference.scheme === 'docker' || isKnownToItsNode(reference, inventory, node);
+      if (inventory.clusters === undefined && !mayBeAnybody) refuseUnlessRoot();
       const container = await find(reference, inventory, node, 'cluster', this.#abort.signal);
       this.#container = container;
       const running = await validateRunning(container, this.#options.ignoreLock, this.#abort.signal);
@@ -217,7 +218,11 @@ class RunningExecution implements Execution {
   async #start(container: Container): Promise<Started> {
     try {
       return await startByChain(
-        chainOf(this.#options.methods, container.api?.routes, this.#wantsShellAtTerminal(container)),
+        chainOf(
+          this.#options.methods ?? defaultOrder(container.platform),
+          container.api?.routes,
+          this.#wantsShellAtTerminal(container),
+        ),
         container,
         this.#request(),
         this.#abort.signal,

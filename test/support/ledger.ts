@@ -8,6 +8,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { removeContainer } from './container/remove.ts';
+import { removeEngine } from './docker/remove.ts';
 import { removeKubernetes } from './kubernetes/remove.ts';
 import { CACHE_DIRECTORY } from './places.ts';
 import { isRunning, processInfo } from './proc.ts';
@@ -15,6 +16,7 @@ import { isRunning, processInfo } from './proc.ts';
 export type Entry =
   | { type: 'container'; lxcpath: string; name: string }
   | { type: 'directory'; path: string }
+  | { type: 'engine'; directory: string }
   | { type: 'kubernetes'; directory: string };
 
 const RUNS = join(CACHE_DIRECTORY, 'runs');
@@ -88,6 +90,8 @@ function remove(page: string): void {
   const entry = JSON.parse(text) as Entry;
   if (entry.type === 'container') {
     removeContainer(entry);
+  } else if (entry.type === 'engine') {
+    removeEngine(entry.directory);
   } else if (entry.type === 'kubernetes') {
     removeKubernetes(entry.directory);
   } else {
