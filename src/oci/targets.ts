@@ -54,7 +54,7 @@ export type WorkloadKind = (typeof WORKLOAD_KINDS)[number];
 export async function targetsOf(
   selector: Selector,
   { forTerminal, abort }: SelectionOptions,
-  podsOf: PodsOf = notInThisVersion,
+  podsOf: PodsOf = podsByCluster,
 ): Promise<readonly string[]> {
   const { namespace, workload, pods, containers } = understand(selector);
   if (workload === undefined) return references(namespace, pods, containers);
@@ -69,6 +69,15 @@ export async function targetsOf(
   }
   const chosen = pods.length > 0 ? pods : forTerminal ? running.pods.slice(0, 1) : running.pods;
   return references(running.namespace, chosen, containers);
+}
+
+/**
+ * Refuses what {@link targetsOf} would, without asking a cluster.
+ *
+ * @throws LxcriError `UsageError`, `MissingContainerId`
+ */
+export function checkSelector(selector: Selector): void {
+  understand(selector);
 }
 
 /** What a selector says, in parts. */
@@ -114,7 +123,7 @@ function parseResource(word: string): Resource {
     throw new LxcriError(
       'UsageError',
       `${quoted(word)} is none of Kubernetes, and --namespace, --task and --container are for that`,
-      'write k8s:NAMESPACE/POD or k8s:NAMESPACE/deploy:NAME; or "--" before the command, where that is what you meant',
+      'write k8s:NAMESPACE/POD or k8s:NAMESPACE/deploy:NAME; where it begins the command, write "--" before it',
     );
   }
   const parts = word.slice('k8s:'.length).split('/');
@@ -167,10 +176,11 @@ function references(
   return pods.flatMap((pod) => containers.map((container) => `k8s:${namespace ?? ''}/${pod}/${container}`));
 }
 
-function notInThisVersion({ kind, name }: Workload): never {
-  throw new LxcriError(
-    'NoMethodAvailable',
-    `the pods of ${kind}:${name} cannot be asked for by this version`,
-    'name the pods with --task, without the workload',
-  );
+/** Asks the cluster of the current context of the caller's kubeconfig. */
+async function podsByCluster(
+  { kind, name, namespace }: Workload,
+  abort: AbortSignal | undefined,
+): Promise<WorkloadPods> {
+  const { clusterOf, podsOfWorkload } = await import('../methods/kubernetes/room.ts');
+  return podsOfWorkload(await clusterOf(process.env), kind, name, namespace, abort);
 }

@@ -25,7 +25,7 @@ export function removeEngine(directory: string): void {
 function programsOf(directory: string): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && read(`/proc/${name}/cmdline`).includes(`${directory}/`))
-    .filter((name) => /^[^\0]*(dockerd|containerd|podman|conmon)/.test(read(`/proc/${name}/cmdline`)))
+    .filter((name) => /^[^\0]*(dockerd|containerd|podman|conmon|kubernetes-facade)/.test(read(`/proc/${name}/cmdline`)))
     .map(Number);
 }
 
