@@ -222,6 +222,11 @@ function controlOf(
   };
 }
 
+function timeOf(text: string | null | undefined): string | null {
+  const time = new Date(text ?? '');
+  return Number.isNaN(time.getTime()) ? null : time.toISOString();
+}
+
 /** The pods of a namespace, in no order. */
 export async function listPods(cluster: ClusterClient, abort?: AbortSignal): Promise<ContainerSummary[]> {
   const { namespace } = cluster;
@@ -239,7 +244,7 @@ export async function listPods(cluster: ClusterClient, abort?: AbortSignal): Pro
       node: null,
       status: statusOf(pod, chosenContainer(pod, undefined)),
       pid: null,
-      startedAt: pod.status.startTime ?? null,
+      startedAt: timeOf(pod.status.startTime),
       lock: null,
       tags: [],
       pool: null,

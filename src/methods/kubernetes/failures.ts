@@ -52,18 +52,16 @@ export type StartFailure =
  * running a command.
  */
 export function startFailure(message: string): StartFailure {
-  if (
-    /container .*not found|task .*not found|not running|is in CONTAINER_EXITED|container .*(stopped|exited)|cannot exec in a (stopped|deleted)|failed to load task|no running task|dialing backend/i.test(
-      message,
-    )
-  )
-    return { kind: 'gone' };
   if (/argument list too long/i.test(message)) return { kind: 'too-long' };
-  if (/executable file .*not found|no such file or directory|not found in \$PATH/i.test(message))
-    return { kind: 'not-found' };
-  if (/permission denied|is a directory|exec format error/i.test(message)) return { kind: 'not-executable' };
-  return { kind: 'unclear' };
+  const program = /exec: "?[^:]*: (.*)|executable file (.*)|exec failed: (.*)/is.exec(message)?.[0] ?? '';
+  if (/not found|no such file or directory/i.test(program)) return { kind: 'not-found' };
+  if (/permission denied|is a directory|exec format error/i.test(program)) return { kind: 'not-executable' };
+  return GONE.test(message) ? { kind: 'gone' } : { kind: 'unclear' };
 }
+
+/** Of a container that has ended, or a node that does not answer: nothing was started. */
+const GONE =
+  /(container|task|process|sandbox)\b.*(not found|not running|stopped|exited|CONTAINER_EXITED)|failed to load task|dialing backend/is;
 
 /** The error of a command that a runtime could not start; `undefined` where it may have. */
 export function startError(message: string, { command }: ExecRequest, access: PodAccess): Error | undefined {

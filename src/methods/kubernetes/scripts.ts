@@ -165,15 +165,18 @@ export function guardScript(execId: string, timerSlack: number, prefix: readonly
   // So written, what looks for it does not find itself.
   const pattern = `[${execId.slice(0, 1)}]${execId.slice(1)}`;
   // As it is: a user's name may look like one of ours.
-  const data = `${OWN}theirs() { ${prefix.length === 0 ? ':' : `${prefix.join(' ')} grep -ls "$@" 2>/dev/null`}; }`;
+  const data = `${OWN}theirs() { ${prefix.length === 0 ? ':' : `${prefix.join(' ')} "$@" 2>/dev/null`}; }`;
   return `${data}\n${withReservedNames(`
 unset plx_l plx_s
 trap '' HUP INT QUIT TERM PIPE
 plx_pids() { for plx_a do plx_a=\${plx_a#/proc/}; printf '%s ' "\${plx_a%/*}"; done; }
 plx_files() {
   grep -ls "$@" 2>/dev/null
-  plx_theirs "$@"
+  plx_theirs grep -ls "$@"
 }
+plx_scan='for plx_f in /proc/[0-9]*/fd/[012]; do
+  if [ "$plx_f" -ef /proc/self/fd/8 ] || [ "$plx_f" -ef /proc/self/fd/9 ]; then echo "\${plx_f%/fd/*}/"; fi
+done'
 plx_held=
 # The launcher ends with the command: the pipes that it was given are looked at as long as it is there. To open them for
 # reading takes nothing out of them, and keeps nobody waiting for their end.
@@ -204,18 +207,7 @@ plx_members() {
     case $plx_others in *" $plx_p "*) ;; *) plx_seeds="$plx_seeds$plx_p " ;; esac
   done
   plx_hold
-  if [ -n "$plx_held" ]; then
-    for plx_l in $plx_list; do
-      plx_p=\${plx_l%%:*}
-      case $plx_seeds in *" $plx_p "*) continue ;; esac
-      for plx_i in 0 1 2; do
-        if [ "/proc/$plx_p/fd/$plx_i" -ef /proc/self/fd/8 ] || [ "/proc/$plx_p/fd/$plx_i" -ef /proc/self/fd/9 ]; then
-          plx_seeds="$plx_seeds$plx_p "
-          break
-        fi
-      done
-    done
-  fi
+  if [ -n "$plx_held" ]; then plx_seeds="$plx_seeds$(plx_pids $(eval "$plx_scan"; plx_theirs /bin/sh -c "$plx_scan"))"; fi
   plx_found=' ' plx_grows=1
   while [ -n "$plx_grows" ]; do
     plx_grows=

@@ -1,3 +1,4 @@
+import { fstatSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Container } from '../../model/container.ts';
@@ -24,6 +25,9 @@ const START_DEADLINE_MS = 60_000;
 /** The same, once nobody waits any more. */
 const ABORT_GRACE_MS = 10_000;
 
+/** Major number 1, minor number 3 (null(4)). */
+const DEV_NULL = 0x103;
+
 /** What the loader exits with when it was not told what to run. */
 const LOADER_FAILED = 125;
 
@@ -36,8 +40,9 @@ const NO_SHELL = Symbol('no shell');
  *
  * @throws NotStartedError, LxcriError as Method.start does.
  */
-export async function startInPod({ pod }: Container, request: ExecRequest, abort: AbortSignal): Promise<Session> {
+export async function startInPod({ pod }: Container, asked: ExecRequest, abort: AbortSignal): Promise<Session> {
   if (pod === undefined) throw new NotStartedError('no Kubernetes cluster is known for it');
+  const request: ExecRequest = isNothing(asked.stdin) ? { ...asked, stdin: { kind: 'null' } } : asked;
   const user = request.user === undefined ? undefined : await podUser(pod, request.user, abort);
   const started = await startByShell(pod, request, user, abort);
   if (started !== NO_SHELL) return started;
@@ -45,6 +50,11 @@ export async function startInPod({ pod }: Container, request: ExecRequest, abort
   if (needed !== undefined)
     throw new NotStartedError(`the container has no /bin/sh (at a terminal: with stty), which ${needed} needs`);
   return startDirectly(pod, request, abort);
+}
+
+/** What comes of /dev/null has no end that a server would have to pass on. */
+function isNothing(stdin: ExecRequest['stdin']): boolean {
+  return stdin.kind === 'descriptor' && fstatSync(stdin.fd).rdev === DEV_NULL;
 }
 
 function shellNeededFor(request: ExecRequest): string | undefined {
