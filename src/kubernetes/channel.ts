@@ -174,6 +174,11 @@ export class WebSocketChannel implements PodChannel {
   }
 
   #sendInput(chunk: Buffer, done: () => void): void {
+    // Whoever has more of it at hand would not let us get to the end.
+    if (this.#webSocket.readyState !== WebSocket.OPEN) {
+      this.stdin.destroy();
+      return done();
+    }
     for (let at = 0; at < chunk.length; at += INPUT_BYTES) {
       const piece = chunk.subarray(at, at + INPUT_BYTES);
       this.#sentSince += piece.length;
