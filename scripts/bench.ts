@@ -10,6 +10,7 @@ import { findExecutable } from '../src/process/executable.ts';
 import { benchApi } from './bench/api.ts';
 import { benchColdStart } from './bench/cold.ts';
 import { benchIntegrity } from './bench/integrity.ts';
+import { benchKubernetes } from './bench/kubernetes.ts';
 import { benchList } from './bench/list.ts';
 import { benchMemory } from './bench/memory.ts';
 import { startPeers } from './bench/peers.ts';
@@ -53,6 +54,7 @@ async function measure(quick: boolean, signal: AbortSignal): Promise<number> {
       await benchList(bench);
       await benchSsh(bench);
       await benchApi(bench);
+      await benchKubernetes(bench);
       return intact ? 0 : fail('data was altered');
     } finally {
       for (const peer of peers) if ('remove' in peer) peer.remove();
