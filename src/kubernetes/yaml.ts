@@ -10,7 +10,7 @@ import { LxcriError } from '../model/errors.ts';
  */
 export function parseYaml(file: string, text: string): unknown {
   try {
-    return parse(text, { prettyErrors: false, logLevel: 'silent' });
+    return parse(text, { prettyErrors: false, logLevel: 'error' });
   } catch (error) {
     const { linePos, code } = error as { linePos?: readonly [{ line: number }]; code?: string };
     const place = linePos === undefined ? '' : `, line ${linePos[0].line}`;
