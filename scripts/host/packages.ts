@@ -24,8 +24,9 @@ const PACKAGES = [
   'crun',
   'hyperfine',
   'cron',
-  // A Docker engine of the tests' own; no service of it is started.
+  // Engines of the tests' own; no service of them is started.
   'docker.io',
+  'podman',
   // Nodes that are reached over ssh.
   'openssh-client',
   'openssh-server',
