@@ -281,10 +281,13 @@ function processesUnclear({ control, docker, request }: Attempt, reason: string)
 /** What a terminal's line discipline reads as end of input (Ctrl-D). */
 const END_OF_TRANSMISSION = '\u0004';
 
+/** So much input may wait for the engine: with less, it and whoever gives it wait for each other in turn. */
+const INPUT_BYTES = 512 * 1024;
+
 /** The input of a command: its end closes one side of the connection, and nothing closes the other. */
 function inputOf(stream: CommandStream['stream'], hasTerminal: boolean): Writable {
   return new Writable({
-    highWaterMark: 65_536,
+    highWaterMark: INPUT_BYTES,
     write: (chunk: Buffer, _encoding, done) => void stream.write(chunk, () => done()),
     writev: (chunks, done) => {
       const last = chunks.length - 1;
