@@ -15,6 +15,7 @@ import type { TestKubernetes, TestPod } from './kubernetes.ts';
 import { sweepDeadRuns } from './ledger.ts';
 import { isRunning } from './proc.ts';
 import { type RunResult, runSync } from './run.ts';
+import { startTcpProxy } from './tcp-proxy.ts';
 import { tracesOf } from './traces.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -26,7 +27,7 @@ interface Execution {
   readonly protocol: string;
   send(channel: number, data: string | Buffer): void;
   output(channel: number): string;
-  /** When the server has closed it: the last word on the channel of errors, parsed. */
+  /** When it is closed: what came on the channel of errors, parsed; empty when nothing did. */
   ended(): Promise<Record<string, unknown>>;
 }
 
@@ -74,9 +75,9 @@ describe('the Kubernetes of the tests', function () {
     return `/api/v1/namespaces/${namespace}/pods/${name}/exec?${query}`;
   }
 
-  function connect(path: string, protocols: string[], user: KubernetesUser): WebSocket {
+  function connect(path: string, protocols: string[], user: KubernetesUser, port = kubernetes.port): WebSocket {
     const headers = user.token === undefined ? {} : { authorization: `Bearer ${user.token}` };
-    return new WebSocket(`wss://127.0.0.1:${kubernetes.port}${path}`, protocols, {
+    return new WebSocket(`wss://127.0.0.1:${port}${path}`, protocols, {
       ca: readFileSync(kubernetes.caFile),
       ...(user.certificate === undefined
         ? {}
@@ -86,15 +87,17 @@ describe('the Kubernetes of the tests', function () {
     });
   }
 
-  async function execute(query: string, protocols = [V5], user = kubernetes.admin): Promise<Execution> {
-    const socket = connect(execPath(query), protocols, user);
+  async function execute(query: string, protocols = [V5], user = kubernetes.admin, port?: number): Promise<Execution> {
+    const socket = connect(execPath(query), protocols, user, port);
     const channels = new Map<number, Buffer>();
     socket.on('message', (data: Buffer) => {
       const channel = data[0] ?? -1;
       channels.set(channel, Buffer.concat([channels.get(channel) ?? Buffer.alloc(0), data.subarray(1)]));
     });
-    const closed = once(socket, 'close');
+    const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
     await once(socket, 'open');
+    // How a connection that is cut ends is another matter; it ends.
+    socket.on('error', () => {});
     const output = (channel: number): string => String(channels.get(channel) ?? '');
     return {
       protocol: socket.protocol,
@@ -102,7 +105,7 @@ describe('the Kubernetes of the tests', function () {
       output,
       async ended() {
         await closed;
-        return JSON.parse(output(3)) as Record<string, unknown>;
+        return JSON.parse(output(3) || '{}') as Record<string, unknown>;
       },
     };
   }
@@ -221,6 +224,24 @@ describe('the Kubernetes of the tests', function () {
         reason: 'BadRequest',
         message: 'Upgrade request required',
       });
+    });
+
+    it('gives no Status to a connection that is cut, and does not end the command', async () => {
+      const proxy = await startTcpProxy('127.0.0.1', kubernetes.port);
+      try {
+        const before = await pod.pids('web');
+        const words = shell('echo begun; exec sleep 1000');
+        const execution = await execute(`container=web&stdout=true&${words}`, [V5], kubernetes.admin, proxy.port);
+        await waitFor(() => execution.output(1) === 'begun\n', { what: 'the command to have begun' });
+        proxy.cut();
+        expect(await execution.ended()).to.deep.equal({});
+        const [left, ...more] = (await pod.pids('web')).filter((pid) => !before.includes(pid));
+        expect(more).to.deep.equal([]);
+        expect(left).to.be.a('number');
+        process.kill(left as number, 'SIGKILL');
+      } finally {
+        await proxy.stop();
+      }
     });
 
     it('says what the runtime says of a command that is not there', async () => {

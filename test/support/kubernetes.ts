@@ -17,6 +17,9 @@
  * await kubernetes.stop();
  * ```
  *
+ * As everywhere in Kubernetes, a connection that is lost ends no command: it runs on until its output breaks.
+ * At most 8 commands at once in one pod: beyond some twenty, the shim of containerd 1.6 stands still for 20 seconds.
+ *
  * To lose connections, put a `startTcpProxy('127.0.0.1', kubernetes.port)` in front of it, and write a kubeconfig with
  * its port.
  */
