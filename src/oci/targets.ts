@@ -71,6 +71,15 @@ export async function targetsOf(
   return references(running.namespace, chosen, containers);
 }
 
+/**
+ * Refuses what {@link targetsOf} would, without asking a cluster.
+ *
+ * @throws LxcriError `UsageError`, `MissingContainerId`
+ */
+export function checkSelector(selector: Selector): void {
+  understand(selector);
+}
+
 /** What a selector says, in parts. */
 interface Understood {
   readonly namespace: string | undefined;
@@ -114,7 +123,7 @@ function parseResource(word: string): Resource {
     throw new LxcriError(
       'UsageError',
       `${quoted(word)} is none of Kubernetes, and --namespace, --task and --container are for that`,
-      'write k8s:NAMESPACE/POD or k8s:NAMESPACE/deploy:NAME; or "--" before the command, where that is what you meant',
+      'write k8s:NAMESPACE/POD or k8s:NAMESPACE/deploy:NAME; where it begins the command, write "--" before it',
     );
   }
   const parts = word.slice('k8s:'.length).split('/');
