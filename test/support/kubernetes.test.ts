@@ -1,7 +1,7 @@
 /** The Kubernetes of the tests does what a real one does: seen by kubectl, and by a bare WebSocket. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
@@ -13,6 +13,7 @@ import { needs } from './component.ts';
 import { type KubernetesUser, needsKubernetes, startKubernetes } from './kubernetes.ts';
 import type { TestKubernetes, TestPod } from './kubernetes.ts';
 import { sweepDeadRuns } from './ledger.ts';
+import { SCRATCH_PARENT } from './places.ts';
 import { isRunning } from './proc.ts';
 import { type RunResult, runSync } from './run.ts';
 import { startTcpProxy } from './tcp-proxy.ts';
@@ -401,11 +402,15 @@ describe('the Kubernetes of the tests', function () {
       const [stopped, killed, pid] = JSON.parse(line) as [string, string, number];
       expect(tracesOf([stopped])).to.deep.equal([]);
       expect(tracesOf([killed])).not.to.deep.equal([]);
+      const addresses = globSync(`${SCRATCH_PARENT}/${killed}/state/io.containerd.runtime.v2.task/k8s.io/*/address`);
+      const sockets = addresses.map((file) => readFileSync(file, 'utf8').replace('unix://', ''));
+      expect(sockets.filter((path) => existsSync(path))).not.to.deep.equal([]);
       child.kill('SIGKILL');
       await exited;
       sweepDeadRuns();
       expect(tracesOf([killed])).to.deep.equal([]);
       expect(isRunning(pid)).to.equal(false);
+      expect(sockets.filter((path) => existsSync(path))).to.deep.equal([]);
       for (const name of [stopped, killed])
         for (const hierarchy of ['', 'pids/', 'unified/'])
           expect(existsSync(`/sys/fs/cgroup/${hierarchy}${name}`), `${hierarchy}${name}`).to.equal(false);
