@@ -85,8 +85,9 @@ export async function startMicroVm({ port = 2222, ...contents }: MicroVmOptions)
       readyMs: performance.now() - begin,
       log,
       pids: () => pidsInGroup(guest.pid),
-      pause: () => void process.kill(-guest.pid, 'SIGSTOP'),
-      resume: () => void process.kill(-guest.pid, 'SIGCONT'),
+      // Only the kernel: it takes a stop of the processes that it traces for one of the guest's, and falls over it.
+      pause: () => void process.kill(guest.pid, 'SIGSTOP'),
+      resume: () => void process.kill(guest.pid, 'SIGCONT'),
       async kill() {
         guest.kill();
         await guest.ended;
