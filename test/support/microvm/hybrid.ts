@@ -156,16 +156,18 @@ export function startHybrid(agents: Agents): Promise<Hybrid> {
 
 /** The first line, without its end; what comes after it stays in the socket. undefined when there is none. */
 async function readLine(client: Socket): Promise<string | undefined> {
-  let line = Buffer.alloc(0);
-  while (!line.includes('\n')) {
+  let text = Buffer.alloc(0);
+  let end = -1;
+  while (end < 0) {
     // oxlint-disable-next-line no-await-in-loop -- one after the other
     const chunk = await nextChunk(client);
-    if (chunk === undefined || line.length > MAX_LINE) return undefined;
-    line = Buffer.concat([line, chunk]);
+    if (chunk === undefined) return undefined;
+    text = Buffer.concat([text, chunk]);
+    end = text.indexOf('\n');
+    if (end < 0 && text.length >= MAX_LINE) return undefined;
   }
-  const end = line.indexOf('\n');
-  if (end + 1 < line.length) client.unshift(line.subarray(end + 1));
-  return line.toString('latin1', 0, end);
+  if (end + 1 < text.length) client.unshift(text.subarray(end + 1));
+  return text.toString('latin1', 0, end);
 }
 
 /** undefined when nobody listens there. */
