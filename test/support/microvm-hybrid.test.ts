@@ -252,11 +252,11 @@ describe('the double of a hybrid socket', () => {
 
   it('does not hold more than a little for a client that does not read', async () => {
     const client = await dial(ECHO);
-    client.write(randomBytes(16 * MIB));
+    client.write(randomBytes(6 * MIB));
     // Another one gets through meanwhile.
     const other = await dial(ECHO);
-    other.write(Buffer.alloc(4 * MIB, 'x'));
-    for (let left = 4 * MIB; left > 0; ) {
+    other.write(Buffer.alloc(24 * MIB, 'x'));
+    for (let left = 24 * MIB; left > 0; ) {
       // oxlint-disable-next-line no-await-in-loop -- one after the other
       left -= (await nextChunk(other))?.length ?? left;
     }

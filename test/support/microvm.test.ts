@@ -13,6 +13,7 @@ import { goProgram, VSOCK_DEVICE_MODULE } from './microvm/go-program.ts';
 import { type MicroVm, startMicroVm } from './microvm/microvm.ts';
 import { needsMicroVm } from './microvm/needs.ts';
 import { isRunning } from './proc.ts';
+import { rootfsOf } from './rootfs/cache.ts';
 import { must } from './run.ts';
 import { scratchDirectory } from './scratch.ts';
 import { waitFor } from './wait-for.ts';
@@ -116,6 +117,7 @@ describe('how a guest is made', function () {
       echo "args: $1, $2"
       cat /etc/microvm-test/file /overlay/newroot/below/file
       stat -c '%a %N' /overlay/newroot/below/link
+      chroot /overlay/newroot/as-root sh -c 'echo "in a root: $(cat /proc/1/comm)" >/dev/console'
       echo "pid 1: $(cat /proc/1/comm), user: $(id -un app), cgroups: $(stat -f -c %T /sys/fs/cgroup)"
       test -c /dev/ptmx && test -d /dev/pts && echo "terminals"
       exit 7`,
@@ -128,7 +130,7 @@ describe('how a guest is made', function () {
       agent,
       args: ["it's", '$HOME'],
       files: { '/etc/microvm-test/file': 'a file\n' },
-      trees: { '/overlay/newroot': tree },
+      trees: { '/overlay/newroot': tree, '/overlay/newroot/as-root': rootfsOf('busybox') },
     }).catch((reason: unknown) => reason);
     const lines = String(error).split(/\r?\n/);
     expect(lines).to.include.members([
@@ -137,6 +139,7 @@ describe('how a guest is made', function () {
       'of a tree',
       "777 '/overlay/newroot/below/link' -> 'file'",
       'pid 1: init, user: app, cgroups: UNKNOWN',
+      'in a root: init',
       'terminals',
       'microvm: the agent ended with 7',
     ]);
