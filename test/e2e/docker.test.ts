@@ -199,17 +199,17 @@ describe('a container of Docker', () => {
 
   it('is reached by TLS, and by nobody else than its engine', async () => {
     const env = { ...engine.environment, DOCKER_HOST: `tcp://127.0.0.1:${front.port}`, DOCKER_CERT_PATH: certificates };
-    const run = async (further: Record<string, string>): Promise<ReturnType<typeof resultOf>> =>
+    const byTls = async (further: Record<string, string>): Promise<ReturnType<typeof resultOf>> =>
       resultOf(
         await runCli(['exec', '--json', `docker:${container.name}`, '--', 'sh', '-c', 'cat; exit 4'], {
           env: { ...env, ...further },
           stdin: 'through',
         }),
       );
-    expect(await run({ DOCKER_TLS_VERIFY: '1' })).to.deep.include({ exitCode: 4, stdout: 'through' });
+    expect(await byTls({ DOCKER_TLS_VERIFY: '1' })).to.deep.include({ exitCode: 4, stdout: 'through' });
     const other = scratchDirectory();
     copyFileSync((await createAuthority()).caFile, join(other, 'ca.pem'));
-    const refused = await run({ DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: other });
+    const refused = await byTls({ DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: other });
     expect([refused.exitCode, refused.started, refused.error?.code]).to.deep.equal([125, false, 'PlatformUnreachable']);
   });
 
