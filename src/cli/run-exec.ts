@@ -22,7 +22,7 @@ import { readProcess } from '../process/proc.ts';
 import { isInteractive } from '../terminal/interactive.ts';
 import { methodNames } from '../values/methods.ts';
 import type { ExecFlagName } from './flags.ts';
-import { inventoryOf, isOfDocker } from './inventory.ts';
+import { inventoryOf, needsNoRoot } from './inventory.ts';
 import type { LockWords } from './exec-lock.ts';
 import { say, sayError } from './messages.ts';
 import type { FailureOnly } from './only-on-failure.ts';
@@ -66,7 +66,7 @@ export async function runExec(
       words: called,
       maskValues: true,
       context: parsed.flags.get('context')?.at(-1),
-      mayBeAnybody: isOfDocker(call.container) || isReachedBySsh(call),
+      mayBeAnybody: needsNoRoot(call.container) || isReachedBySsh(call),
     });
     const carryOut =
       targets.length > 1
@@ -223,7 +223,7 @@ export function understand({ container, command, flags }: CallWords, settings: S
       killAfterMs: killAfter === undefined ? settings['exec.killAfter'] : parseDuration(killAfter, '--kill-after'),
       methods:
         methods === undefined
-          ? container === undefined || isOfDocker(container)
+          ? container === undefined || needsNoRoot(container)
             ? undefined
             : settings.methods
           : flagValue('--method', () => methodNames(methods.split(','), AVAILABLE_METHODS)),
