@@ -1,5 +1,5 @@
 /** Takes away a containerd of the tests and all it has made, also when nobody is left who could be asked to. */
-import { existsSync, readFileSync, readdirSync, rmSync, rmdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, rmdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { removeEngine } from '../docker/remove.ts';
 
@@ -12,9 +12,7 @@ export function cgroupOf(directory: string): string {
 }
 
 export function removeKubernetes(directory: string): void {
-  const sockets = shimSockets(directory);
   removeEngine(directory);
-  for (const socket of sockets) rmSync(socket, { force: true });
   const cgroups = cgroupsOf(directory);
   const deadline = Date.now() + TIMEOUT_MS;
   for (let left = cgroups.flatMap(processesIn); left.length > 0; left = cgroups.flatMap(processesIn)) {
@@ -23,14 +21,6 @@ export function removeKubernetes(directory: string): void {
     pause(5);
   }
   for (const cgroup of cgroups) removeCgroup(cgroup);
-}
-
-/** Those of the programs that watch over one pod each; containerd has one place for them on every host. */
-function shimSockets(directory: string): string[] {
-  return subdirectories(join(directory, 'state/io.containerd.runtime.v2.task/k8s.io'))
-    .map((task) => read(join(task, 'address')).trim())
-    .filter((address) => address.startsWith('unix:///run/containerd/s/'))
-    .map((address) => address.slice('unix://'.length));
 }
 
 /** One in each hierarchy of v1, or the one of v2. */

@@ -22,7 +22,7 @@ func (s *server) routeDiscovery(mux *http.ServeMux) {
 	groups := metav1.APIGroupList{TypeMeta: metav1.TypeMeta{Kind: "APIGroupList", APIVersion: "v1"}}
 	byGroup := map[string][]metav1.APIResource{}
 	for _, each := range workloads {
-		made := resourceOf(each.resource, each.kind, each.short, "create", "delete", "get")
+		made := resourceOf(each.resource, each.kind, each.short, "create", "delete", "get", "list")
 		byGroup[each.group] = append(byGroup[each.group], made)
 	}
 	review := resourceOf("selfsubjectaccessreviews", "SelfSubjectAccessReview", "", "create")

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -58,6 +61,11 @@ func (s *server) routeObjects(mux *http.ServeMux) {
 		mux.HandleFunc("POST "+collection, func(w http.ResponseWriter, req *http.Request) {
 			if s.allow(w, req, wanted(req, "create")) {
 				answer(w, http.StatusCreated)(s.objects.create(req, kind))
+			}
+		})
+		mux.HandleFunc("GET "+collection, func(w http.ResponseWriter, req *http.Request) {
+			if s.allow(w, req, wanted(req, "list")) {
+				write(w, http.StatusOK, s.objects.list(req.PathValue("namespace"), kind))
 			}
 		})
 		mux.HandleFunc("GET "+collection+"/{name}", func(w http.ResponseWriter, req *http.Request) {
@@ -117,6 +125,30 @@ func (s *objectStore) get(key objectKey, resource schema.GroupResource) (any, er
 		return nil, apierrors.NewNotFound(resource, key.name)
 	}
 	return object, nil
+}
+
+// objectList has the shape of a DeploymentList and its like.
+type objectList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata"`
+	Items           []runtime.Object `json:"items"`
+}
+
+func (s *objectStore) list(namespace string, kind workload) objectList {
+	s.mutex.RLock()
+	defer s.mutex.RUnlock()
+	found := objectList{
+		TypeMeta: metav1.TypeMeta{Kind: kind.kind + "List", APIVersion: kind.group + "/v1"},
+		ListMeta: metav1.ListMeta{ResourceVersion: "1"},
+		Items:    []runtime.Object{},
+	}
+	keys := slices.SortedFunc(maps.Keys(s.objects), func(a, b objectKey) int { return strings.Compare(a.name, b.name) })
+	for _, key := range keys {
+		if key.resource == kind.resource && key.namespace == namespace {
+			found.Items = append(found.Items, s.objects[key])
+		}
+	}
+	return found
 }
 
 func (s *objectStore) remove(key objectKey, resource schema.GroupResource) (any, error) {

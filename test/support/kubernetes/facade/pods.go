@@ -129,6 +129,7 @@ func (s *podStore) create(req *http.Request, namespace string) (any, error) {
 	s.pods[name] = made
 	s.mutex.Unlock()
 	if err := s.start(made); err != nil {
+		s.end(name, 0)
 		return nil, err
 	}
 	return s.get(req.Context(), name)
@@ -136,6 +137,8 @@ func (s *podStore) create(req *http.Request, namespace string) (any, error) {
 
 func (s *podStore) start(made *runningPod) error {
 	if text, pretended := made.Annotations[statusAnnotation]; pretended {
+		s.mutex.Lock()
+		defer s.mutex.Unlock()
 		delete(made.Annotations, statusAnnotation)
 		if err := json.Unmarshal([]byte(text), &made.Status); err != nil {
 			return apierrors.NewBadRequest(err.Error())

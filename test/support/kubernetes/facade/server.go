@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -195,10 +196,29 @@ func fail(w http.ResponseWriter, err error) {
 	write(w, int(status.Code), status)
 }
 
+// The form that new versions of kubectl send objects in: this, and a runtime.Unknown that wraps the object.
+const protobufPrefix = "k8s\x00"
+
 // read takes an object from a request; the error is the answer.
 func read(req *http.Request, into runtime.Object) error {
-	if err := json.NewDecoder(io.LimitReader(req.Body, 3<<20)).Decode(into); err != nil {
+	body, err := io.ReadAll(io.LimitReader(req.Body, 3<<20))
+	if err == nil {
+		err = decode(body, into)
+	}
+	if err != nil {
 		return apierrors.NewBadRequest("the object provided is unrecognized: " + err.Error())
 	}
 	return nil
+}
+
+func decode(body []byte, into runtime.Object) error {
+	wrapped, isProtobuf := bytes.CutPrefix(body, []byte(protobufPrefix))
+	if !isProtobuf {
+		return json.Unmarshal(body, into)
+	}
+	var unknown runtime.Unknown
+	if err := unknown.Unmarshal(wrapped); err != nil {
+		return err
+	}
+	return into.(interface{ Unmarshal([]byte) error }).Unmarshal(unknown.Raw)
 }
