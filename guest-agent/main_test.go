@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -249,6 +250,10 @@ func dialAs(path string, uid int) (connection net.Conn, err error) {
 	go func() {
 		defer close(done)
 		runtime.LockOSThread()
+		// Relative: the way there may be closed to others.
+		if err = errors.Join(unix.Unshare(unix.CLONE_FS), unix.Chdir(filepath.Dir(path))); err != nil {
+			return
+		}
 		if _, _, number := unix.RawSyscall(unix.SYS_SETRESUID, uintptr(uid), uintptr(uid), uintptr(uid)); number != 0 {
 			err = number
 			return
@@ -257,7 +262,7 @@ func dialAs(path string, uid int) (connection net.Conn, err error) {
 		if fd, err = unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); err != nil {
 			return
 		}
-		if err = unix.Connect(fd, &unix.SockaddrUnix{Name: path}); err == nil {
+		if err = unix.Connect(fd, &unix.SockaddrUnix{Name: filepath.Base(path)}); err == nil {
 			file := os.NewFile(uintptr(fd), path)
 			connection, err = net.FileConn(file)
 			file.Close()

@@ -39,7 +39,7 @@ func makeTree(t *testing.T) (root, outside string) {
 	must(t, unix.Mkfifo(filepath.Join(root, "fifo"), 0o600))
 	for name, target := range map[string]string{
 		"to-file": "a/file", "absolute": "/a/file", "up": "../../../a/file", "a/b/up": "../../../../a/file", "loop": "loop",
-		"chain": "to-dir/../a/absolute-dir/file", "to-dir": "/a/b", "a/absolute-dir": "/a", "out": outside, "dangling": "/none",
+		"chain": "to-dir/../absolute-dir/file", "to-dir": "/a/b", "a/absolute-dir": "/a", "out": outside, "dangling": "/none",
 		"to-fifo": "fifo", "slash": "a/",
 	} {
 		must(t, os.Symlink(target, filepath.Join(root, name)))
@@ -103,7 +103,7 @@ func TestLinksThemselves(t *testing.T) {
 // A file system of processes has links that lead out of any root directory.
 func TestMagicLinksAreRefused(t *testing.T) {
 	for way, root := range roots(t, "/") {
-		for _, name := range []string{"/proc/self/root/etc/passwd", "/proc/self/cwd", "/proc/1/root/etc"} {
+		for _, name := range []string{"/proc/self/root/etc/passwd", "/proc/self/cwd", "/proc/self/exe"} {
 			if fd, err := root.OpenAt(name, unix.O_PATH); !errors.Is(err, unix.ELOOP) {
 				t.Errorf("%s: %s gave %d, %v", way, name, fd, err)
 			}

@@ -37,14 +37,14 @@ func FuzzStat(f *testing.F) {
 func TestOwnDirectory(t *testing.T) {
 	const mount = "24 1 0:21 / /proc rw - proc proc rw\n"
 	for name, expected := range map[string]struct{ mounts, groups, found string }{
-		"version 2 alone":    {"30 1 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw\n", "0::/system.slice/a.service\n", "/sys/fs/cgroup/system.slice/a.service"},
-		"both":               {"30 1 0:26 / /sys/fs/cgroup/unified rw - cgroup2 cgroup rw\n", "2:cpu:/x\n0::/\n", "/sys/fs/cgroup/unified"},
-		"of a container":     {"30 1 0:26 /docker/1 /sys/fs/cgroup rw - cgroup2 cgroup rw\n", "0::/docker/1/sub\n", "/sys/fs/cgroup/sub"},
-		"of a part":          {"30 1 0:26 /other /mnt rw - cgroup2 cgroup rw\n", "0::/\n", ""},
-		"version 1":          {"30 1 0:26 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw\n", "2:cpu:/\n", ""},
-		"not mounted":        {"", "0::/\n", ""},
-		"what cannot be":     {"30 - cgroup2 x\n", "0::/\n", ""},
-		"outside of the top": {"30 1 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup rw\n", "0::/../x\n", ""},
+		"version 2 alone":     {"30 1 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw\n", "0::/system.slice/a.service\n", "/sys/fs/cgroup/system.slice/a.service"},
+		"both":                {"30 1 0:26 / /sys/fs/cgroup/unified rw - cgroup2 cgroup rw\n", "2:cpu:/x\n0::/\n", "/sys/fs/cgroup/unified"},
+		"of a container":      {"30 1 0:26 /docker/1 /sys/fs/cgroup rw - cgroup2 cgroup rw\n", "0::/docker/1/sub\n", "/sys/fs/cgroup/sub"},
+		"of a part":           {"30 1 0:26 /other /mnt rw - cgroup2 cgroup rw\n", "0::/\n", ""},
+		"version 1":           {"30 1 0:26 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw\n", "2:cpu:/\n", ""},
+		"not mounted":         {"", "0::/\n", ""},
+		"what cannot be":      {"30 - cgroup2 x\n", "0::/\n", ""},
+		"another namespace's": {"30 1 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup rw\n", "0::/../x\n", ""},
 	} {
 		directory := t.TempDir()
 		mounts, groups := filepath.Join(directory, "mounts"), filepath.Join(directory, "groups")
