@@ -23,6 +23,8 @@ const BUNDLES: Record<string, string> = {
   'src/config/yaml.ts': 'config-yaml.cjs',
   'src/cli/exec-lock.ts': 'exec-lock.cjs',
   'src/cli/only-on-failure.ts': 'only-on-failure.cjs',
+  'src/oci/targets.ts': 'targets.cjs',
+  'src/cli/exec-many.ts': 'exec-many.cjs',
   'src/cli/exec-detached.ts': 'exec-detached.cjs',
   'src/cli/supervise.ts': 'supervise.cjs',
   'src/cli/complete.ts': 'complete.cjs',
@@ -34,6 +36,8 @@ const BUNDLES: Record<string, string> = {
   'src/methods/agent/start.ts': 'agent.cjs',
   'src/methods/console/start.ts': 'console.cjs',
   'src/methods/console/visit.ts': 'visit.cjs',
+  'src/methods/docker/room.ts': 'docker.cjs',
+  'src/docker/dial-ssh.ts': 'docker-ssh.cjs',
 };
 
 const lazyBundles: Plugin = {

@@ -1,4 +1,5 @@
 /** The Debian packages that the tests need on the host. */
+import { findExecutable } from '../../src/process/executable.ts';
 import { mustSync, runSync } from '../../test/support/run.ts';
 
 const PACKAGES = [
@@ -24,6 +25,11 @@ const PACKAGES = [
   'crun',
   'hyperfine',
   'cron',
+  // A Docker engine of the tests' own; no service of it is started.
+  'docker.io',
+  // Pods of the tests' own, and Kubernetes' own client. That of another package serves as well, and two do not fit.
+  'containerd',
+  ...(findExecutable('kubectl') === undefined ? ['kubernetes-client'] : []),
   // Nodes that are reached over ssh.
   'openssh-client',
   'openssh-server',
@@ -31,6 +37,8 @@ const PACKAGES = [
   'bash-completion',
   'zsh',
   'fish',
+  // Guests that talk over vsock; Debian has it for this kind of machine only.
+  ...(process.arch === 'x64' ? ['user-mode-linux'] : []),
   // For building node-pty.
   'make',
   'g++',

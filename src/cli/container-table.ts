@@ -24,7 +24,7 @@ const STATUS_COLORS: Partial<Record<Status, 'green' | 'yellow' | 'dim'>> = {
 /** The columns of a list of containers; those that would be empty, or repeat another, are left out. */
 export function containerColumns(containers: readonly ContainerSummary[], nowMs: number): Column<ContainerSummary>[] {
   const columns: (Column<ContainerSummary> & { useless?: boolean })[] = [
-    { header: 'ID', value: ({ id }) => id },
+    { header: 'ID', value: ({ id, platform }) => (platform === 'docker' ? id.slice(0, 12) : id) },
     {
       header: 'NAME',
       value: ({ name }) => name,

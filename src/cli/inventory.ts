@@ -41,6 +41,7 @@ export function inventoryOf(
   const isRoot = process.geteuid?.() === 0;
   const mayHaveContexts = context !== undefined || hasContexts(process.env);
   if (!mayHaveContexts && !mayBeAnybody) requireRoot(words, maskValues);
+  const docker = context === undefined ? { docker: process.env } : {};
   const nothing = { lxcpaths: [], pve: new NodeConfig(NOWHERE) };
   const host: HostInventory =
     context !== undefined
@@ -48,14 +49,19 @@ export function inventoryOf(
       : isRoot
         ? hostInventory(settings)
         : { ...nothing, closed: rootNeeded(asRoot(words, maskValues)) };
-  if (!mayHaveContexts) return host;
-  return { ...host, clusters: () => clustersOf(settings.stateDirectory, { context, onTaskLine }) };
+  if (!mayHaveContexts) return { ...host, ...docker };
+  return { ...host, ...docker, clusters: () => clustersOf(settings.stateDirectory, { context, onTaskLine }) };
+}
+
+/** Whether a word names a container of Docker: who may use the engine needs no root. */
+export function isOfDocker(container: string | undefined): boolean {
+  return container?.startsWith('docker:') === true;
 }
 
 function onlyCluster(context: string): LxcriError {
   return new LxcriError(
     'UsageError',
-    `--context ${context} names a cluster, and containers with lxc: are of this host`,
+    `--context ${context} names a cluster, and containers with lxc: and docker: are not of it`,
     'leave out one of the two',
   );
 }

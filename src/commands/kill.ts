@@ -1,7 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 
 import { changeDocument, changeText } from '../cli/change.ts';
-import { inventoryOf } from '../cli/inventory.ts';
+import { inventoryOf, isOfDocker } from '../cli/inventory.ts';
 import { Verb } from '../cli/verb.ts';
 import type { Outcome } from '../cli/verb.ts';
 import { containerArg, contextFlag, namedContainer, nodeFlag } from '../cli/verb-flags.ts';
@@ -44,7 +44,11 @@ To a detached execution (exec --detach), named by its id or the beginning of it,
     const target = namedContainer(args.container, 'kill CONTAINER [SIGNAL]');
     const named = namedSignal(args.signal, flags.signal);
     const settings = await loadSettings(process.env);
-    const inventory = inventoryOf(settings, { words: ['kill', ...this.argv], context: flags.context });
+    const inventory = inventoryOf(settings, {
+      words: ['kill', ...this.argv],
+      context: flags.context,
+      mayBeAnybody: isOfDocker(target),
+    });
     const store = ExecutionStore.below(settings.stateDirectory);
     // Who names a cluster means a guest of it.
     const execution = flags.context === undefined ? await namedExecution(store, target, inventory) : undefined;

@@ -1,5 +1,5 @@
 import { answered } from '../cli/interruption.ts';
-import { inventoryOf } from '../cli/inventory.ts';
+import { inventoryOf, isOfDocker } from '../cli/inventory.ts';
 import { Verb } from '../cli/verb.ts';
 import type { Outcome } from '../cli/verb.ts';
 import {
@@ -32,7 +32,11 @@ A guest that is asked for over the API of Proxmox has no pid here: it would be a
     const target = namedContainer(args.container, 'state CONTAINER');
     const timeoutMs = answerTimeout(flags.timeout);
     const settings = await loadSettings(process.env);
-    const inventory = inventoryOf(settings, { words: ['state', ...this.argv], context: flags.context });
+    const inventory = inventoryOf(settings, {
+      words: ['state', ...this.argv],
+      context: flags.context,
+      mayBeAnybody: isOfDocker(target),
+    });
     const status = await answered((abort) => containerStatus(inventory, target, flags.node, abort), timeoutMs);
     const state = ociState(status);
     return { document: state, text: () => `${JSON.stringify(state, undefined, 2)}\n` };

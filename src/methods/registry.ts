@@ -1,6 +1,7 @@
 import type { MethodName } from '../model/request.ts';
 import { guestAgent } from './guest-agent.ts';
 import { consoleMethod } from './console.ts';
+import { docker } from './docker.ts';
 import { lxcAttach } from './lxc-attach.ts';
 import type { Method } from './method.ts';
 import { nodeShell } from './node-shell.ts';
@@ -11,6 +12,7 @@ const METHODS: Partial<Record<MethodName, Method>> = {
   'proxmox-api': proxmoxApi,
   pct,
   'lxc-attach': lxcAttach,
+  docker,
   'guest-agent': guestAgent,
   console: consoleMethod,
   'node-shell': nodeShell,

@@ -1,3 +1,4 @@
+import type { DockerAccess } from './engine.ts';
 import type { ApiAccess, RemoteControl } from './remote.ts';
 
 /** Where a container lives. */
@@ -17,6 +18,8 @@ export interface Container {
   readonly control?: RemoteControl;
   /** How commands get to it over the API of its cluster; absent when it is on this host. */
   readonly api?: ApiAccess;
+  /** How its Docker engine is asked; absent when it is none of Docker's. */
+  readonly docker?: DockerAccess;
   /** How it is reached on another node; absent when it is on this host. */
   readonly remote?: RemoteHandle;
   /** The Proxmox configuration lock that holds it (`backup`, `migrate` ...). */

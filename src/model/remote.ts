@@ -19,6 +19,10 @@ export interface RemoteControl {
   start(abort?: AbortSignal): Promise<PowerEnd>;
   shutdown(seconds: number, abort?: AbortSignal): Promise<PowerEnd>;
   kill(abort?: AbortSignal): Promise<PowerEnd>;
+  /** Sends another signal to its init process; absent where the platform has no way. */
+  readonly signal?: (name: string, abort?: AbortSignal) => Promise<PowerEnd>;
+  /** Its init process by this host's numbering, as of the last look, where it is one of this host. */
+  readonly initPid?: () => number | undefined;
 }
 
 /** The ways to run a command in a guest over the API of an unmodified Proxmox VE, in the order in which they are tried. */

@@ -34,8 +34,8 @@ export interface ContainerSummary {
   id: string;
   name: string;
   platform: Platform;
-  /** A container, or a virtual machine of Proxmox. */
-  type: 'lxc' | 'qemu';
+  /** A container of LXC or Docker, or a virtual machine of Proxmox. */
+  type: 'lxc' | 'qemu' | 'docker';
   /** The context of the cluster that was asked; `null` for this host. */
   context: string | null;
   /** The Proxmox node. */

@@ -29,6 +29,7 @@ export async function find(
   reach: Reach = 'host',
   abort?: AbortSignal,
 ): Promise<Container> {
+  if (reference.scheme === 'docker') return findInDocker(reference, inventory, node, abort);
   const { context } = reference;
   if (context !== undefined && inventory.clusters !== undefined)
     return findInContext(reference, context, await inventory.clusters(), node, abort);
@@ -49,6 +50,25 @@ export async function find(
     const { findGuest } = await import('./cluster.ts');
     return findGuest(reference, clusters, node, abort);
   }
+}
+
+/** Asks the engine that the caller's variables and configuration say. */
+async function findInDocker(
+  { id }: Reference,
+  { docker = process.env, closed }: HostInventory,
+  node: string | undefined,
+  abort: AbortSignal | undefined,
+): Promise<Container> {
+  // A cluster was named. That somebody is not root says nothing here.
+  if (closed?.code === 'UsageError') throw closed;
+  if (node !== undefined)
+    throw new LxcriError(
+      'UsageError',
+      '--node names a node of Proxmox, and docker: a container of Docker',
+      'leave out one of the two',
+    );
+  const { engineOf, findContainer } = await import('../methods/docker/room.ts');
+  return findContainer(engineOf(docker), id, abort);
 }
 
 /** Which contexts there are is known here; this host is not asked. */

@@ -6,8 +6,8 @@ import { sshCall } from '../values/ssh-call.ts';
 import { fullReference } from './locate.ts';
 
 /** How messages name a container: by its id, and its name where that is another. */
-export function label({ id, name }: Container): string {
-  return name === id ? id : `${id} (${name})`;
+export function label({ id, name, platform }: Container): string {
+  return name === id ? id : platform === 'docker' ? name : `${id} (${name})`;
 }
 
 /**
@@ -48,6 +48,7 @@ function startHint(container: Container): string {
 
 /** The words that mean it and no other. */
 function shortReference(container: Container): string {
+  if (container.platform === 'docker') return fullReference(container);
   const isUsual =
     container.api === undefined && (container.platform === 'proxmox' || container.lxc?.lxcpath === DEFAULT_LXCPATH);
   return isUsual ? container.id : fullReference(container);
@@ -56,6 +57,7 @@ function shortReference(container: Container): string {
 /** What to do about a frozen container. */
 export function thawHint(container: Container): string {
   const { platform, id, lxc, remote } = container;
+  if (platform === 'docker') return `resume it with: docker unpause ${container.name}`;
   if (isMachine(container)) return `resume it on its node ${container.node ?? ''}: qm resume ${id}`;
   if (remote !== undefined) return `thaw it with: ${onItsNode(container, `pct resume ${id}`)}`;
   return `thaw it with: ${platform === 'proxmox' || lxc === undefined ? `pct resume ${id}` : `lxc-unfreeze -P ${lxc.lxcpath} -n ${lxc.name}`}`;

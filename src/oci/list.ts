@@ -1,5 +1,6 @@
 import { lxcStates } from '../lxc/states.ts';
 import type { ContainerState } from '../lxc/state.ts';
+import { isLxcriError } from '../model/errors.ts';
 import type { LxcriError } from '../model/errors.ts';
 import type { LxcHandle } from '../model/container.ts';
 import type { ContainerStatus, ContainerSummary } from '../model/status.ts';
@@ -22,31 +23,60 @@ export async function listContainers(inventory: HostInventory): Promise<Containe
 /** A list, and what is missing in it. */
 export interface List {
   readonly containers: ContainerSummary[];
-  /** Clusters that could not be asked. */
+  /** Clusters that could not be asked, by their contexts, and `docker` for an engine. */
   readonly unreachable: readonly { readonly context: string; readonly error: LxcriError }[];
 }
 
 /**
- * Every container of this host, and every guest of the clusters of the inventory.
+ * Every container of this host and of the Docker engine, and every guest of the clusters of the inventory.
  *
  * @param late its reason, an LxcriError, becomes that of each cluster that has not answered until then.
  * @throws LxcriError PlatformUnreachable when the containers of this host cannot be listed; the reason of `abort`.
  */
 export async function listEverything(inventory: HostInventory, abort?: AbortSignal, late?: AbortSignal): Promise<List> {
-  const { clusters } = inventory;
-  const [ofHost, ofClusters] = await Promise.all([listHost(inventory), clusters && listOthers(clusters, abort, late)]);
-  if (ofClusters === undefined) return { containers: ofHost, unreachable: [] };
+  const { clusters, docker } = inventory;
+  const [ofHost, ofDocker, ofClusters] = await Promise.all([
+    listHost(inventory),
+    docker === undefined ? NOTHING : listDocker(docker, abort),
+    clusters === undefined ? NOTHING : listOthers(clusters, abort, late),
+  ]);
   // This host may be a node of the cluster.
   const known = new Set(ofHost.filter(({ node }) => node !== null).map(({ node, id }) => `${node}/${id}`));
   const others = ofClusters.containers.filter(({ node, id }) => !known.has(`${node}/${id}`));
   const taken = new Set(ofHost.flatMap(({ id, name }) => [id, name]));
   const guests = others.map((guest) =>
     // What a word means is looked for on this host first, and on the other nodes of its own cluster.
-    guest.context !== null && (inventory.pve.present || taken.has(guest.id))
+    guest.context !== null && guest.type !== 'docker' && (inventory.pve.present || taken.has(guest.id))
       ? { ...guest, reference: guestReference(guest.type, guest.id, guest.context) }
       : guest,
   );
-  return { containers: [...ofHost, ...guests], unreachable: ofClusters.unreachable };
+  return {
+    containers: [...ofHost, ...ofDocker.containers, ...guests],
+    unreachable: [...ofDocker.unreachable, ...ofClusters.unreachable],
+  };
+}
+
+const NOTHING: List = { containers: [], unreachable: [] };
+
+/**
+ * The containers of the Docker engine, where there is one: one that was named must answer, and there need be none at the
+ * usual place.
+ */
+async function listDocker(env: NodeJS.ProcessEnv, abort: AbortSignal | undefined): Promise<List> {
+  const {
+    engineOf,
+    isEndpointChosen,
+    isThere,
+    listContainers: listOfEngine,
+  } = await import('../methods/docker/room.ts');
+  try {
+    if (!isEndpointChosen(env) && !(await isThere())) return NOTHING;
+    return { containers: await listOfEngine(engineOf(env), abort), unreachable: [] };
+  } catch (error) {
+    abort?.throwIfAborted();
+    if (!isLxcriError(error)) throw error;
+    return { containers: [], unreachable: [{ context: 'docker', error }] };
+  }
 }
 
 async function listOthers(

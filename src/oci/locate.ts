@@ -17,6 +17,8 @@ export interface HostInventory {
   readonly pve: NodeConfig;
   /** Why this host is not looked at, where it is not. */
   readonly closed?: LxcriError;
+  /** The variables that say where the Docker engine is. Default: those of this process. */
+  readonly docker?: NodeJS.ProcessEnv;
   /** The clusters to be asked as well, by their APIs; got only when they are needed. */
   readonly clusters?: () => Promise<readonly Cluster[]>;
 }
@@ -84,7 +86,7 @@ export function locate(
       throw new LxcriError(
         'NoMethodAvailable',
         `${scheme}: containers cannot be reached by this version`,
-        'it serves pve: and lxc: containers of this host',
+        'it serves pve:, lxc: and docker: containers',
       );
   }
 }
@@ -222,6 +224,7 @@ export function guestReference(type: 'lxc' | 'qemu', vmid: string, context: stri
 
 /** The reference that means this container and no other. */
 export function fullReference({ platform, id, name, lxc, api }: Container): string {
+  if (platform === 'docker') return `docker:${name}`;
   if (api !== undefined) return guestReference(api.type, id, api.context);
   return platform === 'proxmox' ? `pve:${id}` : `lxc:${lxc?.lxcpath}/${name}`;
 }

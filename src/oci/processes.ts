@@ -38,7 +38,7 @@ export async function listProcesses(
   { node, numeric = false, abort }: ProcessesOptions = {},
 ): Promise<ContainerProcesses> {
   const wanted = await find(parseReference(target), inventory, node, 'host', abort);
-  if (wanted.lxc === undefined) throw notOfThisHost(wanted);
+  if (wanted.lxc === undefined && wanted.docker === undefined) throw notOfThisHost(wanted);
   const { status, initPid, container, found } = await lookInside(wanted);
   const uids = readIdMap(initPid, 'uid');
   const gids = readIdMap(initPid, 'gid');
@@ -73,12 +73,21 @@ async function lookInside(
   for (let attempt = 1; ; attempt++) {
     refuseUnreachable(now);
     const { initPid, status } = now;
+    if (initPid === undefined && status === 'running') throw ofAnotherHost(container);
     if (initPid === undefined) throw notRunning(container, status, ': it has no processes');
     const found = processesInside(initPid);
     if (found !== undefined) return { ...now, initPid, found };
     if (attempt > 1) throw notItsOwn(container, initPid);
     now = await currentStatus(container);
   }
+}
+
+function ofAnotherHost(container: Container): LxcriError {
+  return new LxcriError(
+    'NoMethodAvailable',
+    `the processes of container ${label(container)} cannot be seen from here: its engine is not of this host, or we are not root`,
+    `ask the container itself: proxmox-lxcri exec ${fullReference(container)} -- ps`,
+  );
 }
 
 /** A container can share a pid namespace (`lxc.namespace.share.pid`, `lxc.namespace.keep`), or be restarting. */

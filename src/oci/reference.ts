@@ -53,10 +53,11 @@ export function parseReference(word: string): Reference {
     throw new LxcriError(
       'UsageError',
       `unknown scheme ${quoted(scheme)} in the container reference`,
-      'write pve: or lxc: before the name, or the name alone',
+      'write pve:, lxc: or docker: before the name, or the name alone',
     );
   }
   if (scheme === 'lxc') return parseLxc(rest);
+  if (scheme === 'docker') return { ...NOTHING, scheme, id: checkedName(rest) };
   if (scheme !== 'pve' && scheme !== 'vm') return { ...NOTHING, scheme, id: rest };
   const at = rest.indexOf('@');
   const context = at === -1 ? undefined : checkedContext(rest.slice(at + 1));

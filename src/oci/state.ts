@@ -29,7 +29,8 @@ export function ociState({ container, status, initPid }: ContainerStatus): OciSt
   if (status === 'unreachable') throw unreachable(container);
   if (status === 'unknown') throw offline(container);
   const { id, name, platform, node, lock, lxc } = container;
-  const bundle = lxc === undefined ? `${DEFAULT_LXCPATH}/${id}` : `${lxc.lxcpath}/${lxc.name}`;
+  const ofLxc = lxc === undefined ? `${DEFAULT_LXCPATH}/${id}` : `${lxc.lxcpath}/${lxc.name}`;
+  const bundle = container.docker?.directory ?? ofLxc;
   return {
     ociVersion: OCI_VERSION,
     id,

@@ -29,7 +29,7 @@ export async function containerStatus(
  */
 export async function currentStatus(container: Container, abort?: AbortSignal): Promise<ContainerStatus> {
   if (container.control !== undefined)
-    return { container, status: await container.control.status(abort), initPid: undefined };
+    return { container, status: await container.control.status(abort), initPid: container.control.initPid?.() };
   const [state] = await lxcStates(container.lxc === undefined ? [] : [container.lxc]);
   return withState(container, state);
 }

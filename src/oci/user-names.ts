@@ -1,6 +1,7 @@
 import { startExecution } from './execution.ts';
 import type { HostInventory } from './locate.ts';
 import { usersIn } from './own-users.ts';
+import { parseReference } from './reference.ts';
 
 /** Names are a nicety: a container that takes longer for them is not waited for. */
 const TIMEOUT_MS = 2000;
@@ -29,7 +30,8 @@ export async function userNames(
   const words = ['/bin/sh', '-c', SCRIPT, 'sh', ...[...uids].map(String)];
   const { result } = startExecution(inventory, target, words, {
     node,
-    methods: ['lxc-attach'],
+    // Nothing that asks other hosts.
+    methods: [parseReference(target).scheme === 'docker' ? 'docker' : 'lxc-attach'],
     stderr: 'ignore',
     maxOutputBytes: MAX_OUTPUT_BYTES,
     timeoutMs: TIMEOUT_MS,

@@ -26,18 +26,23 @@ export function timerSlackOf(pid: number): number | undefined {
 /** Starts something whose processes are to carry an execution's mark: they inherit it from us, for that moment. */
 export function withTimerSlack<T>(execId: string, start: () => T): T {
   const own = timerSlackOf(process.pid);
-  setOwnTimerSlack(timerSlackFor(execId));
+  setTimerSlack(process.pid, timerSlackFor(execId));
   try {
     return start();
   } finally {
-    if (own !== undefined) setOwnTimerSlack(own);
+    if (own !== undefined) setTimerSlack(process.pid, own);
   }
 }
 
-function setOwnTimerSlack(nanoseconds: number): void {
+/** Gives a process that somebody else has started an execution's mark; what it starts from now on inherits that. */
+export function markByTimerSlack(pid: number, execId: string): void {
+  setTimerSlack(pid, timerSlackFor(execId));
+}
+
+function setTimerSlack(pid: number, nanoseconds: number): void {
   try {
-    writeFileSync(`/proc/${process.pid}/timerslack_ns`, String(nanoseconds));
+    writeFileSync(`/proc/${pid}/timerslack_ns`, String(nanoseconds));
   } catch {
-    // A kernel that does not offer it: the other marks remain.
+    // A kernel that does not offer it, or a process that has ended: the other marks remain.
   }
 }

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { allProcesses, childrenOf, environmentValueOf, isContainerized, pidNamespaceOf, readProcess } from './proc.ts';
 import type { ProcessInfo } from './proc.ts';
-import { timerSlackFor, timerSlackOf } from './timer-slack.ts';
+import { heldPipes, streamPipes } from './stream-pipes.ts';
+import { markByTimerSlack, timerSlackFor, timerSlackOf } from './timer-slack.ts';
 
 /** The environment variable that marks every process of an execution. */
 export const TAG_VARIABLE = 'PROXMOX_LXCRI_EXEC_ID';
@@ -27,6 +28,12 @@ export class ProcessTree {
   readonly #timerSlack: number;
   readonly #pidNamespace: string | undefined;
   readonly #sessions: Set<number>;
+  /** The command, where it is not our child's child: then it is itself what all descends from. */
+  readonly #isCommand: boolean;
+  /** Pipes that only the command's own processes hold. */
+  readonly #pipes: Set<string>;
+  #pipesAreSorted = false;
+  readonly #outputs: ReadonlySet<string>;
   readonly #seen = new Map<number, number>();
   #commandPid: number | undefined;
   #resisted = false;
@@ -36,18 +43,50 @@ export class ProcessTree {
    * @param helperPid the attaching program on the host (`lxc-attach`, or `pct` which becomes it), our child.
    * @param ownSession whether the helper leads a session of its own, which the command then belongs to.
    * @param initPid the container's init process.
+   * @param isCommand the pid is that of the command itself, which another program has started.
    */
-  constructor(execId: string, helperPid: number, ownSession: boolean, initPid: number | undefined) {
+  constructor(execId: string, helperPid: number, ownSession: boolean, initPid: number | undefined, isCommand = false) {
     this.#execId = execId;
     this.#helperPid = helperPid;
     this.#helperStartTime = readProcess(helperPid)?.startTime ?? Number.POSITIVE_INFINITY;
     this.#timerSlack = timerSlackFor(execId);
     this.#pidNamespace = initPid === undefined ? undefined : pidNamespaceOf(initPid);
     this.#sessions = new Set(ownSession ? [helperPid] : []);
+    this.#isCommand = isCommand;
+    this.#outputs = new Set(isCommand ? streamPipes(helperPid, [1, 2]) : []);
+    this.#pipes = new Set(isCommand ? streamPipes(helperPid) : []);
+  }
+
+  /**
+   * The tree of a command that was started by another program: an engine, which did not give it our marks. What it starts
+   * from now on inherits one; before that, those hold the pipes that the engine made for it.
+   */
+  static ofCommand(execId: string, pid: number, initPid: number): ProcessTree {
+    markByTimerSlack(pid, execId);
+    const leadsSession = readProcess(pid)?.session === pid;
+    return new ProcessTree(execId, pid, leadsSession, initPid, true);
+  }
+
+  /** The command's own streams, unless somebody older holds them: they may lead into the container's log. */
+  get #ownPipes(): ReadonlySet<string> {
+    const pipes = this.#pipes;
+    if (pipes.size === 0 || this.#pipesAreSorted) return pipes;
+    this.#pipesAreSorted = true;
+    for (const { pid, startTime } of allProcesses()) {
+      if (startTime >= this.#helperStartTime || !this.#isInContainer(pid)) continue;
+      for (const pipe of streamPipes(pid)) pipes.delete(pipe);
+    }
+    return pipes;
+  }
+
+  /** Whether a process of the tree still holds what the command was started with as its output. */
+  holdsOutput(): boolean {
+    return this.members().some(({ pid }) => heldPipes(pid).some((pipe) => this.#outputs.has(pipe)));
   }
 
   /** The command itself, by the host's numbering; known once it has started and while it runs. */
   get commandPid(): number | undefined {
+    if (this.#isCommand) return this.#helperRuns() ? this.#helperPid : undefined;
     if (this.#commandPid === undefined) {
       // While it attaches, the program also has a passing child of its own, outside.
       this.#commandPid = childrenOf(this.#helperPid).find((pid) =>
@@ -108,16 +147,25 @@ export class ProcessTree {
     }
     const found = new Map<number, ProcessInfo>();
     const add = (info: ProcessInfo): void => {
-      if (found.has(info.pid) || info.pid === this.#helperPid || info.pid === process.pid) return;
+      if (found.has(info.pid) || info.pid === process.pid) return;
+      if (info.pid === this.#helperPid && !this.#isCommand) return;
       found.set(info.pid, info);
       for (const child of byParent.get(info.pid) ?? []) add(child);
     };
-    // Once the program has ended, its number may belong to somebody else.
-    const helperRuns = readProcess(this.#helperPid)?.startTime === this.#helperStartTime;
-    if (helperRuns) for (const child of byParent.get(this.#helperPid) ?? []) add(child);
+    if (this.#helperRuns()) {
+      const roots = this.#isCommand
+        ? processes.filter(({ pid }) => pid === this.#helperPid)
+        : (byParent.get(this.#helperPid) ?? []);
+      for (const root of roots) add(root);
+    }
     for (const info of processes) if (!found.has(info.pid) && this.#isMarked(info)) add(info);
     for (const { pid, startTime } of found.values()) this.#seen.set(pid, startTime);
     return [...found.values()];
+  }
+
+  /** Once the program has ended, its number may belong to somebody else. */
+  #helperRuns(): boolean {
+    return readProcess(this.#helperPid)?.startTime === this.#helperStartTime;
   }
 
   #isMarked(info: ProcessInfo): boolean {
@@ -128,9 +176,14 @@ export class ProcessTree {
     return (
       !ofAnother &&
       info.startTime >= this.#helperStartTime &&
-      timerSlackOf(info.pid) === this.#timerSlack &&
+      (timerSlackOf(info.pid) === this.#timerSlack || this.#holdsOurPipe(info.pid)) &&
       this.#isInContainer(info.pid)
     );
+  }
+
+  #holdsOurPipe(pid: number): boolean {
+    const pipes = this.#ownPipes;
+    return pipes.size > 0 && streamPipes(pid).some((pipe) => pipes.has(pipe));
   }
 
   /** In the container's pid namespace, or in one nested in it: then a forebear is in the container's. */

@@ -9,13 +9,14 @@ import { TAG_VARIABLE } from './tree.ts';
  * command's processes. It holds only shell builtins and `grep`, because it must work without Node, and it looks for the
  * same marks as ProcessTree: the session (4th field after the command name in /proc/PID/stat) and the environment tag.
  *
- * $1 helper's pid ("" when it shares our session), $2 tag, $3 terminal device, $4 its saved settings
+ * $1 helper's pid ("" when it shares our session), $2 tag, $3 terminal device, $4 its saved settings, $5 how often to look
+ * at least
  */
 const SCRIPT = `
 trap '' HUP INT QUIT TERM
 read -r word && exit 0
 if [ -n "$3" ]; then stty "$4" <"$3" 2>/dev/null; fi
-tries=0
+tries=0 least=$5
 while [ "$tries" -lt 100 ]; do
   found=
   for file in $(grep -lszF "$2" /proc/[0-9]*/environ 2>/dev/null); do
@@ -30,7 +31,7 @@ while [ "$tries" -lt 100 ]; do
       if [ "$8" = "$1" ] && [ "$5" != Z ]; then kill -KILL "$pid" 2>/dev/null && found=1; fi
     done 2>/dev/null
   fi
-  [ -n "$found" ] || exit 0
+  [ -n "$found" ] || [ "$tries" -lt "$least" ] || exit 0
   tries=$((tries + 1))
   sleep 0.05
 done
@@ -59,12 +60,14 @@ export interface Watchdog {
  * @param sessionLeader the attaching program's pid if it leads a session of its own.
  * @param terminal a terminal that the attaching program changes.
  * @param guard a descriptor that the watchdog holds as well: a lock must outlive us as long as our command does.
+ * @param looks how often to look for them at least, where another program starts them in its own time; 50 ms apart.
  */
 export function startWatchdog(
   execId: string,
   sessionLeader: number | undefined,
   terminal?: SavedTerminal,
   guard?: number,
+  looks = 0,
 ): Watchdog {
   const child = spawn(
     '/bin/sh',
@@ -76,6 +79,7 @@ export function startWatchdog(
       `${TAG_VARIABLE}=${execId}`,
       terminal?.device ?? '',
       terminal?.settings ?? '',
+      String(looks),
     ],
     // Its own session, so that what ends us (a closed terminal, Ctrl-C) does not end it; its standard input closes when we die.
     {

@@ -38,7 +38,7 @@ describe('a container reference', () => {
     'pve:node-1/101@home': { scheme: 'pve', node: 'node-1', context: 'home', id: '101' },
     'vm:200@home': { scheme: 'vm', context: 'home', id: '200' },
     'vm:200': { scheme: 'vm', id: '200' },
-    'docker:some/image@sha256:0': { scheme: 'docker', id: 'some/image@sha256:0' },
+    'docker:web_1': { scheme: 'docker', id: 'web_1' },
     'k8s:ns/deploy:web': { scheme: 'k8s', id: 'ns/deploy:web' },
     'vsock:/run/vm.sock:1024': { scheme: 'vsock', id: '/run/vm.sock:1024' },
     'host:': { scheme: 'host', id: '' },
@@ -105,7 +105,9 @@ describe('a container reference', () => {
   });
 
   it('offers the schemes that this version serves, and no others', () => {
-    expect(expectError('ssh:web', 'UsageError').hint).to.equal('write pve: or lxc: before the name, or the name alone');
+    expect(expectError('ssh:web', 'UsageError').hint).to.equal(
+      'write pve:, lxc: or docker: before the name, or the name alone',
+    );
   });
 
   it('with a context needs the scheme as well', () => {

@@ -1,12 +1,13 @@
 import { lxcLifecycle } from '../../lxc/lifecycle.ts';
 import type { Container } from '../../model/container.ts';
 import { LxcriError } from '../../model/errors.ts';
+import type { RemoteControl } from '../../model/remote.ts';
 import type { NodeConfig } from '../../proxmox/node/config.ts';
 import { signalNumber } from '../../values/signal.ts';
 import type { SignalName } from '../../values/signal.ts';
 import { label, notRunning } from '../hints.ts';
 import type { HostInventory } from '../locate.ts';
-import { containerStatus } from '../status.ts';
+import { containerStatus, currentStatus } from '../status.ts';
 import {
   changeOf,
   isStopped,
@@ -24,9 +25,22 @@ const GONE_MS = 10_000;
 /** The same where HA's manager does it, in rounds of 10 s. */
 const GONE_DEFERRED_MS = 60_000;
 
+async function signalByPlatform(
+  container: Container,
+  send: NonNullable<RemoteControl['signal']>,
+  signal: SignalName,
+): Promise<Change> {
+  const { failure } = await limited((abort) => send(signal, abort), GONE_MS, undefined);
+  if (failure !== undefined)
+    throw new LxcriError('OperationFailed', `${signal} could not be sent to container ${label(container)}: ${failure}`);
+  return changeOf(await currentStatus(container), true);
+}
+
 /** A platform that is asked over the network can only end a guest. */
 async function killByPlatform(container: Container, pve: NodeConfig, signal: SignalName): Promise<Change> {
   if (signal !== 'SIGKILL') {
+    const send = container.control?.signal;
+    if (send !== undefined) return signalByPlatform(container, send, signal);
     throw new LxcriError(
       'NoMethodAvailable',
       `${signal} cannot be sent to ${label(container)} over the API of Proxmox, which can only end it`,

@@ -1,0 +1,162 @@
+import { Readable } from 'node:stream';
+import type { Duplex } from 'node:stream';
+
+/** How the output of a command ended. */
+export type OutputEnd =
+  | { readonly kind: 'whole' }
+  /** It was cut off. */
+  | { readonly kind: 'broken'; readonly reason: string };
+
+/** How a command's output comes. */
+export interface OutputOptions {
+  /** Without a terminal it comes in frames: which stream, three zeros, the length as 32 bits, big-endian (Docker Engine API, "Attach to a container"). */
+  readonly framed: boolean;
+  /** Whether anybody wants it; what nobody wants is dropped. */
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  /** Whether the end of the connection may be a reset one. */
+  readonly mayBeReset: boolean;
+  /** Called when output has come for a stream that its reader has closed: the command is to have SIGPIPE. */
+  readonly onUnread: () => void;
+}
+
+const HEADER_BYTES = 8;
+const STDERR = 2;
+
+/** The output of a command as it comes over one connection, taken apart, with the backpressure of whoever reads it. */
+export class CommandOutput {
+  readonly stdout: Readable | null;
+  readonly stderr: Readable | null;
+  /** Resolves when the connection has ended. */
+  readonly ended: Promise<OutputEnd>;
+  /** Resolves when something has come, or nothing will. */
+  readonly stirred: Promise<void>;
+  readonly #source: Duplex;
+  readonly #options: OutputOptions;
+  readonly #full = new Set<Readable>();
+  #first: Buffer[] = [];
+  #isOpen = false;
+  #end: OutputEnd | undefined;
+  #resolveEnd: (end: OutputEnd) => void = () => {};
+  /** The header of a frame, as far as it has come, and what is left of the frame. */
+  #header: Buffer = Buffer.alloc(0);
+  #left = 0;
+  #target: Readable | null = null;
+
+  constructor(source: Duplex, options: OutputOptions) {
+    this.#source = source;
+    this.#options = options;
+    this.stdout = options.stdout ? this.#readable() : null;
+    this.stderr = options.stderr && options.framed ? this.#readable() : null;
+    this.#target = this.stdout;
+    this.ended = new Promise((resolve) => (this.#resolveEnd = resolve));
+    this.stirred = new Promise((resolve) => {
+      source.once('data', (chunk: Buffer) => {
+        source.pause();
+        this.#first.push(chunk);
+        resolve();
+      });
+      void this.ended.then(() => resolve());
+    });
+    source.on('error', (error: NodeJS.ErrnoException) => {
+      const isUsual = error.code === 'ECONNRESET' && options.mayBeReset;
+      this.#finish(isUsual ? undefined : error.message);
+    });
+    source.on('end', () => this.#finish(undefined));
+    source.on('close', () => this.#finish('the connection was closed'));
+    source.resume();
+  }
+
+  /** Lets it flow: the command has started, and what comes is its output. */
+  open(): void {
+    this.#isOpen = true;
+    for (const chunk of this.#first.splice(0)) this.#take(chunk);
+    this.#source.on('data', (chunk: Buffer) => this.#take(chunk));
+    if (this.#end !== undefined) this.#endStreams();
+    else if (this.#full.size === 0) this.#source.resume();
+  }
+
+  /** What has come in place of output, once the connection has ended: why the command did not start. */
+  async refusal(limit = 65_536): Promise<string> {
+    const chunks = this.#first;
+    this.#source.on('data', (chunk: Buffer) => {
+      if (chunks.reduce((sum, each) => sum + each.length, 0) < limit) chunks.push(chunk);
+    });
+    this.#source.resume();
+    await this.ended;
+    const bytes = Buffer.concat(chunks);
+    if (!this.#options.framed) return bytes.toString('utf8');
+    const parts: Buffer[] = [];
+    for (let at = 0; at + HEADER_BYTES <= bytes.length; ) {
+      const length = bytes.readUInt32BE(at + 4);
+      parts.push(bytes.subarray(at + HEADER_BYTES, at + HEADER_BYTES + length));
+      at += HEADER_BYTES + length;
+    }
+    return Buffer.concat(parts).toString('utf8');
+  }
+
+  /** Gives up what may still come. */
+  close(): void {
+    this.#source.destroy();
+  }
+
+  #readable(): Readable {
+    const stream: Readable = new Readable({
+      read: () => this.#flow(stream),
+      destroy: (error, done) => {
+        // What nobody reads must not hold the other stream.
+        this.#flow(stream);
+        done(error);
+      },
+    });
+    return stream;
+  }
+
+  #flow(stream: Readable): void {
+    this.#full.delete(stream);
+    if (this.#isOpen && this.#full.size === 0) this.#source.resume();
+  }
+
+  #take(chunk: Buffer): void {
+    if (!this.#options.framed) return this.#give(this.stdout, chunk);
+    let at = 0;
+    while (at < chunk.length) {
+      if (this.#left > 0) {
+        const end = Math.min(chunk.length, at + this.#left);
+        this.#give(this.#target, chunk.subarray(at, end));
+        this.#left -= end - at;
+        at = end;
+        continue;
+      }
+      const end = Math.min(chunk.length, at + HEADER_BYTES - this.#header.length);
+      const piece = chunk.subarray(at, end);
+      this.#header = this.#header.length === 0 ? piece : Buffer.concat([this.#header, piece]);
+      at = end;
+      if (this.#header.length < HEADER_BYTES) return;
+      this.#target = this.#header[0] === STDERR ? this.stderr : this.stdout;
+      this.#left = this.#header.readUInt32BE(4);
+      this.#header = Buffer.alloc(0);
+    }
+  }
+
+  #give(stream: Readable | null, bytes: Buffer): void {
+    if (stream === null || bytes.length === 0) return;
+    if (stream.destroyed) return this.#options.onUnread();
+    if (stream.push(bytes)) return;
+    this.#full.add(stream);
+    this.#source.pause();
+  }
+
+  #finish(reason: string | undefined): void {
+    if (this.#end !== undefined) return;
+    const isPartial = this.#left > 0 || this.#header.length > 0;
+    const broken = reason ?? (isPartial && this.#isOpen ? 'it ended in the middle of output' : undefined);
+    this.#end = broken === undefined ? { kind: 'whole' } : { kind: 'broken', reason: broken };
+    if (this.#isOpen) this.#endStreams();
+    this.#resolveEnd(this.#end);
+  }
+
+  #endStreams(): void {
+    for (const stream of [this.stdout, this.stderr]) if (stream?.destroyed === false) stream.push(null);
+  }
+}

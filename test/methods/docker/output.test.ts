@@ -1,0 +1,109 @@
+import { PassThrough } from 'node:stream';
+
+import { expect } from 'chai';
+
+import { CommandOutput } from '../../../src/methods/docker/output.ts';
+import type { OutputOptions } from '../../../src/methods/docker/output.ts';
+
+function frame(stream: 1 | 2, text: string | Buffer): Buffer {
+  const content = Buffer.from(text);
+  const header = Buffer.alloc(8);
+  header[0] = stream;
+  header.writeUInt32BE(content.length, 4);
+  return Buffer.concat([header, content]);
+}
+
+function outputOf(source: PassThrough, further: Partial<OutputOptions> = {}): CommandOutput {
+  return new CommandOutput(source, {
+    framed: true,
+    stdout: true,
+    stderr: true,
+    mayBeReset: false,
+    onUnread: () => {},
+    ...further,
+  });
+}
+
+/** What has come on both streams, once the source has ended. */
+async function read(output: CommandOutput): Promise<[string, string]> {
+  let [stdout, stderr] = ['', ''];
+  output.stdout?.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+  output.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  output.open();
+  await output.ended;
+  await new Promise((resolve) => setImmediate(resolve));
+  return [stdout, stderr];
+}
+
+describe("a command's output from Docker", () => {
+  const bytes = Buffer.concat([frame(1, 'one'), frame(2, 'two'), frame(1, ''), frame(1, 'three')]);
+
+  it('is taken apart, wherever its pieces begin', async () => {
+    for (let size = 1; size <= bytes.length; size++) {
+      const source = new PassThrough();
+      const output = outputOf(source);
+      for (let at = 0; at < bytes.length; at += size) source.write(bytes.subarray(at, at + size));
+      source.end();
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      expect(await read(output), `pieces of ${size}`).to.deep.equal(['onethree', 'two']);
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      expect(await output.ended).to.deep.equal({ kind: 'whole' });
+    }
+  });
+
+  it('is broken when it ends within a frame', async () => {
+    for (const length of [3, 8, 9]) {
+      const source = new PassThrough();
+      const output = outputOf(source);
+      source.end(bytes.subarray(0, length));
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      await read(output);
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      expect((await output.ended).kind, String(length)).to.equal('broken');
+    }
+  });
+
+  it('is as it comes with a terminal', async () => {
+    const source = new PassThrough();
+    const output = outputOf(source, { framed: false });
+    source.end(bytes);
+    expect(await read(output)).to.deep.equal([bytes.toString(), '']);
+    expect(output.stderr).to.equal(null);
+  });
+
+  it('waits for its reader, and holds no more than a little', async () => {
+    const source = new PassThrough();
+    const output = outputOf(source);
+    output.open();
+    let written = 0;
+    const chunk = frame(1, Buffer.alloc(65_536));
+    while (source.write(chunk) && written < 1000) {
+      written += 1;
+      // oxlint-disable-next-line no-await-in-loop -- lets it flow
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(written).to.be.below(50);
+    output.stdout?.resume();
+    await new Promise((resolve) => source.once('drain', resolve));
+    output.close();
+  });
+
+  it('for a reader that has gone is told of, and does not hold the other stream', async () => {
+    const source = new PassThrough();
+    let unread = 0;
+    const output = outputOf(source, { onUnread: () => (unread += 1) });
+    output.stdout?.destroy();
+    source.end(bytes);
+    expect(await read(output)).to.deep.equal(['', 'two']);
+    expect(unread).to.equal(2);
+  });
+
+  it('can be why nothing was started', async () => {
+    const source = new PassThrough();
+    const output = outputOf(source);
+    source.write(frame(1, 'no such '));
+    await output.stirred;
+    source.end(frame(1, 'file'));
+    expect(await output.refusal()).to.equal('no such file');
+  });
+});

@@ -1,0 +1,60 @@
+/** Takes away an engine of the tests and all it has made, also when nobody is left who could be asked to. */
+import { globSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { runSync } from '../run.ts';
+
+/** Its programs carry its directory in their command lines: dockerd, containerd, and a shim for each container. */
+export function removeEngine(directory: string): void {
+  // Twice: a container may just be starting.
+  for (let round = 0; round < 2; round++) {
+    for (const pid of programsOf(directory)) {
+      const children = childrenOf(pid);
+      kill(pid);
+      // The processes that lead containers; the kernel ends the others with them.
+      for (const child of children) kill(child);
+    }
+  }
+  for (const socket of shimSockets(directory)) rmSync(socket, { force: true });
+  const mounts = readFileSync('/proc/self/mounts', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ')[1] ?? '')
+    .filter((place) => place.startsWith(`${directory}/`));
+  // The last one first: it may be on top of another.
+  for (const place of mounts.toReversed()) runSync(['umount', '--lazy', place]);
+  rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+}
+
+/** Those of the programs that watch over one container each: every containerd has them in one place of the host. */
+function shimSockets(directory: string): string[] {
+  return globSync('{state,exec/containerd/daemon}/io.containerd.runtime.v2.task/*/*/address', { cwd: directory })
+    .map((file) => read(join(directory, file)).trim())
+    .filter((address) => address.startsWith('unix:///run/containerd/s/'))
+    .map((address) => address.slice('unix://'.length));
+}
+
+function programsOf(directory: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && read(`/proc/${name}/cmdline`).includes(`${directory}/`))
+    .filter((name) => /^[^\0]*(dockerd|containerd|podman|conmon|kubernetes-facade)/.test(read(`/proc/${name}/cmdline`)))
+    .map(Number);
+}
+
+function childrenOf(pid: number): number[] {
+  return read(`/proc/${pid}/task/${pid}/children`).split(' ').filter(Boolean).map(Number);
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended meanwhile.
+  }
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'latin1');
+  } catch {
+    return '';
+  }
+}
