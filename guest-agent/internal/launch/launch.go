@@ -172,10 +172,13 @@ func takeFileRights(user account.Account) error {
 	if err := setGroups(user.Groups); err != nil {
 		return err
 	}
-	for call, id := range map[uintptr]uint32{unix.SYS_SETFSGID: user.GID, unix.SYS_SETFSUID: user.UID} {
-		unix.RawSyscall(call, uintptr(id), 0, 0)
+	for _, right := range []struct {
+		call uintptr
+		id   uint32
+	}{{unix.SYS_SETFSGID, user.GID}, {unix.SYS_SETFSUID, user.UID}} {
+		unix.RawSyscall(right.call, uintptr(right.id), 0, 0)
 		// They return the id before, even where they fail.
-		if now, _, _ := unix.RawSyscall(call, uintptr(id), 0, 0); uint32(now) != id {
+		if now, _, _ := unix.RawSyscall(right.call, uintptr(right.id), 0, 0); uint32(now) != right.id {
 			return unix.EPERM
 		}
 	}
