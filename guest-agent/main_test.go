@@ -176,6 +176,16 @@ func isAsleep(pid int) bool {
 	return string(content) == "sleep\x00100000\x00"
 }
 
+// What is started in the background, or by nohup, ignores some signals; its commands must not.
+func TestCommandsIgnoreNoSignal(t *testing.T) {
+	agent := start(t, []string{"sh", "-c", `trap '' HUP INT QUIT PIPE USR1 TERM CHLD; exec "$@"`, "sh"}, "--no-cgroup")
+	result, err := agent.dial(t).Run(patiently(t), &pb.ExecStart{Protocol: 1, Command: []string{"grep", "-E", "Sig(Ign|Blk)", "/proc/self/status"}})
+	must(t, err)
+	if string(result.Stdout) != "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n" {
+		t.Errorf("it has %s", result.Stdout)
+	}
+}
+
 // As PID 1 it gets the processes that lost their parents.
 func TestAsPID1ItReapsOrphans(t *testing.T) {
 	unshare, err := exec.LookPath("unshare")

@@ -217,14 +217,14 @@ func TestACommandThatDoesNotReadMayStillBeControlled(t *testing.T) {
 		for deaf.Send(&pb.ExecRequest{Request: &pb.ExecRequest_Stdin{Stdin: chunk}}) == nil {
 		}
 	}()
-	_, err := deaf.control(agent, signal(15, pb.Signal_GROUP))
+	_, err := deaf.control(agent, sendSignal(15, pb.Signal_GROUP))
 	must(t, err)
 	result, err := deaf.end()
 	must(t, err)
 	equal(t, "the signal", result.Last.GetExit().GetSignalName(), "SIGTERM")
 }
 
-func signal(number int32, target pb.Signal_Target) *pb.ControlRequest {
+func sendSignal(number int32, target pb.Signal_Target) *pb.ControlRequest {
 	return &pb.ControlRequest{Action: &pb.ControlRequest_Signal{Signal: &pb.Signal{Number: number, Target: target}}}
 }
 
@@ -232,17 +232,17 @@ func TestSignals(t *testing.T) {
 	agent := startAgent(t, setup{})
 	trapping := begin(t, agent.Client, shell("trap 'echo usr1' USR1; trap 'exit 7' TERM; echo ready; while :; do sleep 0.1; done"))
 	trapping.says("ready")
-	_, err := trapping.control(agent, signal(10, pb.Signal_COMMAND))
+	_, err := trapping.control(agent, sendSignal(10, pb.Signal_COMMAND))
 	must(t, err)
 	trapping.says("usr1")
-	_, err = trapping.control(agent, signal(99, pb.Signal_COMMAND))
+	_, err = trapping.control(agent, sendSignal(99, pb.Signal_COMMAND))
 	equal(t, "a signal that is none", status.Code(err), codes.InvalidArgument)
-	_, err = trapping.control(agent, signal(15, pb.Signal_GROUP))
+	_, err = trapping.control(agent, sendSignal(15, pb.Signal_GROUP))
 	must(t, err)
 	result, err := trapping.end()
 	must(t, err)
 	equal(t, "its exit code", result.Last.GetExit().GetCode(), 7)
-	_, err = trapping.control(agent, signal(15, pb.Signal_GROUP))
+	_, err = trapping.control(agent, sendSignal(15, pb.Signal_GROUP))
 	equal(t, "afterwards", status.Code(err), codes.NotFound)
 }
 
@@ -253,7 +253,7 @@ func TestASignalReachesTheForegroundOfTheTerminal(t *testing.T) {
 	child := `trap "echo the child has it; exit 0" INT; echo ready; while :; do sleep 0.1; done`
 	job := begin(t, agent.Client, with(command("sh", "-mc", "trap : INT; sh -c '"+child+"'; :"), func(s *pb.ExecStart) { s.Tty = true }))
 	job.says("ready")
-	_, err := job.control(agent, signal(2, pb.Signal_GROUP))
+	_, err := job.control(agent, sendSignal(2, pb.Signal_GROUP))
 	must(t, err)
 	job.says("the child has it")
 	_, err = job.end()
@@ -384,7 +384,7 @@ func TestNothingIsLeft(t *testing.T) {
 				doomed := begin(t, agent.Client, family(number+2))
 				doomed.says("ready")
 				waitFor(t, "its processes", func() bool { return runs(sleepWord(number + 2)) })
-				_, err := doomed.control(agent, signal(9, pb.Signal_TREE))
+				_, err := doomed.control(agent, sendSignal(9, pb.Signal_TREE))
 				must(t, err)
 				result, err := doomed.end()
 				must(t, err)
@@ -395,7 +395,7 @@ func TestNothingIsLeft(t *testing.T) {
 				doomed := begin(t, agent.Client, family(number+3))
 				doomed.says("ready")
 				waitFor(t, "its processes", func() bool { return runs(sleepWord(number + 3)) })
-				asked := signal(15, pb.Signal_COMMAND)
+				asked := sendSignal(15, pb.Signal_COMMAND)
 				asked.GetSignal().KillAfterMs = new(uint64)
 				*asked.GetSignal().KillAfterMs = 60_000
 				_, err := doomed.control(agent, asked)

@@ -5,11 +5,14 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"proxmox-lxcri/guest-agent/internal/client"
 	"proxmox-lxcri/guest-agent/internal/listen"
@@ -20,6 +23,15 @@ import (
 	"proxmox-lxcri/guest-agent/internal/session"
 	"proxmox-lxcri/guest-agent/internal/tree"
 )
+
+// As the agent's own main does: what a shell starts in the background ignores some, and so would its commands.
+func init() {
+	for _, ignorable := range []os.Signal{unix.SIGINT, unix.SIGHUP} {
+		if signal.Ignored(ignorable) {
+			signal.Notify(make(chan os.Signal, 1), ignorable)
+		}
+	}
+}
 
 // Only a hang takes so long, also on a busy machine.
 const patience = 60 * time.Second
