@@ -490,25 +490,31 @@ func TestManyAtOnce(t *testing.T) {
 }
 
 func TestShutdown(t *testing.T) {
-	agent := startAgent(t, setup{})
-	polite := begin(t, agent.Client, shell("trap 'exit 9' TERM; echo ready; while :; do sleep 0.1; done"))
-	stubborn := begin(t, agent.Client, shell("trap '' TERM; echo ready; while :; do sleep 0.1; done"))
-	polite.says("ready")
-	stubborn.says("ready")
-	done := make(chan struct{})
-	go func() {
-		agent.sessions.Shutdown(300 * time.Millisecond)
-		close(done)
-	}()
-	result, err := polite.end()
-	must(t, err)
-	equal(t, "the polite one", result.Last.GetExit().GetCode(), 9)
-	result, err = stubborn.end()
-	must(t, err)
-	equal(t, "the stubborn one", result.Last.GetExit().GetSignalName(), "SIGKILL")
-	<-done
-	_, err = agent.Run(patiently(t), command("true"))
-	equal(t, "a new one", status.Code(err), codes.Unavailable)
+	for name, expected := range map[string]struct {
+		trap   string
+		grace  time.Duration
+		code   int32
+		signal string
+	}{
+		"a polite one":   {"exit 9", patience, 9, ""},
+		"a stubborn one": {"", 100 * time.Millisecond, 0, "SIGKILL"},
+	} {
+		agent := startAgent(t, setup{})
+		running := begin(t, agent.Client, shell("trap '"+expected.trap+"' TERM; echo ready; while :; do sleep 0.1; done"))
+		running.says("ready")
+		done := make(chan struct{})
+		go func() {
+			agent.sessions.Shutdown(expected.grace)
+			close(done)
+		}()
+		result, err := running.end()
+		must(t, err)
+		equal(t, name+": its code", result.Last.GetExit().GetCode(), expected.code)
+		equal(t, name+": its signal", result.Last.GetExit().GetSignalName(), expected.signal)
+		<-done
+		_, err = agent.Run(patiently(t), command("true"))
+		equal(t, "a new one", status.Code(err), codes.Unavailable)
+	}
 }
 
 // What a client of the older protocol sends and understands: words as text, one path, no message of ours.

@@ -23,6 +23,8 @@ const (
 	readBytes = 64 << 10
 	// A process that was left behind may hold the output: after so long a silence we have heard all that we wait for.
 	drainSilence = time.Second
+	// How often we look whether it has become silent.
+	drainInterval = 20 * time.Millisecond
 )
 
 var buffers = sync.Pool{New: func() any { return new([readBytes]byte) }}
@@ -222,7 +224,7 @@ func (x *execution) pump(file *os.File, message func([]byte) *pb.ExecResponse) {
 func (x *execution) drain(silent <-chan struct{}, result *outcome) {
 	for {
 		silence := time.Since(x.began) - time.Duration(x.readyAt.Load())
-		rest := max(drainSilence-silence, time.Millisecond)
+		rest := max(drainSilence-silence, drainInterval)
 		if x.sending.Load() > 0 {
 			rest = drainSilence
 		}
@@ -238,7 +240,7 @@ func (x *execution) drain(silent <-chan struct{}, result *outcome) {
 			result.left = x.tree.Kill()
 		case <-time.After(rest):
 			silence := time.Since(x.began) - time.Duration(x.readyAt.Load())
-			if x.sending.Load() == 0 && silence >= drainSilence {
+			if x.sending.Load() == 0 && silence >= drainSilence && !x.process.OutputWaits() {
 				result.incomplete = true
 				x.closeFiles()
 				<-silent
