@@ -36,6 +36,7 @@ const BUNDLES: Record<string, string> = {
   'src/methods/console/visit.ts': 'visit.cjs',
   'src/methods/docker/room.ts': 'docker.cjs',
   'src/docker/dial-ssh.ts': 'docker-ssh.cjs',
+  'src/methods/vsock/room.ts': 'vsock.cjs',
 };
 
 const lazyBundles: Plugin = {

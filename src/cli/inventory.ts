@@ -53,15 +53,20 @@ export function inventoryOf(
   return { ...host, ...docker, clusters: () => clustersOf(settings.stateDirectory, { context, onTaskLine }) };
 }
 
-/** Whether a word names a container of Docker: who may use the engine needs no root. */
-export function isOfDocker(container: string | undefined): boolean {
-  return container?.startsWith('docker:') === true;
+/** Whether a word names a container that is reached by rights of its own: who may use its socket needs no root. */
+export function needsNoRoot(container: string | undefined): boolean {
+  return container?.startsWith('docker:') === true || isMicrovm(container);
+}
+
+/** Whether a word names a microVM, which is reached over vsock. */
+export function isMicrovm(container: string | undefined): boolean {
+  return container?.startsWith('vsock:') === true;
 }
 
 function onlyCluster(context: string): LxcriError {
   return new LxcriError(
     'UsageError',
-    `--context ${context} names a cluster, and containers with lxc: and docker: are not of it`,
+    `--context ${context} names a cluster, and those with lxc:, docker: and vsock: are not of it`,
     'leave out one of the two',
   );
 }

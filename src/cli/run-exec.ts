@@ -21,7 +21,7 @@ import { readProcess } from '../process/proc.ts';
 import { isInteractive } from '../terminal/interactive.ts';
 import { methodNames } from '../values/methods.ts';
 import type { ExecFlagName } from './flags.ts';
-import { inventoryOf, isOfDocker } from './inventory.ts';
+import { inventoryOf, isMicrovm, needsNoRoot } from './inventory.ts';
 import type { LockWords } from './exec-lock.ts';
 import { say, sayError } from './messages.ts';
 import type { FailureOnly } from './only-on-failure.ts';
@@ -62,7 +62,7 @@ export async function runExec(
       words: called,
       maskValues: true,
       context: parsed.flags.get('context')?.at(-1),
-      mayBeAnybody: isOfDocker(call.container) || isReachedBySsh(call),
+      mayBeAnybody: needsNoRoot(call.container) || isReachedBySsh(call),
     });
     if (parsed.flags.has('detach')) return await detach(call, parsed.flags, inventory);
     if (call.lock === undefined) return await run(call, inventory);
@@ -154,6 +154,14 @@ export function understand({ container, command, flags }: CallWords, settings: S
   const timeout = last('timeout');
   const killAfter = last('kill-after');
   const maxOutput = last('max-output');
+  const waitForAgent = last('wait-for-agent');
+  if (waitForAgent !== undefined && !isMicrovm(container)) {
+    throw new LxcriError(
+      'UsageError',
+      `--wait-for-agent is for microVMs, and ${JSON.stringify(container)} is none`,
+      'name one as vsock:/PATH/TO/SOCKET or vsock:CID; see also: proxmox-lxcri start --wait',
+    );
+  }
   const user = last('user');
   const methods = last('method');
   const terminal = flags.has('no-tty') ? undefined : wantedTerminal(command, flags.has('tty'), ownOutput);
@@ -182,9 +190,10 @@ export function understand({ container, command, flags }: CallWords, settings: S
       maxOutputBytes: maxOutput === undefined ? settings['exec.maxOutput'] : parseSize(maxOutput, '--max-output'),
       timeoutMs: timeout === undefined ? settings['exec.timeout'] : parseTimeout(timeout, '--timeout'),
       killAfterMs: killAfter === undefined ? settings['exec.killAfter'] : parseDuration(killAfter, '--kill-after'),
+      waitForAgentMs: waitForAgent === undefined ? undefined : parseDuration(waitForAgent, '--wait-for-agent'),
       methods:
         methods === undefined
-          ? isOfDocker(container)
+          ? needsNoRoot(container)
             ? undefined
             : settings.methods
           : flagValue('--method', () => methodNames(methods.split(','), AVAILABLE_METHODS)),

@@ -7,12 +7,14 @@ import type { Method } from './method.ts';
 import { nodeShell } from './node-shell.ts';
 import { pct } from './pct.ts';
 import { proxmoxApi } from './proxmox-api.ts';
+import { vsock } from './vsock.ts';
 
 const METHODS: Partial<Record<MethodName, Method>> = {
   'proxmox-api': proxmoxApi,
   pct,
   'lxc-attach': lxcAttach,
   docker,
+  vsock,
   'guest-agent': guestAgent,
   console: consoleMethod,
   'node-shell': nodeShell,

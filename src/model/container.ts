@@ -1,5 +1,6 @@
 import type { DockerAccess } from './engine.ts';
 import type { ApiAccess, RemoteControl } from './remote.ts';
+import type { GuestAccess } from './vsock.ts';
 
 /** Where a container lives. */
 export type Platform = 'proxmox' | 'lxc' | 'docker' | 'kubernetes' | 'microvm' | 'host';
@@ -20,6 +21,8 @@ export interface Container {
   readonly api?: ApiAccess;
   /** How its Docker engine is asked; absent when it is none of Docker's. */
   readonly docker?: DockerAccess;
+  /** How its agent is asked; absent when it is no microVM. */
+  readonly vsock?: GuestAccess;
   /** How it is reached on another node; absent when it is on this host. */
   readonly remote?: RemoteHandle;
   /** The Proxmox configuration lock that holds it (`backup`, `migrate` ...). */

@@ -17,7 +17,10 @@ export type ChainEntry = Method | { readonly name: MethodName; readonly absent: 
 const DEFAULT_ORDER: readonly MethodName[] = ['proxmox-api', 'pct', 'lxc-attach'];
 
 /** The same for other platforms. */
-const ORDERS: Partial<Record<Platform, readonly MethodName[]>> = { docker: ['docker'] };
+const ORDERS: Partial<Record<Platform, readonly MethodName[]>> = {
+  docker: ['docker'],
+  microvm: ['vsock'],
+};
 
 /** The order for a container where none was chosen. */
 export function defaultOrder(platform: Platform): readonly MethodName[] {
@@ -93,7 +96,8 @@ export async function startByChain(
     try {
       // oxlint-disable-next-line no-await-in-loop -- one after the other
       const session = await entry.start(container, request, abort);
-      attempts.push({ method: entry.name, outcome: 'used' });
+      const { remark } = session;
+      attempts.push({ method: entry.name, outcome: 'used', ...(remark === undefined ? {} : { reason: remark }) });
       return { method: entry.name, session, container };
     } catch (error) {
       attempts.push({

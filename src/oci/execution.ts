@@ -22,6 +22,7 @@ import { pump } from './pump.ts';
 import type { Pump, Sink } from './pump.ts';
 import { refuseUnlessRoot } from './privileges.ts';
 import { parseReference } from './reference.ts';
+import type { Scheme } from './reference.ts';
 import { validateOnNode, validateRunning } from './validate.ts';
 
 /**
@@ -75,6 +76,8 @@ export interface ExecOptions {
   readonly methods?: readonly MethodName[] | undefined;
   /** The Proxmox node of the container. */
   readonly node?: string | undefined;
+  /** How long to wait for the agent of a microVM to answer. Default: it is asked once. */
+  readonly waitForAgentMs?: number | undefined;
   /** For hooks: the node that holds the container's lock waits for us. */
   readonly ignoreLock?: boolean;
   /** A descriptor of ours (a lock) that stays open until the command's tree is ended, also when we die first. */
@@ -102,6 +105,9 @@ export const DEFAULT_KILL_AFTER_MS = 10_000;
 
 /** How long an output pipe may be silent, once the command has ended, before we stop waiting for its other holders. */
 const SETTLE_MS = 1000;
+
+/** What is found by their own rules, and not by root's rights. */
+const OF_ANYBODY: ReadonlySet<Scheme | undefined> = new Set<Scheme | undefined>(['docker', 'vsock']);
 
 const CANCELING: ReadonlySet<ForwardedSignal> = new Set<ForwardedSignal>(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']);
 
@@ -188,11 +194,12 @@ class RunningExecution implements Execution {
     try {
       const reference = parseReference(target);
       const { node } = this.#options;
-      // Who is reached by ssh alone has to be root there, and not here; Docker has rules of its own.
-      const mayBeAnybody = reference.scheme === 'docker' || isKnownToItsNode(reference, inventory, node);
+      // Who is reached by ssh alone has to be root there, and not here; the others have rules of their own.
+      const mayBeAnybody = OF_ANYBODY.has(reference.scheme) || isKnownToItsNode(reference, inventory, node);
       if (inventory.clusters === undefined && !mayBeAnybody) refuseUnlessRoot();
       const container = await find(reference, inventory, node, 'cluster', this.#abort.signal);
       this.#container = container;
+      await container.vsock?.ready(this.#options.waitForAgentMs ?? 0, this.#abort.signal);
       const running = await validateRunning(container, this.#options.ignoreLock, this.#abort.signal);
       this.#container = running;
       const started = await this.#start(running);

@@ -30,6 +30,7 @@ export async function find(
   abort?: AbortSignal,
 ): Promise<Container> {
   if (reference.scheme === 'docker') return findInDocker(reference, inventory, node, abort);
+  if (reference.scheme === 'vsock') return findMicrovm(reference, inventory, node);
   const { context } = reference;
   if (context !== undefined && inventory.clusters !== undefined)
     return findInContext(reference, context, await inventory.clusters(), node, abort);
@@ -69,6 +70,20 @@ async function findInDocker(
     );
   const { engineOf, findContainer } = await import('../methods/docker/room.ts');
   return findContainer(engineOf(docker), id, abort);
+}
+
+/** It is where the reference says; nothing is asked. */
+async function findMicrovm({ id }: Reference, { closed }: HostInventory, node: string | undefined): Promise<Container> {
+  // A cluster was named. That somebody is not root says nothing here.
+  if (closed?.code === 'UsageError') throw closed;
+  if (node !== undefined)
+    throw new LxcriError(
+      'UsageError',
+      '--node names a node of Proxmox, and vsock: a microVM of this host',
+      'leave out one of the two',
+    );
+  const { findGuest } = await import('../methods/vsock/room.ts');
+  return findGuest(id);
 }
 
 /** Which contexts there are is known here; this host is not asked. */

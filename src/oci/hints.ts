@@ -48,7 +48,7 @@ function startHint(container: Container): string {
 
 /** The words that mean it and no other. */
 function shortReference(container: Container): string {
-  if (container.platform === 'docker') return fullReference(container);
+  if (container.platform === 'docker' || container.platform === 'microvm') return fullReference(container);
   const isUsual =
     container.api === undefined && (container.platform === 'proxmox' || container.lxc?.lxcpath === DEFAULT_LXCPATH);
   return isUsual ? container.id : fullReference(container);

@@ -86,7 +86,7 @@ export function locate(
       throw new LxcriError(
         'NoMethodAvailable',
         `${scheme}: containers cannot be reached by this version`,
-        'it serves pve:, lxc: and docker: containers',
+        'it serves pve:, lxc:, docker: and vsock: containers',
       );
   }
 }
@@ -225,6 +225,7 @@ export function guestReference(type: 'lxc' | 'qemu', vmid: string, context: stri
 /** The reference that means this container and no other. */
 export function fullReference({ platform, id, name, lxc, api }: Container): string {
   if (platform === 'docker') return `docker:${name}`;
+  if (platform === 'microvm') return `vsock:${id}`;
   if (api !== undefined) return guestReference(api.type, id, api.context);
   return platform === 'proxmox' ? `pve:${id}` : `lxc:${lxc?.lxcpath}/${name}`;
 }

@@ -231,7 +231,7 @@ function checkCall(target: unknown, options: CallOptions, names: readonly (keyof
   checkOption('force', options.force, isFlag, 'true or false');
   checkOption('timeoutMs', options.timeoutMs, isDelay, DELAY_EXPECTED);
   checkOption('signal', options.signal, isAbortSignal, 'an AbortSignal');
-  if (!String(target).startsWith('docker:')) refuseUnlessRoot();
+  if (!/^(docker|vsock):/.test(String(target))) refuseUnlessRoot();
 }
 
 /** Work that rejects with the signal's reason when it was aborted, whatever it failed with. */
