@@ -280,10 +280,11 @@ export async function awaitAgent(address: VsockAddress, waitMs: number, abort: A
     } catch (error) {
       abort.throwIfAborted();
       if (!(error instanceof UnreachableAgent) || !error.passing) throw error;
-      if (performance.now() + pause > end) throw waitMs === 0 ? error : stillNot(error, waitMs);
+      if (performance.now() >= end) throw waitMs === 0 ? error : stillNot(error, waitMs);
     }
+    const left = Math.max(0, end - performance.now());
     // oxlint-disable-next-line no-await-in-loop -- nothing tells of the change
-    await sleep(pause, undefined, { signal: abort }).catch(() => abort.throwIfAborted());
+    await sleep(Math.min(pause, left), undefined, { signal: abort }).catch(() => abort.throwIfAborted());
   }
 }
 

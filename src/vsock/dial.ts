@@ -5,7 +5,7 @@ import type { VsockAddress } from '../model/vsock.ts';
 import { noAgent, noSocket } from './failures.ts';
 import { dialByCid } from './dial-cid.ts';
 
-/** A connection to a port of a guest, on which nothing was said yet. */
+/** A connection to a port of a guest, on which we have said nothing yet. It is paused. */
 export interface Line {
   readonly socket: Socket;
   /** Why it ended before the first answer came, where that is known. */

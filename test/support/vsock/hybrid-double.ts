@@ -2,6 +2,7 @@
  * What a VMM puts before the ports of its guest: a Unix socket with the handshake of hybrid vsock. Where a test wants it,
  * it splits its answer, glues the guest's first words to it, says nothing, or refuses.
  */
+import { renameSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
@@ -70,8 +71,12 @@ export async function startHybrid({ ports = {}, answer }: HybridOptions): Promis
     },
     die: () =>
       new Promise((resolve) => {
-        // The file is left, as a killed VMM leaves it.
-        server.close(() => resolve());
+        // Node removes the file of a socket that it closes; a VMM that is killed leaves it.
+        renameSync(path, `${path}.kept`);
+        server.close(() => {
+          renameSync(`${path}.kept`, path);
+          resolve();
+        });
         for (const socket of sockets) socket.destroy();
       }),
   };
