@@ -33,6 +33,8 @@ const PACKAGES = [
   'bash-completion',
   'zsh',
   'fish',
+  // Guests that talk over vsock; Debian has it for this kind of machine only.
+  ...(process.arch === 'x64' ? ['user-mode-linux'] : []),
   // For building node-pty.
   'make',
   'g++',

@@ -1,7 +1,7 @@
 /**
  * The book of everything a run of the tests has put on the host.
  *
- * Each container and directory is written down, one file per thing, under the run's process id and start time.
+ * Each container, directory and group of processes is written down, one file per thing, under the run's process id and start time.
  * What is in the book is removed when the run ends, in whatever way it ends; what a killed run left behind is removed
  * by the next one. Nothing else is ever removed: containers of others are safe.
  */
@@ -10,12 +10,13 @@ import { join } from 'node:path';
 import { removeContainer } from './container/remove.ts';
 import { removeEngine } from './docker/remove.ts';
 import { CACHE_DIRECTORY } from './places.ts';
-import { isRunning, processInfo } from './proc.ts';
+import { isRunning, killGroup, processInfo } from './proc.ts';
 
 export type Entry =
   | { type: 'container'; lxcpath: string; name: string }
   | { type: 'directory'; path: string }
-  | { type: 'engine'; directory: string };
+  | { type: 'engine'; directory: string }
+  | { type: 'group'; leader: number; startTime: string };
 
 const RUNS = join(CACHE_DIRECTORY, 'runs');
 const OWN_RUN = join(RUNS, `${process.pid}-${processInfo(process.pid)?.startTime}`);
@@ -90,6 +91,8 @@ function remove(page: string): void {
     removeContainer(entry);
   } else if (entry.type === 'engine') {
     removeEngine(entry.directory);
+  } else if (entry.type === 'group') {
+    killGroup(entry.leader, entry.startTime);
   } else {
     rmSync(entry.path, { recursive: true, force: true });
   }

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 export interface ProcessInfo {
   pid: number;
   parent: number;
+  group: number;
   /** In clock ticks since boot: with the pid it names one process for good, however often pids are reused. */
   startTime: string;
   /** R, S, D, T, Z ... as in proc(5). */
@@ -23,6 +24,7 @@ export function processInfo(pid: number): ProcessInfo | undefined {
   return {
     pid,
     parent: Number(fields[1]),
+    group: Number(fields[2]),
     startTime: fields[19] ?? '',
     state: fields[0] ?? '',
     args: (read(pid, 'cmdline') ?? '').replace(/\0$/, '').replaceAll('\0', ' '),
@@ -32,6 +34,25 @@ export function processInfo(pid: number): ProcessInfo | undefined {
 export function isRunning(pid: number, startTime?: string): boolean {
   const info = processInfo(pid);
   return info !== undefined && info.state !== 'Z' && (startTime === undefined || info.startTime === startTime);
+}
+
+/** Kills a group of processes, also when its leader has gone; not another one whose leader got the same pid since. */
+export function killGroup(leader: number, startTime: string): void {
+  const info = processInfo(leader);
+  if (info !== undefined && info.startTime !== startTime) return;
+  try {
+    process.kill(-leader, 'SIGKILL');
+  } catch {
+    // Nobody is left of it.
+  }
+}
+
+/** The pids of all processes of a group that run. */
+export function pidsInGroup(leader: number): number[] {
+  return allPids().filter((pid) => {
+    const info = processInfo(pid);
+    return info !== undefined && info.group === leader && info.state !== 'Z';
+  });
 }
 
 /** The host's pids of all processes in the same pid namespace as `pid`, itself included. */

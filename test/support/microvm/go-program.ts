@@ -1,0 +1,28 @@
+/** Programs in Go that the tests are made with. */
+import { join } from 'node:path';
+import { must } from '../run.ts';
+import { scratchDirectory } from '../scratch.ts';
+
+const MODULE = join(import.meta.dirname, 'vhost-user-vsock');
+
+const built = new Map<string, Promise<string>>();
+
+/**
+ * The path of a static program, built once a run.
+ *
+ * @param name of its package in the module beside this file; '.' is the vsock device.
+ */
+export function goProgram(name: '.' | 'echo-guest'): Promise<string> {
+  const known = built.get(name);
+  if (known !== undefined) return known;
+  const program = build(name);
+  built.set(name, program);
+  return program;
+}
+
+async function build(name: string): Promise<string> {
+  const output = join(scratchDirectory(), 'program');
+  const env = { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false' };
+  await must(['go', 'build', '-o', output, `./${name}`], { cwd: MODULE, env, timeoutMs: 300_000 });
+  return output;
+}

@@ -1,0 +1,93 @@
+/** What a guest boots from: a small system of busybox, the kernel's modules for vsock, and an agent. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { rootfsOf } from '../rootfs/cache.ts';
+import { cpio, type CpioEntry, DIRECTORY, FILE, treeEntries } from './cpio.ts';
+
+export interface GuestContents {
+  /** The program of the host that the guest runs as its agent; static. */
+  agent: string;
+  args?: readonly string[];
+  /** Further files by their absolute paths in the guest, and what they hold; all may execute them. */
+  files?: Record<string, string | Buffer>;
+  /** Directories of the host that are copied into the guest, by their absolute paths there. */
+  trees?: Record<string, string>;
+}
+
+/** What the kernel runs first. */
+export const GUEST_INIT = '/etc/microvm/init';
+
+/** Says in the guest's log that the agent has ended. */
+export const AGENT_ENDED = 'microvm: the agent ended with';
+
+const AGENT = '/usr/local/bin/agent';
+const START_AGENT = '/etc/microvm/start-agent';
+const MODULES = '/usr/lib/uml/modules';
+
+/** In the order in which they need each other. */
+const VSOCK_MODULES = ['vsock', 'vmw_vsock_virtio_transport_common', 'vmw_vsock_virtio_transport'];
+
+const INIT = `#!/bin/sh
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+mkdir -p /dev/pts /dev/shm
+mount -t devpts -o mode=620,ptmxmode=666 devpts /dev/pts
+mount -t tmpfs tmpfs /run
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+ip link set lo up
+for module in /lib/modules/*.ko; do insmod $module; done
+exec /sbin/init
+`;
+
+/** busybox's init reaps orphans, and starts the agent once. */
+const INITTAB = `::once:${START_AGENT}\n`;
+
+/** An initramfs. The guest's users are those of the tests' containers, as is what is in its `/bin`. */
+export function initramfs({ agent, args = [], files = {}, trees = {} }: GuestContents): Buffer {
+  const words = [AGENT, ...args].map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`).join(' ');
+  const modules = vsockModules().map((path, index): [string, Buffer] => [
+    `/lib/modules/${index}.ko`,
+    readFileSync(path),
+  ]);
+  const contents: Record<string, string | Buffer> = {
+    [GUEST_INIT]: INIT,
+    '/etc/inittab': INITTAB,
+    [START_AGENT]: `#!/bin/sh\n${words}\necho "${AGENT_ENDED} $?"\n`,
+    [AGENT]: readFileSync(agent),
+    ...Object.fromEntries(modules),
+    ...files,
+  };
+  const entries = new Map<string, CpioEntry>();
+  // The first one makes the directory, a later one takes the place of a file.
+  const add = (entry: CpioEntry): void => void entries.set(entry.path, entry);
+  for (const entry of treeEntries(rootfsOf('busybox'))) add(entry);
+  for (const [path, directory] of Object.entries(trees)) {
+    for (const parent of [...parentsOf(path), path.slice(1)]) addDirectory(entries, parent);
+    for (const entry of treeEntries(directory, path.slice(1))) add(entry);
+  }
+  for (const [path, content] of Object.entries(contents)) {
+    for (const parent of parentsOf(path)) addDirectory(entries, parent);
+    add({ path: path.slice(1), mode: FILE | 0o755, content });
+  }
+  return cpio(entries.values());
+}
+
+function addDirectory(entries: Map<string, CpioEntry>, path: string): void {
+  if (!entries.has(path)) entries.set(path, { path, mode: DIRECTORY | 0o755 });
+}
+
+/** From the outermost one on. */
+function parentsOf(path: string): string[] {
+  const parents: string[] = [];
+  for (let parent = dirname(path.slice(1)); parent !== '.'; parent = dirname(parent)) parents.unshift(parent);
+  return parents;
+}
+
+/** The files of those modules that are not built into the kernel. */
+function vsockModules(): string[] {
+  const [release] = readdirSync(MODULES);
+  if (release === undefined) throw new Error(`there are no modules in ${MODULES}`);
+  const directory = join(MODULES, release, 'kernel/net/vmw_vsock');
+  return VSOCK_MODULES.map((name) => join(directory, `${name}.ko`)).filter((path) => existsSync(path));
+}

@@ -1,0 +1,173 @@
+/**
+ * Guests with a kernel of their own that are reached over vsock, on any machine: user-mode Linux is a kernel that is a
+ * program, so it needs no KVM and no root. Its vsock device is a process of ours, which offers the host the Unix socket
+ * that Firecracker and Cloud Hypervisor do.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { remember } from '../ledger.ts';
+import { killGroup, pidsInGroup, processInfo } from '../proc.ts';
+import { scratchDirectory } from '../scratch.ts';
+import { waitFor } from '../wait-for.ts';
+import { dialHybrid } from './dial.ts';
+import { goProgram } from './go-program.ts';
+import { AGENT_ENDED, GUEST_INIT, type GuestContents, initramfs } from './guest.ts';
+import { USER_MODE_LINUX } from './needs.ts';
+
+export interface MicroVmOptions extends GuestContents {
+  /** Where the agent listens; the guest is ready when somebody does. Default: 2222. */
+  port?: number;
+}
+
+export interface MicroVm {
+  /** Of the hybrid protocol: `CONNECT <port>\n`, `OK <port>\n`. */
+  readonly hybridSocket: string;
+  /** The guest's own address. */
+  readonly cid: number;
+  /** From the start of its kernel to the first answer of its agent. */
+  readonly readyMs: number;
+  /** All that the guest has written to its console: the kernel, and standard output and error of the agent. */
+  log(): string;
+  /** The host's processes that the guest is made of; none when it has ended. */
+  pids(): number[];
+  /** The guest stands still, and nobody is told. */
+  pause(): void;
+  resume(): void;
+  /** Ends the guest, as when its power fails. */
+  kill(): Promise<void>;
+  /** Ends the guest if it still runs, and removes all that it was made of. */
+  stop(): Promise<void>;
+}
+
+const MEMORY = '128M';
+/** The number of vsock among the devices of virtio. */
+const VSOCK_DEVICE = 19;
+/** The first address that a guest may have. */
+const GUEST_CID = 3;
+const READY_MS = 90_000;
+
+/**
+ * Starts a guest and waits until its agent listens.
+ *
+ * A suite calls `needsMicroVm` first. What a test does not stop is removed at the end of the run.
+ *
+ * @throws Error with the end of the guest's log, when it does not come so far.
+ */
+export async function startMicroVm({ port = 2222, ...contents }: MicroVmOptions): Promise<MicroVm> {
+  const directory = scratchDirectory();
+  const file = (name: string): string => join(directory, name);
+  const [vhostSocket, hybridSocket, console] = [file('vhost.sock'), file('vm.sock'), file('console.log')] as const;
+  const started: Group[] = [];
+  const stop = async (): Promise<void> => {
+    for (const group of started.toReversed()) group.kill();
+    // oxlint-disable-next-line no-await-in-loop -- all have been told
+    for (const group of started) await group.ended;
+    rmSync(directory, { recursive: true, force: true });
+  };
+  try {
+    writeFileSync(file('initramfs'), initramfs(contents));
+    const device = startGroup([await goProgram('.'), vhostSocket, hybridSocket, String(GUEST_CID)], file('device.log'));
+    started.push(device);
+    await waitFor(() => existsSync(hybridSocket) || device.hasEnded(), { what: 'the vsock device' });
+    const begin = performance.now();
+    const guest = startGroup([USER_MODE_LINUX, ...kernelParameters(file, vhostSocket)], console);
+    started.push(guest);
+    const log = (): string => readFileSync(console, 'latin1');
+    await untilListening(guest, hybridSocket, port, log).catch((error: unknown) => {
+      const logs = [console, file('device.log')].map((path) => lastLines(readFileSync(path, 'latin1')));
+      throw new Error(`no agent at port ${port} of the guest: ${String(error)}\n${logs.join('\n')}`, { cause: error });
+    });
+    return {
+      hybridSocket,
+      cid: GUEST_CID,
+      readyMs: performance.now() - begin,
+      log,
+      pids: () => pidsInGroup(guest.pid),
+      pause: () => void process.kill(-guest.pid, 'SIGSTOP'),
+      resume: () => void process.kill(-guest.pid, 'SIGCONT'),
+      async kill() {
+        guest.kill();
+        await guest.ended;
+        // It ends with the machine.
+        await device.ended;
+      },
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function kernelParameters(file: (name: string) => string, vhostSocket: string): string[] {
+  return [
+    `mem=${MEMORY}`,
+    `initrd=${file('initramfs')}`,
+    `rdinit=${GUEST_INIT}`,
+    `uml_dir=${file('uml')}`,
+    'umid=guest',
+    // The console is our file; no other one, or the kernel looks for a terminal program.
+    'con0=null,fd:1',
+    'con=null',
+    'ssl=null',
+    'panic=1',
+    `virtio_uml.device=${vhostSocket}:${VSOCK_DEVICE}`,
+    // Spends most of a second on finding out how it would best compute RAID 6.
+    'initcall_blacklist=raid6_select_algo',
+  ];
+}
+
+/** @throws Error when the guest ends, or its agent. */
+async function untilListening(guest: Group, hybridSocket: string, port: number, log: () => string): Promise<void> {
+  // Ends also a connection that waits for a driver that never comes.
+  const timer = setTimeout(() => guest.kill(), READY_MS);
+  try {
+    for (;;) {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      const connection = await dialHybrid(hybridSocket, port);
+      connection?.destroy();
+      if (connection !== undefined) return;
+      if (guest.hasEnded()) throw new Error('the guest has ended');
+      if (log().includes(AGENT_ENDED)) throw new Error('its agent has ended');
+      // oxlint-disable-next-line no-await-in-loop
+      await sleep(10);
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+interface Group {
+  readonly pid: number;
+  readonly ended: Promise<void>;
+  hasEnded(): boolean;
+  kill(): void;
+}
+
+/** Starts a program as the leader of a group of processes, which ends at the latest with the run of the tests. */
+function startGroup([program, ...args]: readonly [string, ...string[]], log: string): Group {
+  const output = openSync(log, 'w');
+  const child: ChildProcess = spawn(program, args, { stdio: ['ignore', output, output], detached: true });
+  closeSync(output);
+  const pid = child.pid;
+  if (pid === undefined) throw new Error(`${program} cannot be started`);
+  const startTime = processInfo(pid)?.startTime ?? '';
+  const forget = remember({ type: 'group', leader: pid, startTime });
+  let over = false;
+  const ended = new Promise<void>((resolve) => {
+    child.once('exit', () => {
+      // Its leader has ended; the others do not end by themselves.
+      killGroup(pid, startTime);
+      forget();
+      over = true;
+      resolve();
+    });
+  });
+  return { pid, ended, hasEnded: () => over, kill: () => killGroup(pid, startTime) };
+}
+
+function lastLines(text: string): string {
+  return text.trimEnd().split('\n').slice(-15).join('\n');
+}

@@ -1,0 +1,18 @@
+/** What a suite with a guest of its own needs on the host. */
+import { existsSync } from 'node:fs';
+import { findExecutable } from '../../../src/process/executable.ts';
+import { needs } from '../component.ts';
+
+export const USER_MODE_LINUX = '/usr/bin/linux.uml';
+
+/** @param context mocha's `this` in a hook or test. */
+export function needsMicroVm(context: { skip(): void }): void {
+  if (process.arch !== 'x64') {
+    // Nothing could be installed here, so this fails nowhere.
+    console.log(`SKIPPED: Debian has no user-mode-linux for ${process.arch}`);
+    context.skip();
+  }
+  needs(context, 'user-mode-linux', existsSync(USER_MODE_LINUX));
+  needs(context, 'busybox-static', existsSync('/bin/busybox'));
+  needs(context, 'Go', findExecutable('go') !== undefined);
+}

@@ -1,0 +1,3 @@
+module vhost-user-vsock
+
+go 1.19
