@@ -10,6 +10,8 @@ import { join } from 'node:path';
 import { scratchDirectory } from '../scratch.ts';
 
 export interface HybridOptions {
+  /** Default: one of its own. */
+  readonly path?: string;
   /** The ports that somebody listens on in the guest; gets a connection that was passed on. */
   readonly ports?: Readonly<Record<number, (socket: Socket) => void>>;
   /** What is answered to `CONNECT PORT`, instead of `OK PORT`, in these pieces; none: nothing at all. */
@@ -26,8 +28,11 @@ export interface HybridDouble {
   die(): Promise<void>;
 }
 
-export async function startHybrid({ ports = {}, answer }: HybridOptions): Promise<HybridDouble> {
-  const path = join(scratchDirectory(), 'vm.sock');
+export async function startHybrid({
+  path = join(scratchDirectory(), 'vm.sock'),
+  ports = {},
+  answer,
+}: HybridOptions): Promise<HybridDouble> {
   const sockets = new Set<Socket>();
   const asked: string[] = [];
   const server = createServer((socket) => {
