@@ -47,7 +47,9 @@ export class GrpcCall {
     stream.on('error', (error) => (this.#failure ??= error.message));
     this.ended = new Promise((resolve) => {
       stream.once('end', () => {
-        if (this.#status !== undefined) resolve(this.#end(whyBroken));
+        resolve(this.#end(whyBroken));
+        // A server that has ended its side alone waits for the end of ours.
+        this.cancel();
       });
       stream.once('close', () => {
         this.#isRefused = stream.rstCode === constants.NGHTTP2_REFUSED_STREAM;
