@@ -238,7 +238,7 @@ func (x *execution) drain(silent <-chan struct{}, result *outcome) {
 			result.left = x.tree.Kill()
 		case <-time.After(rest):
 			silence := time.Since(x.began) - time.Duration(x.readyAt.Load())
-			if x.sending.Load() == 0 && silence >= drainSilence {
+			if x.sending.Load() == 0 && silence >= drainSilence && !x.hasUnread() {
 				result.incomplete = true
 				x.closeFiles()
 				<-silent
@@ -246,6 +246,29 @@ func (x *execution) drain(silent <-chan struct{}, result *outcome) {
 			}
 		}
 	}
+}
+
+// Whether there is something to be heard that the readers have not got to yet: on a busy guest nobody has run for a second.
+func (x *execution) hasUnread() bool {
+	for _, file := range []*os.File{x.process.Stdout, x.process.Stderr, x.process.Terminal} {
+		if file == nil {
+			continue
+		}
+		raw, err := file.SyscallConn()
+		if err != nil {
+			continue
+		}
+		ready := false
+		_ = raw.Control(func(fd uintptr) {
+			events := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+			n, err := unix.Poll(events, 0)
+			ready = err == nil && n > 0
+		})
+		if ready {
+			return true
+		}
+	}
+	return false
 }
 
 func lastMessage(result outcome) *pb.ExecResponse {
