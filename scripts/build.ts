@@ -23,6 +23,8 @@ const BUNDLES: Record<string, string> = {
   'src/config/yaml.ts': 'config-yaml.cjs',
   'src/cli/exec-lock.ts': 'exec-lock.cjs',
   'src/cli/only-on-failure.ts': 'only-on-failure.cjs',
+  'src/oci/targets.ts': 'targets.cjs',
+  'src/cli/exec-many.ts': 'exec-many.cjs',
   'src/cli/exec-detached.ts': 'exec-detached.cjs',
   'src/cli/supervise.ts': 'supervise.cjs',
   'src/cli/complete.ts': 'complete.cjs',

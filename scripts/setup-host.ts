@@ -19,7 +19,7 @@ interface Step {
 const STEPS: readonly Step[] = [
   { what: 'packages', missing: missingPackages, provide: installPackages },
   { what: 'ids for unprivileged containers', missing: filesWithoutRange, provide: addRange },
-  { what: 'root file systems', missing: missingRootfs, provide: makeRootfs },
+  { what: 'root file systems and programs', missing: missingRootfs, provide: makeRootfs },
 ];
 
 const FLAGS = ['--check', '--before-tests'];

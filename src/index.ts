@@ -13,6 +13,7 @@ export type {
   TargetOptions,
 } from './runtime/runtime.ts';
 export type { ExecOptions, InputMode, OutputMode, TerminalOptions } from './runtime/exec-options.ts';
+export type { ExecManyOptions } from './runtime/exec-many.ts';
 export type { ExecSession, ExecStart, PipeOf, SessionSignal } from './runtime/exec-session.ts';
 export { ERROR_EXIT_CODES, LxcriError, isLxcriError } from './model/errors.ts';
 export type { ErrorCode, ErrorInfo } from './model/errors.ts';
@@ -22,6 +23,7 @@ export type { MethodName, UserSpec, Word } from './model/request.ts';
 export type { ContainerProcess, ContainerProcesses } from './model/process.ts';
 export { SCHEMA_VERSION } from './model/result.ts';
 export type { Attempt, ExecResult } from './model/result.ts';
+export type { ManyResult, TargetResult } from './model/many.ts';
 export type { ForwardedSignal } from './model/session.ts';
 export { STATUSES } from './model/status.ts';
 export type { ContainerSummary, Status } from './model/status.ts';

@@ -1,4 +1,5 @@
 /** The Debian packages that the tests need on the host. */
+import { findExecutable } from '../../src/process/executable.ts';
 import { mustSync, runSync } from '../../test/support/run.ts';
 
 const PACKAGES = [
@@ -26,6 +27,9 @@ const PACKAGES = [
   'cron',
   // A Docker engine of the tests' own; no service of it is started.
   'docker.io',
+  // Pods of the tests' own, and Kubernetes' own client. That of another package serves as well, and two do not fit.
+  'containerd',
+  ...(findExecutable('kubectl') === undefined ? ['kubernetes-client'] : []),
   // Nodes that are reached over ssh.
   'openssh-client',
   'openssh-server',

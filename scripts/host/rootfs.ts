@@ -1,6 +1,7 @@
-/** The root file systems of the test containers, made before the tests so that only this needs the network. */
+/** What is dear to make, made before the tests so that only this needs the network: root file systems, and a program. */
 import { join } from 'node:path';
 
+import { facadeRecipe } from '../../test/support/kubernetes/facade.ts';
 import { isCached, isTreeCached, rootfsOf } from '../../test/support/rootfs/cache.ts';
 import { CLEAN_DEBIANS } from '../../test/support/rootfs/clean-debian.ts';
 import { KINDS, type Kind, kindSpec } from '../../test/support/rootfs/kinds.ts';
@@ -17,18 +18,24 @@ const VARIANTS: readonly Variant[] = KINDS.flatMap((kind) => [
   { kind, unprivileged: true },
 ]);
 
+/** The others, and whether the tests fail where one cannot be made. A host need not have Go. */
+const OTHERS: readonly { recipe: Recipe; needed: boolean }[] = [
+  ...CLEAN_DEBIANS,
+  { recipe: facadeRecipe, needed: false },
+];
+
 /** More than a recipe takes itself before it gives up. */
 const TIMEOUT_MS = 900_000;
 
 /** All that are made from nothing. */
 export function recipes(): Recipe[] {
-  return [...new Set([...KINDS.map((kind) => kindSpec(kind).recipe), ...CLEAN_DEBIANS.map(({ recipe }) => recipe)])];
+  return [...new Set([...KINDS.map((kind) => kindSpec(kind).recipe), ...OTHERS.map(({ recipe }) => recipe)])];
 }
 
 export function missingRootfs(): string[] {
   return [
     ...VARIANTS.filter((variant) => !isCached(variant.kind, variant)).map(label),
-    ...CLEAN_DEBIANS.filter(({ recipe }) => !isTreeCached(recipe)).map(({ recipe }) => recipe.name),
+    ...OTHERS.filter(({ recipe }) => !isTreeCached(recipe)).map(({ recipe }) => recipe.name),
   ];
 }
 
@@ -52,9 +59,9 @@ async function makeOne({ name }: Recipe): Promise<void> {
   const argv = [process.execPath, join(import.meta.dirname, 'one-rootfs.ts'), name] as const;
   const { exitCode, stderr } = await run(argv, { timeoutMs: TIMEOUT_MS });
   if (exitCode === 0) return;
-  const optional = CLEAN_DEBIANS.some(({ recipe, needed }) => recipe.name === name && !needed);
+  const optional = OTHERS.some(({ recipe, needed }) => recipe.name === name && !needed);
   if (!optional) throw new Error(`${name} could not be made: ${stderr}`);
-  console.log(`SKIPPED: ${name} could not be made here, so nothing is tested in it: ${stderr}`);
+  console.log(`SKIPPED: ${name} could not be made here, so nothing is tested with it: ${stderr}`);
 }
 
 function label({ kind, unprivileged }: Variant): string {

@@ -36,15 +36,37 @@ function* joined(pieces: Iterable<string>): Generator<string> {
 
 /** The JSON text of an object, in pieces of bounded length. */
 export function* jsonPieces(document: object): Generator<string> {
+  yield* objectPieces(document);
+  yield '\n';
+}
+
+function* objectPieces(document: object): Generator<string> {
   let separator = '{';
   for (const [key, value] of Object.entries(document) as [string, unknown][]) {
     if (value === undefined) continue;
     yield `${separator}${JSON.stringify(key)}:`;
     separator = ',';
-    if (typeof value === 'string') yield* stringPieces(value);
-    else yield JSON.stringify(value);
+    yield* valuePieces(value);
   }
-  yield separator === '{' ? '{}\n' : '}\n';
+  yield separator === '{' ? '{}' : '}';
+}
+
+function* valuePieces(value: unknown): Generator<string> {
+  if (typeof value === 'string') yield* stringPieces(value);
+  else if (Array.isArray(value)) yield* arrayPieces(value);
+  else if (typeof value === 'object' && value !== null) yield* objectPieces(value);
+  else yield JSON.stringify(value);
+}
+
+function* arrayPieces(values: readonly unknown[]): Generator<string> {
+  let separator = '[';
+  for (const value of values) {
+    yield separator;
+    separator = ',';
+    // As JSON.stringify has it.
+    yield* valuePieces(value ?? null);
+  }
+  yield separator === '[' ? '[]' : ']';
 }
 
 function* stringPieces(text: string): Generator<string> {

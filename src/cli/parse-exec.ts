@@ -20,6 +20,12 @@ export const EXEC_GRAMMAR: Grammar<ExecFlagName> = {
   commandFollows: true,
 };
 
+/** Whether the words name containers of Kubernetes in a way that may mean several: by flags, or by a workload. */
+export function namesSeveral({ container, flags }: ExecWords): boolean {
+  if (flags.has('task') || flags.has('container') || flags.has('namespace')) return true;
+  return container !== undefined && /^k8s:.*:/.test(container);
+}
+
 /**
  * Splits the words after `exec`.
  *

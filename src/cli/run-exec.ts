@@ -10,7 +10,7 @@ import { internalError } from '../model/internal-error.ts';
 import type { TerminalSpec, Word } from '../model/request.ts';
 import type { ExecResult } from '../model/result.ts';
 import { isTerminalType } from '../model/rules.ts';
-import { DEFAULT_MAX_OUTPUT_BYTES, startExecution } from '../oci/execution.ts';
+import { DEFAULT_MAX_OUTPUT_BYTES, checkExecution, startExecution } from '../oci/execution.ts';
 import type { ExecOptions, Input, Output, StartNotice } from '../oci/execution.ts';
 import { hostInventory, isKnownToItsNode } from '../oci/locate.ts';
 import type { HostInventory } from '../oci/locate.ts';
@@ -26,7 +26,7 @@ import type { LockWords } from './exec-lock.ts';
 import { say, sayError } from './messages.ts';
 import type { FailureOnly } from './only-on-failure.ts';
 import { printDocument } from './print-document.ts';
-import { USAGE, parseExecWords } from './parse-exec.ts';
+import { USAGE, namesSeveral, parseExecWords } from './parse-exec.ts';
 import type { ExecWords } from './parse-exec.ts';
 import { UnknownFlagError } from './parse-words.ts';
 import { forwardSignals } from './signals.ts';
@@ -57,17 +57,24 @@ export async function runExec(
     if (parsed.flags.has('help')) return await showHelp();
     json = parsed.flags.has('json');
     command = parsed.command;
-    const call = understand(parsed, await loadSettings(process.env));
+    const targetsFor = namesSeveral(parsed) ? await selection(parsed) : undefined;
+    const said = understand(parsed, await loadSettings(process.env));
+    const targets = targetsFor === undefined ? [said.container] : await targetsFor(said);
+    const call = { ...said, container: targets[0] ?? '' };
     const inventory = inventoryOf(call.settings, {
       words: called,
       maskValues: true,
       context: parsed.flags.get('context')?.at(-1),
       mayBeAnybody: needsNoRoot(call.container) || isReachedBySsh(call),
     });
+    const carryOut =
+      targets.length > 1
+        ? await several(call, targets, parsed.flags, inventory)
+        : (guard?: number) => run(call, inventory, guard);
     if (parsed.flags.has('detach')) return await detach(call, parsed.flags, inventory);
-    if (call.lock === undefined) return await run(call, inventory);
+    if (call.lock === undefined) return await carryOut();
     const { runLocked } = await import('./exec-lock.ts');
-    return await runLocked(call.lock, call, (guard) => run(call, inventory, guard));
+    return await runLocked(call.lock, call, carryOut);
   } catch (thrown) {
     const error = await ownError(thrown);
     if (json) return await printResult(failedResult(error, command));
@@ -110,6 +117,36 @@ async function detach(call: ExecCall, flags: ExecWords['flags'], inventory: Host
   return execDetached(call, flags, inventory);
 }
 
+/** Loaded only for words that may name several containers; returns what asks which they are. */
+async function selection({ container, flags }: ExecWords): Promise<(call: ExecCall) => Promise<readonly string[]>> {
+  const { checkSelector, targetsOf } = await import('../oci/targets.ts');
+  const selector = {
+    resource: container,
+    namespace: flags.get('namespace')?.at(-1),
+    tasks: flags.get('task') ?? [],
+    containers: flags.get('container') ?? [],
+  };
+  checkSelector(selector);
+  return ({ options }) => targetsOf(selector, { forTerminal: options.terminal !== undefined });
+}
+
+/** Loaded only for several containers. */
+async function several(
+  call: ExecCall,
+  targets: readonly string[],
+  flags: ExecWords['flags'],
+  inventory: HostInventory,
+): Promise<(guard?: number) => Promise<number>> {
+  const { execMany } = await import('./exec-many.ts');
+  // Not earlier: the flags may name files such as /dev/fd/63.
+  closeInheritedDescriptors();
+  return execMany(call, targets, flags, inventory, {
+    check: checkExecution,
+    start: startExecution,
+    explain,
+  });
+}
+
 /** What is to be run, understood from the words. */
 export interface ExecCall {
   readonly container: string;
@@ -135,7 +172,8 @@ export function understand({ container, command, flags }: CallWords, settings: S
   const quiet = flags.has('quiet');
   const onlyOnFailure = flags.has('only-on-failure');
   const ownOutput = json || quiet || onlyOnFailure;
-  if (container === undefined) throw new LxcriError('MissingContainerId', 'no container was named', USAGE);
+  if (container === undefined && !flags.has('task'))
+    throw new LxcriError('MissingContainerId', 'no container was named', USAGE);
   const workdir = last('workdir');
   if (workdir !== undefined && !workdir.startsWith('/')) {
     throw new LxcriError(
@@ -158,8 +196,8 @@ export function understand({ container, command, flags }: CallWords, settings: S
   if (waitForAgent !== undefined && !isMicrovm(container)) {
     throw new LxcriError(
       'UsageError',
-      `--wait-for-agent is for microVMs, and ${JSON.stringify(container)} is none`,
-      'name one as vsock:/PATH/TO/SOCKET or vsock:CID; see also: proxmox-lxcri start --wait',
+      '--wait-for-agent is for microVMs, and none was named',
+      'name one as vsock:/PATH/TO/SOCKET or vsock:CID; for others: proxmox-lxcri start --wait',
     );
   }
   const user = last('user');
@@ -167,7 +205,7 @@ export function understand({ container, command, flags }: CallWords, settings: S
   const terminal = flags.has('no-tty') ? undefined : wantedTerminal(command, flags.has('tty'), ownOutput);
   const output = (fd: 1 | 2): Output => (quiet ? 'ignore' : json ? 'capture' : { fd, stream: () => outputStream(fd) });
   const call: ExecCall = {
-    container,
+    container: container ?? '',
     command,
     settings,
     json,
@@ -193,7 +231,7 @@ export function understand({ container, command, flags }: CallWords, settings: S
       waitForAgentMs: waitForAgent === undefined ? undefined : parseDuration(waitForAgent, '--wait-for-agent'),
       methods:
         methods === undefined
-          ? needsNoRoot(container)
+          ? container === undefined || needsNoRoot(container)
             ? undefined
             : settings.methods
           : flagValue('--method', () => methodNames(methods.split(','), AVAILABLE_METHODS)),
@@ -202,13 +240,13 @@ export function understand({ container, command, flags }: CallWords, settings: S
   };
   // Last: a value that is missing before the container is better told than a command that is.
   if (command.length === 0 && !flags.has('tty')) {
-    const where = (['context', 'node'] as const).flatMap((name) =>
-      (flags.get(name) ?? []).slice(-1).map((value) => `--${name} ${value} `),
+    const where = (['context', 'node', 'namespace', 'task', 'container'] as const).flatMap((name) =>
+      (flags.get(name) ?? []).slice(-1).map((value) => `--${name} ${value}`),
     );
     throw new LxcriError(
       'MissingCommand',
       'no command was given',
-      `for a shell: proxmox-lxcri exec -it ${where.join('')}${container}; else: ${USAGE}`,
+      `for a shell: proxmox-lxcri ${['exec', '-it', ...where, ...(container === undefined ? [] : [container])].join(' ')}; else: ${USAGE}`,
     );
   }
   return call;
@@ -268,16 +306,22 @@ function endedAbnormally({ exitCode, started, timedOut, connectionLost, method }
   return started && (exitCode > 128 || timedOut || connectionLost || method === 'console');
 }
 
-/** What was tried and why, for `--verbose`. */
-export function explain(result: ExecResult): void {
+/**
+ * What was tried and why, for `--verbose`.
+ *
+ * @param prefix says of which of several it is.
+ */
+export function explain(result: ExecResult, prefix = ''): void {
   for (const { method, outcome, reason } of result.attempts)
-    say(`${method}: ${outcome}${reason === undefined ? '' : ` (${reason})`}`);
+    say(`${prefix}${method}: ${outcome}${reason === undefined ? '' : ` (${reason})`}`);
   const { container } = result;
   // It may have failed before it was known which one is meant.
   const place = container === null ? '' : ` in ${container.platform}:${container.id}`;
-  say(`execution ${result.id}${place}: exit code ${result.exitCode} after ${formatDuration(result.durationMs)}`);
+  say(
+    `${prefix}execution ${result.id}${place}: exit code ${result.exitCode} after ${formatDuration(result.durationMs)}`,
+  );
   if (result.outputIncomplete)
-    say('a process that outlived the command held its output; what it writes from now on is lost');
+    say(`${prefix}a process that outlived the command held its output; what it writes from now on is lost`);
 }
 
 /** The terminal the command gets: always with `--tty`, by default at a terminal if the command is of no use without. */

@@ -1,5 +1,4 @@
 import type { ForwardedSignal } from '../model/session.ts';
-import type { Execution } from '../oci/execution.ts';
 
 const FORWARDED: readonly ForwardedSignal[] = [
   'SIGINT',
@@ -11,10 +10,17 @@ const FORWARDED: readonly ForwardedSignal[] = [
   'SIGWINCH',
 ];
 
+/** What signals are passed on to. */
+export interface Signalled {
+  signal(signal: ForwardedSignal): void;
+  /** Where it may have a terminal. */
+  resize?(columns: number, rows: number): void;
+}
+
 /** Passes the signals of this process on to the command; returns what stops it. */
-export function forwardSignals(execution: Execution): () => void {
+export function forwardSignals(execution: Signalled): () => void {
   const forward = (signal: NodeJS.Signals): void => {
-    if (signal === 'SIGWINCH' && process.stdout.isTTY) execution.resize(process.stdout.columns, process.stdout.rows);
+    if (signal === 'SIGWINCH' && process.stdout.isTTY) execution.resize?.(process.stdout.columns, process.stdout.rows);
     execution.signal(signal as ForwardedSignal);
   };
   for (const signal of FORWARDED) process.on(signal, forward);

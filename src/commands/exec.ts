@@ -13,12 +13,16 @@ export default class Exec extends Command {
   static override description =
     `Our flags end at "--" or at the first word of the command: from there on every word belongs to the command.
 
-CONTAINER is a VMID (101), a name (web), or has a scheme: pve:101, pve:node1/101, pve:101@CONTEXT, lxc:web.
+CONTAINER is a VMID (101), a name (web), or has a scheme: pve:101, pve:node1/101, pve:101@CONTEXT, lxc:web. Pods of Kubernetes can be named by --task instead, several at once; then the command begins after "--".
 
 EXIT CODES
 0-255 the command's own, 124 timed out, 125 we failed before the command started, 126 cannot be executed, 127 no such command, 128+n ended by signal n, 255 connection lost after the start.`;
 
-  static override usage = ['exec [FLAGS] CONTAINER [FLAGS] [--] COMMAND [ARG...]', 'exec -it [FLAGS] CONTAINER'];
+  static override usage = [
+    'exec [FLAGS] CONTAINER [FLAGS] [--] COMMAND [ARG...]',
+    'exec -it [FLAGS] CONTAINER',
+    'exec [FLAGS] [-n NS] --task POD [--task POD ...] [--container NAME ...] -- COMMAND [ARG...]',
+  ];
 
   static override examples = [
     {
@@ -33,6 +37,10 @@ EXIT CODES
     {
       description: 'As a user, in a directory, with a variable',
       command: '<%= config.bin %> exec 101 -u www-data -w /var/www -e A=1 -- env',
+    },
+    {
+      description: 'In several pods: each line with the name of its pod, one exit code for all',
+      command: '<%= config.bin %> exec -n shop --task web-0 --task web-1 -- nginx -t',
     },
   ];
 

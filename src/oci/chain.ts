@@ -57,6 +57,13 @@ export interface Started {
 /** Asks the node of a container for it, before the first method that needs that; throws as `validateOnNode`. */
 export type AskNode = () => Promise<Container>;
 
+/** What was made of the first method that could. */
+interface Used<Made> {
+  readonly method: MethodName;
+  readonly made: Made;
+  readonly container: Container;
+}
+
 /**
  * Tries the methods in order until one has started the command. Only a method that certainly did not start it lets the
  * next one try: the command runs at most once.
@@ -72,8 +79,42 @@ export async function startByChain(
   request: ExecRequest,
   abort: AbortSignal,
   attempts: Attempt[],
-  askNode: AskNode = () => Promise.resolve(found),
+  askNode?: AskNode,
 ): Promise<Started> {
+  const start = (method: Method, container: Container): Promise<Session> => method.start(container, request, abort);
+  const { method, made, container } = await useFirst(chain, found, request, abort, attempts, start, askNode);
+  const last = attempts.at(-1);
+  if (made.remark !== undefined && last !== undefined) last.reason = made.remark;
+  return { method, session: made, container };
+}
+
+/**
+ * Finds out whether one of the methods could start the command, as far as can be known without doing it.
+ *
+ * @returns what is known of the container by now.
+ * @throws LxcriError as {@link startByChain}, but for what only a start can tell.
+ */
+export async function checkChain(
+  chain: readonly ChainEntry[],
+  found: Container,
+  request: ExecRequest,
+  abort: AbortSignal,
+  askNode?: AskNode,
+): Promise<Container> {
+  const nothing = (): Promise<void> => Promise.resolve();
+  return (await useFirst(chain, found, request, abort, [], nothing, askNode)).container;
+}
+
+/** @param use makes something by a method that has no obstacle; throws as `Method.start`. */
+async function useFirst<Made>(
+  chain: readonly ChainEntry[],
+  found: Container,
+  request: ExecRequest,
+  abort: AbortSignal,
+  attempts: Attempt[],
+  use: (method: Method, container: Container) => Promise<Made>,
+  askNode: AskNode = () => Promise.resolve(found),
+): Promise<Used<Made>> {
   let container = found;
   let noWayThere: LxcriError | undefined;
   for (const entry of chain) {
@@ -95,10 +136,9 @@ export async function startByChain(
     }
     try {
       // oxlint-disable-next-line no-await-in-loop -- one after the other
-      const session = await entry.start(container, request, abort);
-      const { remark } = session;
-      attempts.push({ method: entry.name, outcome: 'used', ...(remark === undefined ? {} : { reason: remark }) });
-      return { method: entry.name, session, container };
+      const made = await use(entry, container);
+      attempts.push({ method: entry.name, outcome: 'used' });
+      return { method: entry.name, made, container };
     } catch (error) {
       attempts.push({
         method: entry.name,

@@ -9,9 +9,10 @@ import type { ExecRequest, MethodName, StdioTarget, TerminalSpec, UserSpec, Word
 import type { Attempt, ExecResult } from '../model/result.ts';
 import type { ForwardedSignal, Session, SessionExit } from '../model/session.ts';
 import { isHungUp } from '../terminal/device.ts';
+import { CANCELING } from './canceling.ts';
 import { Capture } from './capture.ts';
-import { chainOf, defaultOrder, startByChain } from './chain.ts';
-import type { Started } from './chain.ts';
+import { chainOf, checkChain, defaultOrder, startByChain } from './chain.ts';
+import type { ChainEntry, Started } from './chain.ts';
 import { asHostFailure } from './host-failure.ts';
 import { find } from './find.ts';
 import { isKnownToItsNode } from './locate.ts';
@@ -109,8 +110,6 @@ const SETTLE_MS = 1000;
 /** What is found by their own rules, and not by root's rights. */
 const OF_ANYBODY: ReadonlySet<Scheme | undefined> = new Set<Scheme | undefined>(['docker', 'vsock']);
 
-const CANCELING: ReadonlySet<ForwardedSignal> = new Set<ForwardedSignal>(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']);
-
 /**
  * Runs a command in a container: validates first, starts it at most once by the chain of methods, supervises it, and
  * reports what happened.
@@ -126,6 +125,67 @@ export function startExecution(
   options: ExecOptions = {},
 ): Execution {
   return new RunningExecution(inventory, target, command, options);
+}
+
+/**
+ * Finds out whether {@link startExecution} could start a command now, and starts nothing: the container is there and can
+ * run commands, and a method takes the request.
+ *
+ * @param abort ends the questions; its reason is thrown then.
+ * @throws LxcriError what an execution would report without having started anything.
+ */
+export async function checkExecution(
+  inventory: HostInventory,
+  target: string,
+  command: readonly Word[],
+  options: ExecOptions,
+  abort: AbortSignal,
+): Promise<Container> {
+  const found = await findTarget(inventory, target, options, abort);
+  await found.vsock?.ready(options.waitForAgentMs ?? 0, abort);
+  const container = await validateRunning(found, options.ignoreLock, abort);
+  const request = requestOf(newExecutionId(), command, options);
+  return checkChain(methodsFor(container, command, options), container, request, abort, () =>
+    validateOnNode(container, options.ignoreLock, abort),
+  );
+}
+
+function findTarget(
+  inventory: HostInventory,
+  target: string,
+  { node }: ExecOptions,
+  abort: AbortSignal,
+): Promise<Container> {
+  const reference = parseReference(target);
+  // Who is reached by ssh alone has to be root there, and not here; the others have rules of their own.
+  const mayBeAnybody = OF_ANYBODY.has(reference.scheme) || isKnownToItsNode(reference, inventory, node);
+  if (inventory.clusters === undefined && !mayBeAnybody) refuseUnlessRoot();
+  return find(reference, inventory, node, 'cluster', abort);
+}
+
+function methodsFor({ api, platform }: Container, command: readonly Word[], options: ExecOptions): ChainEntry[] {
+  const { methods = defaultOrder(platform), terminal } = options;
+  const wantsShellAtTerminal = api !== undefined && terminal !== undefined && command.length === 0;
+  return chainOf(methods, api?.routes, wantsShellAtTerminal);
+}
+
+function requestOf(id: string, command: readonly Word[], options: ExecOptions): ExecRequest {
+  const { env, workdir, user, privileged, terminal, timeoutMs, guard } = options;
+  const { stdin = 'none', stdout = 'capture', stderr = 'capture' } = options;
+  return {
+    id,
+    command,
+    env: env ?? new Map(),
+    workdir,
+    user,
+    privileged: privileged ?? false,
+    terminal,
+    stdin: sourceOf(stdin),
+    stdout: targetOf(stdout),
+    stderr: targetOf(stderr),
+    needsTreeKill: timeoutMs !== undefined,
+    guard,
+  };
 }
 
 class RunningExecution implements Execution {
@@ -192,12 +252,7 @@ class RunningExecution implements Execution {
       }, timeoutMs);
     }
     try {
-      const reference = parseReference(target);
-      const { node } = this.#options;
-      // Who is reached by ssh alone has to be root there, and not here; the others have rules of their own.
-      const mayBeAnybody = OF_ANYBODY.has(reference.scheme) || isKnownToItsNode(reference, inventory, node);
-      if (inventory.clusters === undefined && !mayBeAnybody) refuseUnlessRoot();
-      const container = await find(reference, inventory, node, 'cluster', this.#abort.signal);
+      const container = await findTarget(inventory, target, this.#options, this.#abort.signal);
       this.#container = container;
       await container.vsock?.ready(this.#options.waitForAgentMs ?? 0, this.#abort.signal);
       const running = await validateRunning(container, this.#options.ignoreLock, this.#abort.signal);
@@ -225,13 +280,9 @@ class RunningExecution implements Execution {
   async #start(container: Container): Promise<Started> {
     try {
       return await startByChain(
-        chainOf(
-          this.#options.methods ?? defaultOrder(container.platform),
-          container.api?.routes,
-          this.#wantsShellAtTerminal(container),
-        ),
+        methodsFor(container, this.#command, this.#options),
         container,
-        this.#request(),
+        requestOf(this.id, this.#command, this.#options),
         this.#abort.signal,
         this.#attempts,
         () => validateOnNode(container, this.#options.ignoreLock, this.#abort.signal),
@@ -242,10 +293,6 @@ class RunningExecution implements Execution {
         await validateRunning(container, this.#options.ignoreLock, this.#abort.signal);
       throw error;
     }
-  }
-
-  #wantsShellAtTerminal({ api }: Container): boolean {
-    return api !== undefined && this.#options.terminal !== undefined && this.#command.length === 0;
   }
 
   /** Asks the command to end, and sees to it that it does. */
@@ -294,34 +341,6 @@ class RunningExecution implements Execution {
 
   #isTerminalGone(): boolean {
     return this.#terminalFd !== undefined && isHungUp(this.#terminalFd);
-  }
-
-  #request(): ExecRequest {
-    const {
-      env,
-      workdir,
-      user,
-      privileged,
-      terminal,
-      stdin = 'none',
-      stdout = 'capture',
-      stderr = 'capture',
-      timeoutMs,
-    } = this.#options;
-    return {
-      id: this.id,
-      command: this.#command,
-      env: env ?? new Map(),
-      workdir,
-      user,
-      privileged: privileged ?? false,
-      terminal,
-      stdin: sourceOf(stdin),
-      stdout: targetOf(stdout),
-      stderr: targetOf(stderr),
-      needsTreeKill: timeoutMs !== undefined,
-      guard: this.#options.guard,
-    };
   }
 
   #finish(exit: SessionExit): ExecResult {

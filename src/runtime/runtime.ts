@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 
+import type { ManyResult } from '../model/many.ts';
 import type { MethodName, Word } from '../model/request.ts';
 import type { ContainerProcesses } from '../model/process.ts';
 import type { ContainerSummary } from '../model/status.ts';
@@ -17,6 +18,8 @@ import { ociState } from '../oci/state.ts';
 import type { OciState } from '../oci/state.ts';
 import { containerStatus } from '../oci/status.ts';
 import { DELAY_EXPECTED, checkExec, checkMethods, checkTarget, isDelay } from './check-exec.ts';
+import { checkExecMany, execMany } from './exec-many.ts';
+import type { ExecManyOptions } from './exec-many.ts';
 import type { ExecOptions, InputMode, OutputMode } from './exec-options.ts';
 import type { ExecSession } from './exec-session.ts';
 import { startSession } from './session.ts';
@@ -98,6 +101,18 @@ export interface Runtime {
   ): ExecSession<Stdin, Stdout, Stderr>;
 
   /**
+   * Runs one command in several containers: at most ten at the same time, in their order, each as {@link Runtime.exec} does.
+   * First it is found out of every one whether the command can be started there; if it cannot in one, nothing is started at
+   * all, and the result's `error` says so.
+   *
+   * @param targets the containers; `k8s:NAMESPACE/deploy:NAME` stands for the running pods of a workload.
+   * @param command as for `exec`; it gets no standard input.
+   * @returns what happened in each. It never rejects for anything that a user or a container can cause.
+   * @throws LxcriError `UsageError` or `MissingCommand` at once, for arguments that no container could make right.
+   */
+  execMany(targets: readonly string[], command: readonly Word[], options?: ExecManyOptions): Promise<ManyResult>;
+
+  /**
    * Lists the containers of this host with what each is doing, Proxmox's own first.
    *
    * @throws LxcriError `PlatformUnreachable` when they cannot be listed, `PermissionDenied`.
@@ -174,6 +189,10 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
     ) => {
       const call = checkExec(target, command, given);
       return startSession(inventory, target, { ...call, methods: given.methods ?? methods });
+    },
+    execMany: (targets, command, given = {}) => {
+      const call = checkExecMany(targets, command, given);
+      return execMany(inventory, { ...call, methods: given.methods ?? methods });
     },
     ps: async () => {
       refuseUnlessRoot();

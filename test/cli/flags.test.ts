@@ -26,6 +26,9 @@ describe('the flags of exec', () => {
       '--wait-for-agent DURATION',
       '-d --detach',
       '--method A[,B]',
+      '-n --namespace NS',
+      '--task POD',
+      '--container NAME',
       '--context NAME',
       '--node NODE',
       '--lock NAME',
@@ -38,8 +41,9 @@ describe('the flags of exec', () => {
       '-v --verbose',
       '-h --help',
     ]);
-    expect(SPECS.flatMap(({ aliases = [] }) => aliases)).to.deep.equal(['cwd']);
-    expect(SPECS.filter(({ multiple }) => multiple).map(({ name }) => name)).to.deep.equal(['env', 'env-file']);
+    expect(SPECS.flatMap(({ aliases = [] }) => aliases)).to.deep.equal(['cwd', 'tasks', 'containers', 'cts']);
+    const repeatable = SPECS.filter(({ multiple }) => multiple).map(({ name }) => name);
+    expect(repeatable).to.deep.equal(['env', 'env-file', 'task', 'container']);
   });
 
   it('have names, aliases and letters of their own', () => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 
 import { EXEC_FLAGS } from '../../src/cli/flags.ts';
-import { parseExecWords } from '../../src/cli/parse-exec.ts';
+import { namesSeveral, parseExecWords } from '../../src/cli/parse-exec.ts';
 import { UnknownFlagError } from '../../src/cli/parse-words.ts';
 import { LxcriError } from '../../src/model/errors.ts';
 import type { Word } from '../../src/model/request.ts';
@@ -53,6 +53,29 @@ describe('the words of exec', () => {
       'a flag as the command after "--"',
       ['web', '--', '-x', '--json'],
       { container: 'web', command: ['-x', '--json'] },
+    ],
+    [
+      'pods instead of a container, by all their names',
+      [
+        '-n',
+        'shop',
+        '--task',
+        'a',
+        '--tasks=b',
+        '--cts',
+        'x',
+        '--containers',
+        'y',
+        '--container',
+        'z',
+        '--',
+        'ls',
+        '-l',
+      ],
+      {
+        command: ['ls', '-l'],
+        flags: { namespace: ['shop'], task: ['a', 'b'], container: ['x', 'y', 'z'] },
+      },
     ],
     [
       'flags before and after the container',
@@ -173,4 +196,23 @@ describe('the words of exec', () => {
     expect(errorOf([BYTES, 'ls']).message).to.include('container');
     expect(errorOf(['-u', BYTES, 'web']).message).to.include('-u');
   });
+});
+
+describe('words that may name several containers', () => {
+  const cases: [boolean, readonly Word[]][] = [
+    [false, ['web', 'ls', '--task', 'a']],
+    [false, ['k8s:shop/web', 'ls']],
+    [false, ['k8s:shop/web/app', 'ls']],
+    [false, ['lxc:web', 'ls']],
+    [false, ['--', 'k8s:shop/deploy:web']],
+    [true, ['k8s:shop/deploy:web', 'ls']],
+    [true, ['k8s:deploy:web', 'ls']],
+    [true, ['--task', 'a', '--', 'ls']],
+    [true, ['web', '--container', 'a', 'ls']],
+    [true, ['-nshop', 'web', 'ls']],
+  ];
+  for (const [expected, words] of cases)
+    it(`are ${expected ? '' : 'not '}${words.join(' ')}`, () => {
+      expect(namesSeveral(parseExecWords(words))).to.equal(expected);
+    });
 });

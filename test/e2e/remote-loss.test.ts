@@ -3,41 +3,32 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { expect } from 'chai';
 
-import { assertNothingNew, processesIn, snapshotProcesses, startContainer, waitFor } from '../support/lxc.ts';
+import { assertNothingNew, processesIn, snapshotProcesses, waitFor } from '../support/lxc.ts';
 import type { Container } from '../support/lxc.ts';
 import { programsOnNodes } from '../support/pve/remote-programs.ts';
-import { startSshCluster } from '../support/pve/ssh-cluster.ts';
 import type { SshCluster } from '../support/pve/ssh-cluster.ts';
-import { startTcpProxy } from '../support/tcp-proxy.ts';
 import type { TcpProxy } from '../support/tcp-proxy.ts';
 import { startCli } from '../methods/contract/cli.ts';
 import type { CliResult, RunningCli } from '../methods/contract/cli.ts';
 import { resultOf } from '../methods/contract/result.ts';
+import { startProxiedNode } from './proxied-node.ts';
+import type { ProxiedNode } from './proxied-node.ts';
 
 const VMID = 500_000_000 + (process.pid % 100_000_000);
 
 describe('a lost connection to a node', () => {
+  let node: ProxiedNode;
   let cluster: SshCluster;
   let container: Container;
   let proxy: TcpProxy;
   let runs = 0;
 
   before(async () => {
-    cluster = await startSshCluster({
-      nodes: { pve2: [{ vmid: VMID }] },
-      portOf: async ({ address, port }) => {
-        proxy = await startTcpProxy(address, port);
-        return proxy.port;
-      },
-    });
-    container = await startContainer({ kind: 'busybox', name: String(VMID) });
+    node = await startProxiedNode(VMID);
+    ({ cluster, container, proxy } = node);
   });
 
-  after(async () => {
-    await container.destroy();
-    await cluster.stop();
-    await proxy.stop();
-  });
+  after(() => node.stop());
 
   const sshdPid = (): number => cluster.nodes.get('pve2')?.sshd.pid ?? 0;
 

@@ -5,16 +5,17 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 
 import { expect } from 'chai';
 
-import { assertNothingNew, processesIn, run, snapshotProcesses, startContainer, waitFor } from '../support/lxc.ts';
+import { assertNothingNew, processesIn, run, snapshotProcesses, waitFor } from '../support/lxc.ts';
 import type { Container } from '../support/lxc.ts';
 import { withLimit } from '../support/limits.ts';
 import { programsOnNodes } from '../support/pve/remote-programs.ts';
 import { startSshCluster } from '../support/pve/ssh-cluster.ts';
 import type { SshCluster } from '../support/pve/ssh-cluster.ts';
-import { startTcpProxy } from '../support/tcp-proxy.ts';
 import type { TcpProxy } from '../support/tcp-proxy.ts';
 import { runCli, startCli } from '../methods/contract/cli.ts';
 import { resultOf } from '../methods/contract/result.ts';
+import { startProxiedNode } from './proxied-node.ts';
+import type { ProxiedNode } from './proxied-node.ts';
 
 const VMID = 700_000_000 + (process.pid % 100_000_000);
 
@@ -86,29 +87,21 @@ describe('a node that accepts connections and says nothing', () => {
 });
 
 describe('a line on which nothing arrives any more', () => {
+  let node: ProxiedNode;
   let cluster: SshCluster;
   let container: Container;
   let proxy: TcpProxy;
 
   before(async () => {
-    cluster = await startSshCluster({
-      nodes: { pve2: [{ vmid: VMID }] },
+    node = await startProxiedNode(VMID, {
       // Half a minute otherwise, and on the node the 60 s of our program.
       sshOptions: ['-o', 'ServerAliveInterval=1', '-o', 'ServerAliveCountMax=2'],
       sshdConfig: ['ClientAliveInterval 1', 'ClientAliveCountMax 2'],
-      portOf: async ({ address, port }) => {
-        proxy = await startTcpProxy(address, port);
-        return proxy.port;
-      },
     });
-    container = await startContainer({ kind: 'busybox', name: String(VMID) });
+    ({ cluster, container, proxy } = node);
   });
 
-  after(async () => {
-    await container.destroy();
-    await cluster.stop();
-    await proxy.stop();
-  });
+  after(() => node.stop());
 
   it('loses the command, which ends on its node, and nobody claims to know of that', async () => {
     const before = await snapshotProcesses(container);
@@ -133,28 +126,18 @@ describe('a line on which nothing arrives any more', () => {
 });
 
 describe('a line that goes silent before the time is over', () => {
+  let node: ProxiedNode;
   let cluster: SshCluster;
   let container: Container;
   let proxy: TcpProxy;
 
   before(async () => {
-    cluster = await startSshCluster({
-      nodes: { pve2: [{ vmid: VMID }] },
-      // The node notices soon; here it takes half a minute, which is longer than the command has.
-      sshdConfig: ['ClientAliveInterval 1', 'ClientAliveCountMax 2'],
-      portOf: async ({ address, port }) => {
-        proxy = await startTcpProxy(address, port);
-        return proxy.port;
-      },
-    });
-    container = await startContainer({ kind: 'busybox', name: String(VMID) });
+    // The node notices soon; here it takes half a minute, which is longer than the command has.
+    node = await startProxiedNode(VMID, { sshdConfig: ['ClientAliveInterval 1', 'ClientAliveCountMax 2'] });
+    ({ cluster, container, proxy } = node);
   });
 
-  after(async () => {
-    await container.destroy();
-    await cluster.stop();
-    await proxy.stop();
-  });
+  after(() => node.stop());
 
   it('leaves unknown whether a timeout has ended the command', async () => {
     const runs = async (): Promise<boolean> =>

@@ -1,13 +1,11 @@
 /** The way to a console is lost: the command is never run twice, never said to have ended, and nothing of it is left. */
-import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { expect } from 'chai';
 
 import { startInConsole } from '../../src/methods/console/start.ts';
-import type { ApiAccess } from '../../src/model/remote.ts';
 import type { Session } from '../../src/model/session.ts';
-import { openTerminal } from '../../src/proxmox/terminal/open.ts';
+import { requestOf } from '../oci/requests.ts';
 import { TOKEN_SECRET, clientOf, pinned } from '../proxmox/api/clients.ts';
 import { processesIn, waitFor } from '../support/lxc.ts';
 import { ConsoleClient } from '../support/pve-api/console-client.ts';
@@ -17,6 +15,7 @@ import { endTerminalsIn } from '../support/pve/api/leftover-terminals.ts';
 import { needsApiDouble } from '../support/pve/api/needs.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import type { TcpProxy } from '../support/tcp-proxy.ts';
+import { consoleAccess } from './console-access.ts';
 
 /** By hand: 50. */
 const CUTS = Number(process.env['CONSOLE_CUTS'] ?? 20);
@@ -62,32 +61,8 @@ describe('a lost way to a console', () => {
       connectTimeoutMs: 30_000,
       answerTimeoutMs: 30_000,
     });
-    const api: ApiAccess = {
-      context: 'test',
-      node: 'pve1',
-      vmid: String(vmid),
-      type: 'lxc',
-      routes: [],
-      login: 'token',
-      call: (method, path, parameters) => client.call(method, path, parameters as Record<string, string>),
-      execEndpoint: () => Promise.resolve('not asked'),
-      openNodeShell: () => Promise.reject(new Error('no shell of a node')),
-      openConsole: (abort) => openTerminal(client, `/nodes/pve1/lxc/${vmid}`, abort),
-    };
-    const request = {
-      id: randomUUID(),
-      command: ['sh', '-c', script],
-      env: new Map(),
-      workdir: undefined,
-      user: undefined,
-      privileged: false,
-      terminal: undefined,
-      stdin: { kind: 'null' },
-      stdout: { kind: 'pipe' },
-      stderr: { kind: 'pipe' },
-      needsTreeKill: false,
-    } as const;
-    return startInConsole(api, request, new AbortController().signal, LIMITS);
+    const request = requestOf({ command: ['sh', '-c', script] });
+    return startInConsole(consoleAccess(client, vmid), request, new AbortController().signal, LIMITS);
   }
 
   /** All but the first process and what came with it. */

@@ -1,5 +1,5 @@
 /** The method console, against the double of the API: real containers, real dtach, real terminals. */
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 
 import { expect } from 'chai';
 
@@ -10,7 +10,7 @@ import type { RawTerminal } from '../../src/model/raw-terminal.ts';
 import type { ApiAccess } from '../../src/model/remote.ts';
 import type { ExecRequest, UserSpec, Word } from '../../src/model/request.ts';
 import type { Session, SessionExit } from '../../src/model/session.ts';
-import { openTerminal } from '../../src/proxmox/terminal/open.ts';
+import { requestOf } from '../oci/requests.ts';
 import { TOKEN_SECRET, clientOf, pinned } from '../proxmox/api/clients.ts';
 import { processesIn, waitFor } from '../support/lxc.ts';
 import { ConsoleClient } from '../support/pve-api/console-client.ts';
@@ -18,6 +18,7 @@ import { createCluster } from '../support/pve/api/cluster.ts';
 import type { Cluster } from '../support/pve/api/cluster.ts';
 import { endTerminalsIn } from '../support/pve/api/leftover-terminals.ts';
 import { needsApiDouble } from '../support/pve/api/needs.ts';
+import { consoleAccess } from './console-access.ts';
 
 /** For terminals that never show a prompt. */
 const IMPATIENT: ConsoleLimits = { promptMs: 2000, silenceSeconds: 30 };
@@ -87,38 +88,17 @@ describe('the console of a container', () => {
       connectTimeoutMs: 30_000,
       answerTimeoutMs: 30_000,
     });
-    return {
-      context: 'test',
-      node: 'pve1',
-      vmid: String(vmid),
-      type: 'lxc',
-      routes: [],
-      login: 'token',
-      call: (method, path, parameters) => client.call(method, path, parameters as Record<string, string>),
-      execEndpoint: () => Promise.resolve('not asked'),
-      openNodeShell: () => Promise.reject(new Error('no shell of a node')),
-      async openConsole(abort) {
-        const terminal = await openTerminal(client, `/nodes/pve1/lxc/${vmid}`, abort);
-        opened.push(terminal);
-        return terminal;
-      },
-    };
+    return consoleAccess(client, vmid, (terminal) => opened.push(terminal));
   }
 
   function start(command: readonly Word[], call: Call = {}): Promise<Session> {
-    const request: ExecRequest = {
-      id: randomUUID(),
+    const request = requestOf({
       command,
       env: new Map(Object.entries(call.env ?? {})),
       workdir: call.workdir,
       user: call.user,
-      privileged: false,
-      terminal: undefined,
       stdin: { kind: call.stdin === undefined ? 'null' : 'pipe' },
-      stdout: { kind: 'pipe' },
-      stderr: { kind: 'pipe' },
-      needsTreeKill: false,
-    };
+    });
     return startInConsole(accessTo(call), request, new AbortController().signal, call.limits);
   }
 

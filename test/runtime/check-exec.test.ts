@@ -41,7 +41,9 @@ describe('a call of exec', () => {
     ] as const) {
       const { message, hint } = refusal('web', ['true'], { methods: ['pct', name] });
       expect(message).to.equal(`the option methods names ${quoted}, which is no method`);
-      expect(hint).to.equal('this version has: proxmox-api, pct, lxc-attach, guest-agent, console, node-shell');
+      expect(hint).to.equal(
+        'this version has: proxmox-api, pct, lxc-attach, docker, vsock, guest-agent, console, node-shell',
+      );
     }
   });
 

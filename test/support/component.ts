@@ -4,10 +4,16 @@
  * Skips the suite, loudly, where something it needs is missing; in CI that is a failure.
  *
  * @param context mocha's `this` in a hook or test.
+ * @param remedy what to do about it.
  */
-export function needs(context: { skip(): void }, what: string, present: boolean): void {
+export function needs(
+  context: { skip(): void },
+  what: string,
+  present: boolean,
+  remedy = 'npm run setup:host installs it',
+): void {
   if (present) return;
-  const message = `${what} is missing: npm run setup:host installs it`;
+  const message = `${what} is missing: ${remedy}`;
   if (process.env['CI'] !== undefined) throw new Error(message);
   console.log(`SKIPPED: ${message}`);
   context.skip();

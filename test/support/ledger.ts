@@ -9,6 +9,7 @@ import { mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync 
 import { join } from 'node:path';
 import { removeContainer } from './container/remove.ts';
 import { removeEngine } from './docker/remove.ts';
+import { removeKubernetes } from './kubernetes/remove.ts';
 import { CACHE_DIRECTORY } from './places.ts';
 import { isRunning, killGroup, processInfo } from './proc.ts';
 
@@ -16,7 +17,8 @@ export type Entry =
   | { type: 'container'; lxcpath: string; name: string }
   | { type: 'directory'; path: string }
   | { type: 'engine'; directory: string }
-  | { type: 'group'; leader: number; startTime: string };
+  | { type: 'group'; leader: number; startTime: string }
+  | { type: 'kubernetes'; directory: string };
 
 const RUNS = join(CACHE_DIRECTORY, 'runs');
 const OWN_RUN = join(RUNS, `${process.pid}-${processInfo(process.pid)?.startTime}`);
@@ -93,6 +95,8 @@ function remove(page: string): void {
     removeEngine(entry.directory);
   } else if (entry.type === 'group') {
     killGroup(entry.leader, entry.startTime);
+  } else if (entry.type === 'kubernetes') {
+    removeKubernetes(entry.directory);
   } else {
     rmSync(entry.path, { recursive: true, force: true });
   }

@@ -67,8 +67,9 @@ describe('tasks and permissions', () => {
     });
 
     it('stops waiting when it is told to', async () => {
-      let release = (): void => {};
-      const task = start(() => new Promise<void>((resolve) => (release = resolve)));
+      // Made before it starts: what waits may be told to stop even sooner.
+      const { promise: blocked, resolve: release } = Promise.withResolvers<void>();
+      const task = start(() => blocked);
       const stop = new AbortController();
       setTimeout(() => stop.abort(), 50);
       const begin = performance.now();

@@ -1,5 +1,6 @@
 /** Takes away an engine of the tests and all it has made, also when nobody is left who could be asked to. */
-import { readFileSync, readdirSync, rmSync } from 'node:fs';
+import { globSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { runSync } from '../run.ts';
 
 /** Its programs carry its directory in their command lines: dockerd, containerd, and a shim for each container. */
@@ -13,6 +14,7 @@ export function removeEngine(directory: string): void {
       for (const child of children) kill(child);
     }
   }
+  for (const socket of shimSockets(directory)) rmSync(socket, { force: true });
   const mounts = readFileSync('/proc/self/mounts', 'utf8')
     .split('\n')
     .map((line) => line.split(' ')[1] ?? '')
@@ -22,10 +24,18 @@ export function removeEngine(directory: string): void {
   rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
 }
 
+/** Those of the programs that watch over one container each: every containerd has them in one place of the host. */
+function shimSockets(directory: string): string[] {
+  return globSync('{state,exec/containerd/daemon}/io.containerd.runtime.v2.task/*/*/address', { cwd: directory })
+    .map((file) => read(join(directory, file)).trim())
+    .filter((address) => address.startsWith('unix:///run/containerd/s/'))
+    .map((address) => address.slice('unix://'.length));
+}
+
 function programsOf(directory: string): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && read(`/proc/${name}/cmdline`).includes(`${directory}/`))
-    .filter((name) => /^[^\0]*(dockerd|containerd|podman|conmon)/.test(read(`/proc/${name}/cmdline`)))
+    .filter((name) => /^[^\0]*(dockerd|containerd|podman|conmon|kubernetes-facade)/.test(read(`/proc/${name}/cmdline`)))
     .map(Number);
 }
 

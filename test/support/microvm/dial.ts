@@ -1,6 +1,7 @@
 /** The client's side of the hybrid protocol, as plain as can be: for waiting for a guest, and for tests of the doubles. */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { nextChunk } from './chunk.ts';
 
 /**
  * Connects with a port of a guest.
@@ -31,21 +32,4 @@ export async function dialHybrid(hybridSocket: string, port: number): Promise<So
   }
   if (end < answer.length) socket.unshift(answer.subarray(end));
   return socket;
-}
-
-/** undefined at the end, in whatever way it came. */
-function nextChunk(socket: Socket): Promise<Buffer | undefined> {
-  return new Promise((resolve) => {
-    const settle = (): void => {
-      const chunk = socket.read() as Buffer | null;
-      if (chunk === null && !socket.readableEnded && !socket.destroyed) return;
-      for (const event of ['readable', 'end', 'close']) socket.off(event, settle);
-      socket.off('error', ignore);
-      resolve(chunk ?? undefined);
-    };
-    const ignore = (): void => {};
-    for (const event of ['readable', 'end', 'close']) socket.on(event, settle);
-    socket.on('error', ignore);
-    settle();
-  });
 }

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { must } from '../run.ts';
 import { scratchDirectory } from '../scratch.ts';
 
-const MODULE = join(import.meta.dirname, 'vhost-user-vsock');
+/** Where the sources of the vsock device are. */
+export const VSOCK_DEVICE_MODULE = join(import.meta.dirname, 'vhost-user-vsock');
 
 const built = new Map<string, Promise<string>>();
 
@@ -23,6 +24,6 @@ export function goProgram(name: '.' | 'echo-guest'): Promise<string> {
 async function build(name: string): Promise<string> {
   const output = join(scratchDirectory(), 'program');
   const env = { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false' };
-  await must(['go', 'build', '-o', output, `./${name}`], { cwd: MODULE, env, timeoutMs: 300_000 });
+  await must(['go', 'build', '-o', output, `./${name}`], { cwd: VSOCK_DEVICE_MODULE, env, timeoutMs: 300_000 });
   return output;
 }

@@ -10,7 +10,10 @@ export interface GuestContents {
   args?: readonly string[];
   /** Further files by their absolute paths in the guest, and what they hold; all may execute them. */
   files?: Record<string, string | Buffer>;
-  /** Directories of the host that are copied into the guest, by their absolute paths there. */
+  /**
+   * Directories of the host that are copied into the guest, by their absolute paths there. What they have of `proc`,
+   * `sys` and `dev` is mounted, so that a root file system can be a root there.
+   */
   trees?: Record<string, string>;
 }
 
@@ -27,7 +30,8 @@ const MODULES = '/usr/lib/uml/modules';
 /** In the order in which they need each other. */
 const VSOCK_MODULES = ['vsock', 'vmw_vsock_virtio_transport_common', 'vmw_vsock_virtio_transport'];
 
-const INIT = `#!/bin/sh
+/** @param roots directories that are to be like roots of their own. */
+const init = (roots: readonly string[]): string => `#!/bin/sh
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
@@ -37,6 +41,11 @@ mount -t tmpfs tmpfs /run
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 ip link set lo up
 for module in /lib/modules/*.ko; do insmod $module; done
+for root in ${roots.map((root) => quoted(root)).join(' ')}; do
+  for each in proc sys dev; do
+    if test -d "$root/$each"; then mount -o rbind /$each "$root/$each"; fi
+  done
+done
 exec /sbin/init
 `;
 
@@ -45,13 +54,13 @@ const INITTAB = `::once:${START_AGENT}\n`;
 
 /** An initramfs. The guest's users are those of the tests' containers, as is what is in its `/bin`. */
 export function initramfs({ agent, args = [], files = {}, trees = {} }: GuestContents): Buffer {
-  const words = [AGENT, ...args].map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`).join(' ');
+  const words = [AGENT, ...args].map((word) => quoted(word)).join(' ');
   const modules = vsockModules().map((path, index): [string, Buffer] => [
     `/lib/modules/${index}.ko`,
     readFileSync(path),
   ]);
   const contents: Record<string, string | Buffer> = {
-    [GUEST_INIT]: INIT,
+    [GUEST_INIT]: init(Object.keys(trees)),
     '/etc/inittab': INITTAB,
     [START_AGENT]: `#!/bin/sh\n${words}\necho "${AGENT_ENDED} $?"\n`,
     [AGENT]: readFileSync(agent),
@@ -71,6 +80,11 @@ export function initramfs({ agent, args = [], files = {}, trees = {} }: GuestCon
     add({ path: path.slice(1), mode: FILE | 0o755, content });
   }
   return cpio(entries.values());
+}
+
+/** As one word of a shell. */
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 function addDirectory(entries: Map<string, CpioEntry>, path: string): void {

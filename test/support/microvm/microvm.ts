@@ -4,8 +4,8 @@
  * that Firecracker and Cloud Hypervisor do.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { remember } from '../ledger.ts';
 import { killGroup, pidsInGroup, processInfo } from '../proc.ts';
@@ -37,7 +37,11 @@ export interface MicroVm {
   resume(): void;
   /** Ends the guest, as when its power fails. */
   kill(): Promise<void>;
-  /** Ends the guest if it still runs, and removes all that it was made of. */
+  /**
+   * Ends the guest if it still runs, and removes all that it was made of.
+   *
+   * @throws Error when the vsock device had failed: what the test then saw of the guest means little.
+   */
   stop(): Promise<void>;
 }
 
@@ -60,17 +64,23 @@ export async function startMicroVm({ port = 2222, ...contents }: MicroVmOptions)
   const file = (name: string): string => join(directory, name);
   const [vhostSocket, hybridSocket, console] = [file('vhost.sock'), file('vm.sock'), file('console.log')] as const;
   const started: Group[] = [];
-  const stop = async (): Promise<void> => {
+  const end = async (): Promise<void> => {
     for (const group of started.toReversed()) group.kill();
     // oxlint-disable-next-line no-await-in-loop -- all have been told
     for (const group of started) await group.ended;
+    const [device] = started;
+    const failure = device?.failed() === true ? readFileSync(file('device.log'), 'latin1') : undefined;
     rmSync(directory, { recursive: true, force: true });
+    if (failure !== undefined) throw new Error(`the vsock device failed: ${failure}`);
   };
+  let over: Promise<void> | undefined;
+  const stop = (): Promise<void> => (over ??= end());
   try {
     writeFileSync(file('initramfs'), initramfs(contents));
     const device = startGroup([await goProgram('.'), vhostSocket, hybridSocket, String(GUEST_CID)], file('device.log'));
     started.push(device);
-    await waitFor(() => existsSync(hybridSocket) || device.hasEnded(), { what: 'the vsock device' });
+    const listens = (): boolean => readFileSync(file('device.log'), 'latin1').includes('listening\n');
+    await waitFor(() => listens() || device.hasEnded(), { what: 'the vsock device' });
     const begin = performance.now();
     const guest = startGroup([USER_MODE_LINUX, ...kernelParameters(file, vhostSocket)], console);
     started.push(guest);
@@ -85,8 +95,9 @@ export async function startMicroVm({ port = 2222, ...contents }: MicroVmOptions)
       readyMs: performance.now() - begin,
       log,
       pids: () => pidsInGroup(guest.pid),
-      pause: () => void process.kill(-guest.pid, 'SIGSTOP'),
-      resume: () => void process.kill(-guest.pid, 'SIGCONT'),
+      // Only the kernel: it takes a stop of the processes that it traces for one of the guest's, and falls over it.
+      pause: () => void process.kill(guest.pid, 'SIGSTOP'),
+      resume: () => void process.kill(guest.pid, 'SIGCONT'),
       async kill() {
         guest.kill();
         await guest.ended;
@@ -96,7 +107,8 @@ export async function startMicroVm({ port = 2222, ...contents }: MicroVmOptions)
       stop,
     };
   } catch (error) {
-    await stop();
+    // The error has the device's log already.
+    await stop().catch(() => {});
     throw error;
   }
 }
@@ -112,7 +124,6 @@ function kernelParameters(file: (name: string) => string, vhostSocket: string): 
     'con0=null,fd:1',
     'con=null',
     'ssl=null',
-    'panic=1',
     `virtio_uml.device=${vhostSocket}:${VSOCK_DEVICE}`,
     // Spends most of a second on finding out how it would best compute RAID 6.
     'initcall_blacklist=raid6_select_algo',
@@ -143,13 +154,17 @@ interface Group {
   readonly pid: number;
   readonly ended: Promise<void>;
   hasEnded(): boolean;
+  /** Whether it has ended by itself, and not well. */
+  failed(): boolean;
   kill(): void;
 }
 
 /** Starts a program as the leader of a group of processes, which ends at the latest with the run of the tests. */
 function startGroup([program, ...args]: readonly [string, ...string[]], log: string): Group {
   const output = openSync(log, 'w');
-  const child: ChildProcess = spawn(program, args, { stdio: ['ignore', output, output], detached: true });
+  // Where a core would be written, should it crash.
+  const cwd = dirname(log);
+  const child: ChildProcess = spawn(program, args, { cwd, stdio: ['ignore', output, output], detached: true });
   closeSync(output);
   const pid = child.pid;
   if (pid === undefined) throw new Error(`${program} cannot be started`);
@@ -165,7 +180,13 @@ function startGroup([program, ...args]: readonly [string, ...string[]], log: str
       resolve();
     });
   });
-  return { pid, ended, hasEnded: () => over, kill: () => killGroup(pid, startTime) };
+  return {
+    pid,
+    ended,
+    hasEnded: () => over,
+    failed: () => (child.exitCode ?? 0) !== 0,
+    kill: () => killGroup(pid, startTime),
+  };
 }
 
 function lastLines(text: string): string {

@@ -41,6 +41,8 @@ func run(vhostSocket, hybridSocket string, guestCID uint64) error {
 	if err != nil {
 		return err
 	}
+	// A socket has its name before it listens, so that the name tells nobody.
+	fmt.Println("listening")
 	machine, err := machines.AcceptUnix()
 	if err != nil {
 		return err
