@@ -1,4 +1,5 @@
 import { createServer } from 'node:http';
+import { createServer as createUnixServer } from 'node:net';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 
@@ -9,10 +10,10 @@ import type { VsockAddress } from '../../src/model/vsock.ts';
 import { AGENT_LIMITS, Agent, agentAt, awaitAgent } from '../../src/vsock/agent.ts';
 import { scratchDirectory } from '../support/scratch.ts';
 import { grpcServer, olderAgent } from '../support/vsock/agent-double.ts';
+import { startHybrid as startVmm } from '../support/microvm/hybrid.ts';
 import { startHybrid } from '../support/vsock/hybrid-double.ts';
 import type { HybridDouble } from '../support/vsock/hybrid-double.ts';
 import { ownAgent } from '../support/vsock/own-agent-double.ts';
-import { startRelay } from '../support/vsock/relay.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const NEVER = new AbortController().signal;
@@ -158,18 +159,23 @@ describe('an agent in a guest', () => {
 
   it('that hangs is given up in bounded time', async () => {
     const server = ownAgent({ exec: (exec) => void exec.started() });
-    const relay = await startRelay(server.serve);
-    const agent = await connected(relay.serve, { ...PATIENT, silenceMs: 50, pulseMs: 400 });
+    const path = join(scratchDirectory(), 's');
+    const listener = createUnixServer(server.serve);
+    await new Promise<void>((resolve) => listener.listen(path, resolve));
+    const vmm = await startVmm({ 2222: path });
+    const address = { kind: 'hybrid', path: vmm.path, port: 2222 } as const;
+    const agent = await Agent.connect(address, NEVER, { ...PATIENT, silenceMs: 50, pulseMs: 400 });
     const call = agent.exec(() => {});
     call.send(START);
     await waitFor(() => server.execs.length === 1, { what: 'the command to start' });
     // As of a guest that was paused.
-    relay.stall();
+    vmm.stall();
     const end = await call.ended;
     expect(end).to.deep.include({ kind: 'broken' });
     expect(JSON.stringify(end)).to.contain('the guest has not answered');
     expect(agent.isOpen).to.equal(false);
-    relay.stop();
+    listener.close();
+    await vmm.stop();
   });
 
   it('whose output nobody reads keeps it on its side, and does not hold other calls', async () => {

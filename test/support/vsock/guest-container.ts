@@ -3,21 +3,19 @@
  * can be seen from here.
  */
 import { copyFileSync, readFileSync } from 'node:fs';
-import { connect } from 'node:net';
-import type { Socket } from 'node:net';
 import { join } from 'node:path';
 
 import { startContainer } from '../lxc.ts';
 import type { Container } from '../lxc.ts';
+import { startHybrid } from '../microvm/hybrid.ts';
+import type { Hybrid } from '../microvm/hybrid.ts';
 import { scratchDirectory } from '../scratch.ts';
 import { waitFor } from '../wait-for.ts';
 import { agentProgram } from './agent-program.ts';
-import { startHybrid } from './hybrid-double.ts';
-import type { HybridDouble } from './hybrid-double.ts';
 
 export interface GuestContainer {
   readonly container: Container;
-  readonly vmm: HybridDouble;
+  readonly vmm: Hybrid;
   readonly reference: string;
   /** What the agent has logged. */
   log(): string;
@@ -52,7 +50,7 @@ export async function startGuestContainer(flags: readonly string[] = []): Promis
     await container.attach(['killall', '-9', 'agent']);
   };
   await startAgent();
-  const vmm = await startHybrid({ ports: { 2222: (socket) => passOn(socket, join(directory, 's')) } });
+  const vmm = await startHybrid({ 2222: join(directory, 's') });
   return {
     container,
     vmm,
@@ -61,21 +59,8 @@ export async function startGuestContainer(flags: readonly string[] = []): Promis
     killAgent,
     startAgent,
     stop: async () => {
-      await vmm.die();
+      await vmm.stop();
       await container.destroy();
     },
   };
-}
-
-/** Passes a connection on, with the backpressure of both sides. */
-function passOn(near: Socket, path: string): void {
-  const far = connect(path);
-  for (const [from, to] of [
-    [near, far],
-    [far, near],
-  ] as const) {
-    from.on('error', () => {});
-    from.once('close', () => to.destroy());
-  }
-  near.pipe(far).pipe(near);
 }
