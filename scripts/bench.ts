@@ -18,6 +18,7 @@ import { benchSsh } from './bench/ssh.ts';
 import type { Bench } from './bench/subject.ts';
 import { benchThroughput } from './bench/throughput.ts';
 import { benchValidation } from './bench/validation.ts';
+import { benchVsock } from './bench/vsock.ts';
 import { startSmallContainer } from './container/container.ts';
 
 async function main(args: readonly string[]): Promise<number> {
@@ -53,6 +54,7 @@ async function measure(quick: boolean, signal: AbortSignal): Promise<number> {
       await benchList(bench);
       await benchSsh(bench);
       await benchApi(bench);
+      await benchVsock(bench);
       return intact ? 0 : fail('data was altered');
     } finally {
       for (const peer of peers) if ('remove' in peer) peer.remove();
