@@ -223,6 +223,10 @@ func ownDirectory(mountsFile, groupsFile string) (string, error) {
 			own, found = path, true
 		}
 	}
+	// One above that of our namespace is not to be seen from here.
+	if strings.HasPrefix(own, "/..") {
+		return "", errors.New("this process's control group is outside of its namespace")
+	}
 	if !found {
 		return "", errors.New("the kernel has no control groups of version 2")
 	}

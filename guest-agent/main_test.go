@@ -1,0 +1,306 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"proxmox-lxcri/guest-agent/internal/client"
+	"proxmox-lxcri/guest-agent/internal/listen"
+	"proxmox-lxcri/guest-agent/internal/pb"
+)
+
+// In this program's environment it is the agent, and not its tests.
+const asAgent = "TEST_AS_AGENT"
+
+const patience = 60 * time.Second
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asAgent) != "" {
+		os.Unsetenv(asAgent)
+		main()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+type agent struct {
+	command *exec.Cmd
+	log     *lines
+	socket  string
+}
+
+// By what it is started, and with which words beside its socket.
+func start(t *testing.T, by []string, words ...string) *agent {
+	t.Helper()
+	directory, err := os.MkdirTemp("", "agent")
+	must(t, err)
+	t.Cleanup(func() { os.RemoveAll(directory) })
+	socket := filepath.Join(directory, "agent.sock")
+	argv := append(append(by, "/proc/self/exe"), append([]string{"--listen", "unix:" + socket}, words...)...)
+	if len(by) > 0 {
+		// Of the tool's, /proc/self is another.
+		argv[len(by)], err = os.Executable()
+		must(t, err)
+	}
+	started := &agent{command: exec.Command(argv[0], argv[1:]...), log: &lines{}, socket: socket}
+	started.command.Env = append(os.Environ(), asAgent+"=1")
+	started.command.Stderr = started.log
+	must(t, started.command.Start())
+	t.Cleanup(func() {
+		started.command.Process.Kill()
+		started.command.Wait()
+	})
+	waitFor(t, "an agent that is ready", func() bool { return strings.Contains(started.log.String(), `"msg":"ready"`) })
+	return started
+}
+
+func (a *agent) dial(t *testing.T) *client.Client {
+	t.Helper()
+	connection, err := client.Dial(a.socket, 0)
+	must(t, err)
+	t.Cleanup(func() { connection.Close() })
+	return connection
+}
+
+func patiently(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func TestAnAgentFromItsStartToItsEnd(t *testing.T) {
+	agent := start(t, nil, "--grace", "30s")
+	info, err := os.Stat(agent.socket)
+	must(t, err)
+	if info.Mode().Perm() != 0o600 {
+		t.Errorf("the socket has mode %o", info.Mode().Perm())
+	}
+	connection := agent.dial(t)
+	stream, err := connection.Exec(patiently(t), client.GuestService, &pb.ExecStart{
+		Protocol: 1, Command: []string{"sh", "-c", "trap 'echo over; exit 3' TERM; echo ready; while :; do sleep 0.1; done"},
+	})
+	must(t, err)
+	ready := make(chan struct{})
+	var once sync.Once
+	type ended struct {
+		result client.Result
+		err    error
+	}
+	end := make(chan ended, 1)
+	var output bytes.Buffer
+	go func() {
+		result, err := client.Collect(stream, func(chunk []byte) {
+			output.Write(chunk)
+			once.Do(func() { close(ready) })
+		})
+		end <- ended{result, err}
+	}()
+	<-ready
+	must(t, agent.command.Process.Signal(unix.SIGTERM))
+	got := <-end
+	must(t, got.err)
+	if got.result.Last.GetExitCode() != 3 || output.String() != "ready\nover\n" {
+		t.Errorf("it ended with %v and %q", got.result.Last, output.String())
+	}
+	must(t, agent.command.Wait())
+	if _, err := os.Stat(agent.socket); err == nil {
+		t.Error("its socket is left")
+	}
+}
+
+func TestASocketThatIsInUse(t *testing.T) {
+	agent := start(t, nil)
+	second := exec.Command("/proc/self/exe", "--listen", "unix:"+agent.socket)
+	second.Env = append(os.Environ(), asAgent+"=1")
+	output, err := second.CombinedOutput()
+	if err == nil || !strings.Contains(string(output), "another agent listens there") {
+		t.Errorf("%v %s", err, output)
+	}
+	// One that was killed leaves its own, and that is no hindrance.
+	agent.command.Process.Kill()
+	agent.command.Wait()
+	listener, err := listen.Open("unix:"+agent.socket, nil, slog.New(slog.DiscardHandler))
+	must(t, err)
+	listener.Close()
+}
+
+// What an agent was running when it was killed is ended by the next one, where there are control groups.
+func TestWhatAKilledAgentLeft(t *testing.T) {
+	agent := start(t, nil)
+	if !strings.Contains(agent.log.String(), `"cgroup":true`) {
+		t.Skip("SKIPPED: no control groups here")
+	}
+	stream, err := agent.dial(t).Exec(patiently(t), client.GuestService, &pb.ExecStart{Protocol: 1, Command: []string{"sleep", "100000"}})
+	must(t, err)
+	message, err := stream.Recv()
+	must(t, err)
+	pid := int(message.GetStarted().GetPid())
+	t.Cleanup(func() {
+		if isAsleep(pid) {
+			unix.Kill(pid, unix.SIGKILL)
+		}
+	})
+	agent.command.Process.Kill()
+	agent.command.Wait()
+	if !isAsleep(pid) {
+		t.Fatal("it has ended by itself")
+	}
+	start(t, nil)
+	waitFor(t, "its end", func() bool { return !isAsleep(pid) })
+}
+
+func isAsleep(pid int) bool {
+	content, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	return string(content) == "sleep\x00100000\x00"
+}
+
+// As PID 1 it gets the processes that lost their parents.
+func TestAsPID1ItReapsOrphans(t *testing.T) {
+	unshare, err := exec.LookPath("unshare")
+	if err != nil || os.Geteuid() != 0 {
+		t.Skip("SKIPPED: it needs root and unshare")
+	}
+	agent := start(t, []string{unshare, "--pid", "--fork", "--kill-child", "--mount-proc"}, "--no-cgroup")
+	connection := agent.dial(t)
+	run := func(script string) client.Result {
+		result, err := connection.Run(patiently(t), &pb.ExecStart{Protocol: 1, Command: []string{"sh", "-c", script}})
+		must(t, err)
+		return result
+	}
+	if result := run("echo $PPID"); string(result.Stdout) != "1\n" {
+		t.Fatalf("the agent is process %s", result.Stdout)
+	}
+	for number := range 20 {
+		result := run(fmt.Sprintf("for i in 1 2 3; do (sleep 0.05 & ) ; done; exit %d", number))
+		if result.Last.GetExitCode() != int32(number) {
+			t.Fatalf("%d: ended with %v", number, result.Last)
+		}
+	}
+	waitFor(t, "no zombies", func() bool {
+		return string(run("cat /proc/[0-9]*/stat | grep -c ') Z '; :").Stdout) == "0\n"
+	})
+}
+
+func TestWords(t *testing.T) {
+	asked, err := parse(nil, io.Discard)
+	must(t, err)
+	if len(asked.addresses) != 1 || asked.addresses[0] != "vsock:2222" || len(asked.allowedCIDs) != 1 || asked.allowedCIDs[0] != 2 ||
+		asked.root != "auto" || asked.maxSessions != 64 {
+		t.Errorf("by default it is %+v", asked)
+	}
+	asked, err = parse([]string{"--listen", "vsock:1", "--listen=unix:/x", "--allow-cid", "1", "--allow-cid", "2", "--root", "/r/"}, io.Discard)
+	must(t, err)
+	if len(asked.addresses) != 2 || len(asked.allowedCIDs) != 2 || asked.root != "/r" {
+		t.Errorf("it is %+v", asked)
+	}
+	for _, words := range [][]string{
+		{"operand"}, {"--max-sessions", "0"}, {"--root", "relative"}, {"--allow-cid", "x"}, {"--grace", "-1s"}, {"--none"},
+	} {
+		var output bytes.Buffer
+		if _, err := parse(words, &output); err == nil || output.Len() == 0 {
+			t.Errorf("%q is taken", words)
+		}
+	}
+	for _, address := range []string{"", "tcp:1", "vsock:", "vsock:x", "vsock:4294967295", "unix:"} {
+		if listener, err := listen.Open(address, nil, slog.New(slog.DiscardHandler)); err == nil {
+			listener.Close()
+			t.Errorf("%q is taken", address)
+		}
+	}
+}
+
+func TestAStrangerAtTheUnixSocket(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("SKIPPED: it needs root")
+	}
+	agent := start(t, nil)
+	// As if its administrator had opened the file to everybody.
+	must(t, os.Chmod(filepath.Dir(agent.socket), 0o755))
+	must(t, os.Chmod(agent.socket, 0o666))
+	connection, err := dialAs(agent.socket, 65534)
+	must(t, err)
+	defer connection.Close()
+	connection.SetDeadline(time.Now().Add(patience))
+	if n, err := connection.Read(make([]byte, 1)); n != 0 || err == nil {
+		t.Error("it was let in")
+	}
+	if !strings.Contains(agent.log.String(), `"uid":65534`) {
+		t.Errorf("the log says %s", agent.log.String())
+	}
+}
+
+// The kernel shows a peer's user as it was when it connected: that of the thread, which is never used again.
+func dialAs(path string, uid int) (connection net.Conn, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread()
+		// Relative: the way there may be closed to others.
+		if err = errors.Join(unix.Unshare(unix.CLONE_FS), unix.Chdir(filepath.Dir(path))); err != nil {
+			return
+		}
+		if _, _, number := unix.RawSyscall(unix.SYS_SETRESUID, uintptr(uid), uintptr(uid), uintptr(uid)); number != 0 {
+			err = number
+			return
+		}
+		var fd int
+		if fd, err = unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); err != nil {
+			return
+		}
+		if err = unix.Connect(fd, &unix.SockaddrUnix{Name: filepath.Base(path)}); err == nil {
+			file := os.NewFile(uintptr(fd), path)
+			connection, err = net.FileConn(file)
+			file.Close()
+		}
+	}()
+	<-done
+	return connection, err
+}
+
+func waitFor(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !holds(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+type lines struct {
+	lock    sync.Mutex
+	content bytes.Buffer
+}
+
+func (l *lines) Write(bytes []byte) (int, error) {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	return l.content.Write(bytes)
+}
+
+func (l *lines) String() string {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	return l.content.String()
+}
