@@ -2,16 +2,15 @@
 import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { createRuntime } from '../../src/index.ts';
-import { findExecutable } from '../../src/process/executable.ts';
+import { benchClient, findGo, guestAgent } from '../guest-agent.ts';
 import { heading, row } from './report.ts';
 import { median } from './statistics.ts';
 import type { Bench } from './subject.ts';
 
-const AGENT = resolve(import.meta.dirname, '../../guest-agent');
 const RELAY = join(import.meta.dirname, 'hybrid-relay');
 const MIB = 1024 * 1024;
 const START_MS = 20_000;
@@ -26,11 +25,9 @@ interface GoReport {
 /** Only where the agent can be built. */
 export async function benchVsock({ scratch, quick, signal }: Bench): Promise<void> {
   heading('By the guest agent, over a Unix socket as that of a VMM');
-  if (findExecutable('go') === undefined) return row('exec by the agent', '-', 'Go is not installed');
-  const [agent, client, relay] = [join(scratch, 'agent'), join(scratch, 'client'), join(scratch, 'relay')];
-  build(AGENT, '.', agent);
-  build(AGENT, './cmd/bench-client', client);
-  build(RELAY, '.', relay);
+  if (findGo() === undefined) return row('exec by the agent', '-', 'Go is not installed');
+  const [agent, client, relay] = [guestAgent(), benchClient(), join(scratch, 'relay')];
+  buildRelay(relay);
   const [own, vmm] = [join(scratch, 'agent.sock'), join(scratch, 'vm.sock')];
   const started: ChildProcess[] = [];
   try {
@@ -66,10 +63,10 @@ export async function benchVsock({ scratch, quick, signal }: Bench): Promise<voi
   }
 }
 
-function build(module: string, name: string, output: string): void {
+function buildRelay(output: string): void {
   const env = { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false' };
-  const { status, stderr } = spawnSync('go', ['build', '-o', output, name], { cwd: module, env, encoding: 'utf8' });
-  if (status !== 0) throw new Error(`go build ${name} failed: ${stderr}`);
+  const { status, stderr } = spawnSync('go', ['build', '-o', output, '.'], { cwd: RELAY, env, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`go build of the relay failed: ${stderr}`);
 }
 
 async function untilThere(path: string, signal: AbortSignal): Promise<void> {

@@ -6,7 +6,7 @@ import { dial } from '../../src/vsock/dial.ts';
 import { GrpcConnection } from '../../src/vsock/grpc/connection.ts';
 import { runCli, startCli } from '../methods/contract/cli.ts';
 import { resultOf } from '../methods/contract/result.ts';
-import { needsGo } from '../support/vsock/agent-program.ts';
+import { needsGo } from '../support/go.ts';
 import { olderAgent } from '../support/vsock/agent-double.ts';
 import type { OlderAgent } from '../support/vsock/agent-double.ts';
 import { startGuestContainer } from '../support/vsock/guest-container.ts';

@@ -9,7 +9,7 @@ import { startMicroVm } from '../support/microvm/microvm.ts';
 import type { MicroVm } from '../support/microvm/microvm.ts';
 import { needsMicroVm } from '../support/microvm/needs.ts';
 import { scratchDirectory } from '../support/scratch.ts';
-import { agentProgram } from '../support/vsock/agent-program.ts';
+import { guestAgent } from '../../scripts/guest-agent.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 /** A guest is slow: it is an ordinary program, whose every system call is another one's. */
@@ -22,7 +22,7 @@ describe('a microVM', () => {
 
   before(async function () {
     needsMicroVm(this);
-    guest = await startMicroVm({ agent: await agentProgram() });
+    guest = await startMicroVm({ agent: guestAgent() });
     reference = `vsock:${guest.hybridSocket}`;
   });
 

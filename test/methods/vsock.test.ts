@@ -1,5 +1,5 @@
 /** The method vsock: the agent in a container, behind the socket of a VMM. */
-import { needsGo } from '../support/vsock/agent-program.ts';
+import { needsGo } from '../support/go.ts';
 import { startGuestContainer } from '../support/vsock/guest-container.ts';
 import type { GuestContainer } from '../support/vsock/guest-container.ts';
 import { itFollowsTheContract } from './contract/run.ts';

@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 
 import { assertNothingNew, snapshotProcesses, waitFor } from '../../support/lxc.ts';
-import { needsGo } from '../../support/vsock/agent-program.ts';
+import { needsGo } from '../../support/go.ts';
 import { startGuestContainer } from '../../support/vsock/guest-container.ts';
 import type { GuestContainer } from '../../support/vsock/guest-container.ts';
 import { runCli, startCli } from '../contract/cli.ts';

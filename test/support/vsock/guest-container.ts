@@ -11,7 +11,7 @@ import { startHybrid } from '../microvm/hybrid.ts';
 import type { Hybrid } from '../microvm/hybrid.ts';
 import { scratchDirectory } from '../scratch.ts';
 import { waitFor } from '../wait-for.ts';
-import { agentProgram } from './agent-program.ts';
+import { guestAgent } from '../../../scripts/guest-agent.ts';
 
 export interface GuestContainer {
   readonly container: Container;
@@ -28,7 +28,7 @@ export interface GuestContainer {
 /** Starts one, with an agent that listens on port 2222. */
 export async function startGuestContainer(flags: readonly string[] = []): Promise<GuestContainer> {
   const directory = scratchDirectory();
-  copyFileSync(await agentProgram(), join(directory, 'agent'));
+  copyFileSync(guestAgent(), join(directory, 'agent'));
   const container = await startContainer({
     kind: 'busybox',
     config: [`lxc.mount.entry = ${directory} opt none bind,create=dir 0 0`],
