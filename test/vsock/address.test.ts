@@ -46,6 +46,6 @@ describe('the address of a microVM', () => {
     it(`is not ${JSON.stringify(text.slice(0, 30))}, and it is said what to write`, () => {
       const found = parseAddress(text);
       expect(found).to.have.property('wrong');
-      expect(found).to.have.property('hint').that.is.a('string').and.is.not.empty;
+      expect('hint' in found ? found.hint : '').not.to.equal('');
     });
 });

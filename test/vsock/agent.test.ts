@@ -184,7 +184,10 @@ describe('an agent in a guest', () => {
     const server = ownAgent({
       exec: (exec) => {
         exec.started();
-        if (exec.id !== 'endless') return void exec.output(1, 'short').exit(0).end();
+        if (exec.id !== 'endless') {
+          exec.output(1, 'short').exit(0).end();
+          return;
+        }
         const more = (): void => {
           if (exec.call.stream.destroyed) return;
           sent += chunk.length;

@@ -57,7 +57,7 @@ describe('a connection by the socket of a VMM', () => {
 
   for (const [how, answer] of [
     ['in one piece', ['OK 1073741824\n']],
-    ['byte by byte', [...'OK 1073741824\n']],
+    ['byte by byte', 'OK 1073741824\n'.split('')],
     ['without a port', ['OK\n']],
     ['with what the guest said glued to it', ['OK 1073741824\nfirst words']],
     ['with half of that glued to it', ['OK 10737', '41824\nfirst', ' words']],

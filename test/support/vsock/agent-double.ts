@@ -76,7 +76,7 @@ export type Handler = (
 
 export interface GrpcServer {
   /** Serves a connection. */
-  serve(socket: Socket): void;
+  readonly serve: (socket: Socket) => void;
   /** The paths that were called. */
   readonly calls: readonly string[];
   readonly sessions: ReadonlySet<ServerHttp2Session>;

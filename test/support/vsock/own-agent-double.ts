@@ -1,5 +1,6 @@
 /** An agent that speaks as ours does, and does with a command whatever a test wants. */
-import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
+import type { BinaryWriter } from '@bufbuild/protobuf/wire';
 
 import { grpcServer } from './agent-double.ts';
 import type { GrpcServer, ServedCall } from './agent-double.ts';
