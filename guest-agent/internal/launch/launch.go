@@ -110,6 +110,9 @@ func start(command Command) (_ *Process, refusal *Refusal) {
 			err = unix.ENOEXEC
 		}
 	}
+	if errors.Is(err, unix.EPERM) && len(command.Rlimits) > 0 {
+		return nil, refuse(PermissionDenied, "its limits cannot be set: the kernel forbids tracing (kernel.yama.ptrace_scope)")
+	}
 	if err != nil {
 		return nil, refusalOf(err, command.Argv[0])
 	}

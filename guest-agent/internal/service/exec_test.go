@@ -246,6 +246,23 @@ func TestSignals(t *testing.T) {
 	equal(t, "afterwards", status.Code(err), codes.NotFound)
 }
 
+// At a terminal the shell's children have groups of their own, and Ctrl-C is for them.
+func TestASignalReachesTheForegroundOfTheTerminal(t *testing.T) {
+	agent := startAgent(t, setup{})
+	word := sleepWord(8)
+	job := begin(t, agent.Client, with(command("sh", "-mc", "trap 'echo got it' INT; sh -c 'echo ready; exec sleep "+word+"'; echo over"), func(s *pb.ExecStart) {
+		s.Tty = true
+	}))
+	job.says("ready")
+	waitFor(t, "the child", func() bool { return runsExactly("sleep", word) })
+	_, err := job.control(agent, signal(2, pb.Signal_GROUP))
+	must(t, err)
+	job.says("over")
+	_, err = job.end()
+	must(t, err)
+	equal(t, "left", runsExactly("sleep", word), false)
+}
+
 func TestAReaderThatGoesAwayIsSIGPIPE(t *testing.T) {
 	agent := startAgent(t, setup{})
 	talking := begin(t, agent.Client, command("yes"))

@@ -38,9 +38,10 @@ const (
 	maxCopies             = 16
 	maxConnections        = 128
 
-	// A peer that is silent for so long is asked whether it lives, and has then so long to answer.
+	// A peer that is silent for so long is asked whether it lives, and has then so long to answer: a host may be busy, and a
+	// client may be stopped for a moment.
 	pingAfter   = 20 * time.Second
-	pingTimeout = 10 * time.Second
+	pingTimeout = 40 * time.Second
 	// A client may ask as often as this.
 	clientPings      = 5 * time.Second
 	handshakeTimeout = 20 * time.Second

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// agentPrefix + PID-STARTTIME is the directory of one agent.
+	// Before PIDNAMESPACE-PID-STARTTIME, which is the directory of one agent.
 	agentPrefix = "lxcri-agent-"
 	// Where the daemons go that commands left behind.
 	leftBehind = "lxcri-left-behind"
@@ -45,8 +45,13 @@ func NewGroups() (*Groups, error) {
 	if !ok {
 		return nil, errors.New("/proc is not mounted")
 	}
-	groups := &Groups{parent: own, directory: filepath.Join(own, fmt.Sprintf("%s%d-%d", agentPrefix, self.pid, self.startTime))}
-	groups.sweep()
+	var namespace unix.Stat_t
+	if err := unix.Stat("/proc/self/ns/pid", &namespace); err != nil {
+		return nil, err
+	}
+	ours := fmt.Sprintf("%s%d-", agentPrefix, namespace.Ino)
+	groups := &Groups{parent: own, directory: filepath.Join(own, fmt.Sprintf("%s%d-%d", ours, self.pid, self.startTime))}
+	groups.sweep(ours)
 	if err := os.Mkdir(groups.directory, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, err
 	}
@@ -103,11 +108,11 @@ func (g *Groups) Close() {
 	_ = os.Remove(filepath.Join(g.parent, leftBehind))
 }
 
-// Ends what agents that are no more were running.
-func (g *Groups) sweep() {
-	directories, _ := filepath.Glob(filepath.Join(g.parent, agentPrefix+"*"))
+// Ends what agents that are no more were running. Those of another pid namespace are not to be judged from here.
+func (g *Groups) sweep(prefix string) {
+	directories, _ := filepath.Glob(filepath.Join(g.parent, prefix+"*"))
 	for _, directory := range directories {
-		pidText, startTime, _ := strings.Cut(strings.TrimPrefix(filepath.Base(directory), agentPrefix), "-")
+		pidText, startTime, _ := strings.Cut(strings.TrimPrefix(filepath.Base(directory), prefix), "-")
 		pid, err := strconv.Atoi(pidText)
 		if err != nil {
 			continue
@@ -117,8 +122,7 @@ func (g *Groups) sweep() {
 		}
 		commands, _ := filepath.Glob(filepath.Join(directory, "exec-*"))
 		for _, command := range commands {
-			(&Group{directory: command}).Kill()
-			if err := removeWithThoseBelow(command); err != nil {
+			if err := (&Group{directory: command}).end(); err != nil {
 				slog.Warn("a command of an agent that was killed is not gone yet", "error", err.Error())
 			}
 		}
@@ -166,6 +170,19 @@ func (g *Group) Kill() {
 	}
 	for _, pid := range g.Members() {
 		_ = unix.Kill(pid, unix.SIGKILL)
+	}
+}
+
+// Kills all, and removes the group once they are gone.
+func (g *Group) end() error {
+	deadline := time.Now().Add(killDeadline)
+	for {
+		g.Kill()
+		err := removeWithThoseBelow(g.directory)
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(killInterval)
 	}
 }
 
