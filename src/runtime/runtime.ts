@@ -169,7 +169,7 @@ function refuseOldNode(): void {
 }
 
 /**
- * Makes a {@link Runtime}. It holds nothing open, and need not be closed.
+ * Makes a {@link Runtime}. It need not be closed: what it keeps for the next call keeps no program from ending.
  *
  * @throws LxcriError `UsageError` for an option that is wrong, or a Node.js that is too old.
  */

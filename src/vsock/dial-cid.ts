@@ -76,5 +76,5 @@ const EXPLAINED: readonly (readonly [RegExp, string])[] = [
     'no VM of this host has this CID (or vhost_vsock is not loaded)',
   ],
   [/Connection reset by peer/i, 'nobody listens there'],
-  [/timed out|Operation now in progress/i, `no answer within ${CONNECT_SECONDS} s`],
+  [/timed out|Operation now in progress/i, 'nobody answers; does a VM of this host have this CID?'],
 ];

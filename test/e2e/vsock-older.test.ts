@@ -1,4 +1,6 @@
 /** Agents of the published protocols with our client, and a client of theirs with our agent. */
+import { resolve } from 'node:path';
+
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { expect } from 'chai';
 
@@ -9,6 +11,7 @@ import { resultOf } from '../methods/contract/result.ts';
 import { needsGo } from '../support/go.ts';
 import { olderAgent } from '../support/vsock/agent-double.ts';
 import type { OlderAgent } from '../support/vsock/agent-double.ts';
+import { run } from '../support/run.ts';
 import { startGuestContainer } from '../support/vsock/guest-container.ts';
 import type { GuestContainer } from '../support/vsock/guest-container.ts';
 import { startHybrid } from '../support/vsock/hybrid-double.ts';
@@ -68,6 +71,20 @@ for (const service of ['exec.ExecService', 'guest.GuestService']) {
       ]);
       const verbose = await runCli(['exec', '-v', reference, '--', 'true']);
       expect(verbose.stderr.toString()).to.contain('passes on no signals');
+    });
+
+    it('does not hold a program that has called it', async () => {
+      const program = `
+        import { createRuntime } from ${JSON.stringify(resolve(import.meta.dirname, '../../dist/index.js'))};
+        const runtime = createRuntime();
+        for (let count = 0; count < 2; count++) {
+          const { exitCode, stdout } = await runtime.exec(${JSON.stringify(reference)}, ['echo', 'done']);
+          console.log(exitCode, stdout.trim());
+        }`;
+      const asked = vmm.asked.length;
+      const ended = await run([process.execPath, '--input-type=module', '--eval', program], { timeoutMs: 25_000 });
+      expect([ended.exitCode, ended.stdout]).to.deep.equal([0, '0 done\n0 done\n']);
+      expect(vmm.asked.length - asked).to.equal(1);
     });
 
     it('is left at once by a client that is to end', async () => {

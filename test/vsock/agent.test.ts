@@ -154,6 +154,7 @@ describe('an agent in a guest', () => {
       if (agent.hello === undefined) expect(hellos).to.be.above(2);
       else expect(hellos).to.equal(1);
       call.cancel();
+      server.close();
     }
   });
 

@@ -129,6 +129,7 @@ export interface OlderAgent extends GrpcServer {
 /** @param service `exec.ExecService` or `guest.GuestService`. */
 export function olderAgent(service: string): OlderAgent {
   const starts: OlderStart[] = [];
+  const children = new Set<ReturnType<typeof spawn>>();
   const server = grpcServer(
     (path, got) => {
       if (path !== `/${service}/Exec`) return undefined;
@@ -141,13 +142,19 @@ export function olderAgent(service: string): OlderAgent {
           if (start === undefined) return;
           starts.push(start);
           child = runOlder(start, call);
+          if (child !== undefined) children.add(child);
         },
         end: () => child?.stdin?.end(),
       };
     },
     [service],
   );
-  return { ...server, starts };
+  const close = (): void => {
+    server.close();
+    // It lets go of what it runs; the tests do not.
+    for (const child of children) child.kill('SIGKILL');
+  };
+  return { ...server, close, starts };
 }
 
 function runOlder({ command, env, cwd }: OlderStart, call: ServedCall): ReturnType<typeof spawn> | undefined {
