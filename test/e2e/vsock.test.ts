@@ -2,6 +2,7 @@
 import { expect } from 'chai';
 
 import { createRuntime } from '../../src/index.ts';
+import type { ExecResult } from '../../src/index.ts';
 import { OPEN, runCli, startCli } from '../methods/contract/cli.ts';
 import type { CliResult, RunningCli } from '../methods/contract/cli.ts';
 import { resultOf } from '../methods/contract/result.ts';
@@ -130,11 +131,12 @@ describe('a microVM', () => {
   it('has nothing left of a command after a timeout', async () => {
     const [first, second] = [sleeper(), sleeper()];
     const script = `(env -i setsid ${first} &); ${second}`;
-    // Time enough to start in a slow guest.
-    const { exitCode, timedOut, treeKill } = resultOf(
-      await exec('--json', '--timeout', '5s', reference, '--', 'sh', '-c', script),
-    );
-    expect([exitCode, timedOut, treeKill]).to.deep.equal([124, true, true]);
+    const outcome = async (limit: string): Promise<ExecResult> =>
+      resultOf(await exec('--json', '--timeout', limit, reference, '--', 'sh', '-c', script));
+    let result = await outcome('3s');
+    // On a busy machine a slow guest may need more to start it at all.
+    if (!result.started) result = await outcome('30s');
+    expect([result.exitCode, result.timedOut, result.treeKill]).to.deep.equal([124, true, true]);
     const left = await running();
     expect([left.includes(first), left.includes(second)]).to.deep.equal([false, false]);
   });
