@@ -1,6 +1,7 @@
 /** Commands by the guest agent: our client, as a program has it, and one in Go, over the same connection's way. */
 import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -59,7 +60,8 @@ export async function benchVsock({ scratch, quick, signal }: Bench): Promise<voi
       row(`${name}: ours / Go`, (best(ours, what) / best(go, what)).toFixed(2));
     }
   } finally {
-    for (const child of started) child.kill('SIGKILL');
+    // The agent gives back its control group when it is asked to end.
+    for (const child of started.toReversed()) if (child.kill()) await once(child, 'exit');
   }
 }
 
