@@ -9,6 +9,7 @@ import { join, resolve } from 'node:path';
 import { findExecutable } from '../src/process/executable.ts';
 import { benchApi } from './bench/api.ts';
 import { benchColdStart } from './bench/cold.ts';
+import { benchDocker } from './bench/docker.ts';
 import { benchIntegrity } from './bench/integrity.ts';
 import { benchList } from './bench/list.ts';
 import { benchMemory } from './bench/memory.ts';
@@ -53,6 +54,7 @@ async function measure(quick: boolean, signal: AbortSignal): Promise<number> {
       await benchValidation(bench);
       await benchList(bench);
       await benchSsh(bench);
+      await benchDocker(bench);
       await benchApi(bench);
       await benchVsock(bench);
       return intact ? 0 : fail('data was altered');

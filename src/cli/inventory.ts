@@ -41,7 +41,7 @@ export function inventoryOf(
   const isRoot = process.geteuid?.() === 0;
   const mayHaveContexts = context !== undefined || hasContexts(process.env);
   if (!mayHaveContexts && !mayBeAnybody) requireRoot(words, maskValues);
-  const docker = context === undefined ? { docker: process.env } : {};
+  const docker = context === undefined ? { docker: process.env, kubernetes: process.env } : {};
   const nothing = { lxcpaths: [], pve: new NodeConfig(NOWHERE) };
   const host: HostInventory =
     context !== undefined
@@ -53,9 +53,9 @@ export function inventoryOf(
   return { ...host, ...docker, clusters: () => clustersOf(settings.stateDirectory, { context, onTaskLine }) };
 }
 
-/** Whether a word names a container that is reached by rights of its own: who may use its socket needs no root. */
+/** Whether a word names a container of a platform that says itself who may use it: then nobody needs root here. */
 export function needsNoRoot(container: string | undefined): boolean {
-  return container?.startsWith('docker:') === true || isMicrovm(container);
+  return container !== undefined && /^(docker|k8s|vsock):/.test(container);
 }
 
 /** Whether a word names a microVM, which is reached over vsock. */
@@ -66,7 +66,7 @@ export function isMicrovm(container: string | undefined): boolean {
 function onlyCluster(context: string): LxcriError {
   return new LxcriError(
     'UsageError',
-    `--context ${context} names a cluster, and those with lxc:, docker: and vsock: are not of it`,
+    `--context ${context} names a cluster, and those with lxc:, docker:, k8s: and vsock: are not of it`,
     'leave out one of the two',
   );
 }

@@ -1,5 +1,6 @@
 import { fstatSync } from 'node:fs';
-import type { Readable, Writable } from 'node:stream';
+import { Readable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import { isatty } from 'node:tty';
 
 import type { Settings } from '../config/keys.ts';
@@ -354,7 +355,12 @@ function inForeground(): boolean {
 /** Ends raw mode; without effect where we did not set it. Merely to look at `process.stdin` costs 2 ms. */
 let restoreInput = (): void => {};
 
+/** The device of /dev/null (null(4): 1, 3), as cron and scripts give it. */
+const NULL_DEVICE = 0x103;
+
 function inputStream(withTerminal: boolean): Readable {
+  // Node would load 3 ms of streams, and start threads, to read nothing from it.
+  if (fstatSync(0).rdev === NULL_DEVICE) return Readable.from([]);
   const { stdin } = process;
   // With a terminal of the container's own, this one must not act on what is typed.
   if (withTerminal && stdin.isTTY) {

@@ -19,6 +19,7 @@ const DEFAULT_ORDER: readonly MethodName[] = ['proxmox-api', 'pct', 'lxc-attach'
 /** The same for other platforms. */
 const ORDERS: Partial<Record<Platform, readonly MethodName[]>> = {
   docker: ['docker'],
+  kubernetes: ['kubernetes'],
   microvm: ['vsock'],
 };
 

@@ -108,7 +108,7 @@ export const DEFAULT_KILL_AFTER_MS = 10_000;
 const SETTLE_MS = 1000;
 
 /** What is found by their own rules, and not by root's rights. */
-const OF_ANYBODY: ReadonlySet<Scheme | undefined> = new Set<Scheme | undefined>(['docker', 'vsock']);
+const OF_ANYBODY: ReadonlySet<Scheme | undefined> = new Set<Scheme | undefined>(['docker', 'k8s', 'vsock']);
 
 /**
  * Runs a command in a container: validates first, starts it at most once by the chain of methods, supervises it, and

@@ -7,7 +7,7 @@ import { fullReference } from './locate.ts';
 
 /** How messages name a container: by its id, and its name where that is another. */
 export function label({ id, name, platform }: Container): string {
-  return name === id ? id : platform === 'docker' ? name : `${id} (${name})`;
+  return name === id ? id : platform === 'docker' ? name : platform === 'kubernetes' ? id : `${id} (${name})`;
 }
 
 /**
@@ -46,9 +46,12 @@ function startHint(container: Container): string {
   return `start it with: proxmox-lxcri start ${shortReference(container)}`;
 }
 
+/** Platforms whose containers are never meant by a word alone. */
+const OWN_REFERENCES: ReadonlySet<Container['platform']> = new Set(['docker', 'kubernetes', 'microvm'] as const);
+
 /** The words that mean it and no other. */
 function shortReference(container: Container): string {
-  if (container.platform === 'docker' || container.platform === 'microvm') return fullReference(container);
+  if (OWN_REFERENCES.has(container.platform)) return fullReference(container);
   const isUsual =
     container.api === undefined && (container.platform === 'proxmox' || container.lxc?.lxcpath === DEFAULT_LXCPATH);
   return isUsual ? container.id : fullReference(container);

@@ -53,7 +53,7 @@ export function parseReference(word: string): Reference {
     throw new LxcriError(
       'UsageError',
       `unknown scheme ${quoted(scheme)} in the container reference`,
-      'write pve:, lxc:, docker: or vsock: before the name, or the name alone',
+      'write pve:, lxc:, docker:, k8s: or vsock: before the name, or the name alone',
     );
   }
   if (scheme === 'lxc') return parseLxc(rest);
