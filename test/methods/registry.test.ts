@@ -11,6 +11,7 @@ describe('the methods of this version', () => {
       'pct',
       'lxc-attach',
       'docker',
+      'kubernetes',
       'vsock',
       'node-shell',
       'console',
