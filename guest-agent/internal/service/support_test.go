@@ -231,15 +231,3 @@ func runs(word string) bool {
 	}
 	return false
 }
-
-// Whether a process with exactly these words runs.
-func runsExactly(words ...string) bool {
-	paths, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-	for _, path := range paths {
-		content, err := os.ReadFile(path)
-		if err == nil && string(content) == strings.Join(words, "\x00")+"\x00" {
-			return true
-		}
-	}
-	return false
-}
