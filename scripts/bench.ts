@@ -20,6 +20,7 @@ import { benchSsh } from './bench/ssh.ts';
 import type { Bench } from './bench/subject.ts';
 import { benchThroughput } from './bench/throughput.ts';
 import { benchValidation } from './bench/validation.ts';
+import { benchVsock } from './bench/vsock.ts';
 import { startSmallContainer } from './container/container.ts';
 
 async function main(args: readonly string[]): Promise<number> {
@@ -57,6 +58,7 @@ async function measure(quick: boolean, signal: AbortSignal): Promise<number> {
       await benchDocker(bench);
       await benchApi(bench);
       await benchKubernetes(bench);
+      await benchVsock(bench);
       return intact ? 0 : fail('data was altered');
     } finally {
       for (const peer of peers) if ('remove' in peer) peer.remove();

@@ -41,6 +41,7 @@ const BUNDLES: Record<string, string> = {
   'src/methods/kubernetes/room.ts': 'kubernetes.cjs',
   'src/kubernetes/yaml.ts': 'kubernetes-yaml.cjs',
   'src/kubernetes/credentials.ts': 'kubernetes-credentials.cjs',
+  'src/methods/vsock/room.ts': 'vsock.cjs',
 };
 
 const lazyBundles: Plugin = {

@@ -79,6 +79,7 @@ const FLAG_KINDS: Record<string, Kind> = {
   user: 'live users',
   timeout: 'none',
   'kill-after': 'none',
+  'wait-for-agent': 'none',
   method: `list ${AVAILABLE_METHODS.join(' ')}`,
   namespace: 'none',
   task: 'none',

@@ -50,6 +50,11 @@ export const EXEC_FLAGS = [
     value: 'DURATION',
     summary: 'from the first request to end until everything is killed (default 10s)',
   },
+  {
+    name: 'wait-for-agent',
+    value: 'DURATION',
+    summary: 'how long to wait for the agent of a microVM (vsock:) to answer (default: it is asked once)',
+  },
   { name: 'detach', char: 'd', summary: 'start, print the execution id, and return; see result and kill' },
   {
     name: 'method',

@@ -55,13 +55,18 @@ export function inventoryOf(
 
 /** Whether a word names a container of a platform that says itself who may use it: then nobody needs root here. */
 export function needsNoRoot(container: string | undefined): boolean {
-  return container !== undefined && /^(docker|k8s):/.test(container);
+  return container !== undefined && /^(docker|k8s|vsock):/.test(container);
+}
+
+/** Whether a word names a microVM, which is reached over vsock. */
+export function isMicrovm(container: string | undefined): boolean {
+  return container?.startsWith('vsock:') === true;
 }
 
 function onlyCluster(context: string): LxcriError {
   return new LxcriError(
     'UsageError',
-    `--context ${context} names a cluster, and containers with lxc:, docker: and k8s: are not of it`,
+    `--context ${context} names a cluster, and those with lxc:, docker:, k8s: and vsock: are not of it`,
     'leave out one of the two',
   );
 }

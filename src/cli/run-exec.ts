@@ -22,7 +22,7 @@ import { readProcess } from '../process/proc.ts';
 import { isInteractive } from '../terminal/interactive.ts';
 import { methodNames } from '../values/methods.ts';
 import type { ExecFlagName } from './flags.ts';
-import { inventoryOf, needsNoRoot } from './inventory.ts';
+import { inventoryOf, isMicrovm, needsNoRoot } from './inventory.ts';
 import type { LockWords } from './exec-lock.ts';
 import { say, sayError } from './messages.ts';
 import type { FailureOnly } from './only-on-failure.ts';
@@ -193,6 +193,14 @@ export function understand({ container, command, flags }: CallWords, settings: S
   const timeout = last('timeout');
   const killAfter = last('kill-after');
   const maxOutput = last('max-output');
+  const waitForAgent = last('wait-for-agent');
+  if (waitForAgent !== undefined && !isMicrovm(container)) {
+    throw new LxcriError(
+      'UsageError',
+      '--wait-for-agent is for microVMs, and none was named',
+      'name one as vsock:/PATH/TO/SOCKET or vsock:CID; for others: proxmox-lxcri start --wait',
+    );
+  }
   const user = last('user');
   const methods = last('method');
   const terminal = flags.has('no-tty') ? undefined : wantedTerminal(command, flags.has('tty'), ownOutput);
@@ -221,6 +229,7 @@ export function understand({ container, command, flags }: CallWords, settings: S
       maxOutputBytes: maxOutput === undefined ? settings['exec.maxOutput'] : parseSize(maxOutput, '--max-output'),
       timeoutMs: timeout === undefined ? settings['exec.timeout'] : parseTimeout(timeout, '--timeout'),
       killAfterMs: killAfter === undefined ? settings['exec.killAfter'] : parseDuration(killAfter, '--kill-after'),
+      waitForAgentMs: waitForAgent === undefined ? undefined : parseDuration(waitForAgent, '--wait-for-agent'),
       methods:
         methods === undefined
           ? container === undefined || needsNoRoot(container)

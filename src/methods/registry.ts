@@ -8,6 +8,7 @@ import type { Method } from './method.ts';
 import { nodeShell } from './node-shell.ts';
 import { pct } from './pct.ts';
 import { proxmoxApi } from './proxmox-api.ts';
+import { vsock } from './vsock.ts';
 
 const METHODS: Partial<Record<MethodName, Method>> = {
   'proxmox-api': proxmoxApi,
@@ -15,6 +16,7 @@ const METHODS: Partial<Record<MethodName, Method>> = {
   'lxc-attach': lxcAttach,
   docker,
   kubernetes,
+  vsock,
   'guest-agent': guestAgent,
   console: consoleMethod,
   'node-shell': nodeShell,

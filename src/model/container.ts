@@ -1,6 +1,7 @@
 import type { DockerAccess } from './engine.ts';
 import type { PodAccess } from './pod.ts';
 import type { ApiAccess, RemoteControl } from './remote.ts';
+import type { GuestAccess } from './vsock.ts';
 
 /** Where a container lives. */
 export type Platform = 'proxmox' | 'lxc' | 'docker' | 'kubernetes' | 'microvm' | 'host';
@@ -23,6 +24,8 @@ export interface Container {
   readonly docker?: DockerAccess;
   /** How its Kubernetes cluster is asked; absent when it is no pod's. */
   readonly pod?: PodAccess;
+  /** How its agent is asked; absent when it is no microVM. */
+  readonly vsock?: GuestAccess;
   /** How it is reached on another node; absent when it is on this host. */
   readonly remote?: RemoteHandle;
   /** The Proxmox configuration lock that holds it (`backup`, `migrate` ...). */

@@ -9,7 +9,7 @@ export const SCHEMA_VERSION = 1;
 export interface Attempt {
   method: MethodName;
   outcome: 'used' | 'skipped' | 'failed-before-start';
-  /** Why it was passed over; absent for the one used. */
+  /** Why it was passed over; of the one used, what it cannot do, where there is something. */
   reason?: string;
 }
 

@@ -33,6 +33,8 @@ export interface Session {
   readonly treeKill: boolean;
   /** What whoever uses it is to know before, in one line. */
   readonly notice?: string;
+  /** What this method cannot do for it, for whoever wants to know all. */
+  readonly remark?: string;
   /** Settles when the command itself has ended; never rejects. */
   readonly exit: Promise<SessionExit>;
   resize(columns: number, rows: number): void;

@@ -17,7 +17,11 @@ export type ChainEntry = Method | { readonly name: MethodName; readonly absent: 
 const DEFAULT_ORDER: readonly MethodName[] = ['proxmox-api', 'pct', 'lxc-attach'];
 
 /** The same for other platforms. */
-const ORDERS: Partial<Record<Platform, readonly MethodName[]>> = { docker: ['docker'], kubernetes: ['kubernetes'] };
+const ORDERS: Partial<Record<Platform, readonly MethodName[]>> = {
+  docker: ['docker'],
+  kubernetes: ['kubernetes'],
+  microvm: ['vsock'],
+};
 
 /** The order for a container where none was chosen. */
 export function defaultOrder(platform: Platform): readonly MethodName[] {
@@ -80,6 +84,8 @@ export async function startByChain(
 ): Promise<Started> {
   const start = (method: Method, container: Container): Promise<Session> => method.start(container, request, abort);
   const { method, made, container } = await useFirst(chain, found, request, abort, attempts, start, askNode);
+  const last = attempts.at(-1);
+  if (made.remark !== undefined && last !== undefined) last.reason = made.remark;
   return { method, session: made, container };
 }
 

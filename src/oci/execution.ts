@@ -23,6 +23,7 @@ import { pump } from './pump.ts';
 import type { Pump, Sink } from './pump.ts';
 import { refuseUnlessRoot } from './privileges.ts';
 import { parseReference } from './reference.ts';
+import type { Scheme } from './reference.ts';
 import { validateOnNode, validateRunning } from './validate.ts';
 
 /**
@@ -76,6 +77,8 @@ export interface ExecOptions {
   readonly methods?: readonly MethodName[] | undefined;
   /** The Proxmox node of the container. */
   readonly node?: string | undefined;
+  /** How long to wait for the agent of a microVM to answer. Default: it is asked once. */
+  readonly waitForAgentMs?: number | undefined;
   /** For hooks: the node that holds the container's lock waits for us. */
   readonly ignoreLock?: boolean;
   /** A descriptor of ours (a lock) that stays open until the command's tree is ended, also when we die first. */
@@ -103,6 +106,9 @@ export const DEFAULT_KILL_AFTER_MS = 10_000;
 
 /** How long an output pipe may be silent, once the command has ended, before we stop waiting for its other holders. */
 const SETTLE_MS = 1000;
+
+/** What is found by their own rules, and not by root's rights. */
+const OF_ANYBODY: ReadonlySet<Scheme | undefined> = new Set<Scheme | undefined>(['docker', 'k8s', 'vsock']);
 
 /**
  * Runs a command in a container: validates first, starts it at most once by the chain of methods, supervises it, and
@@ -136,6 +142,7 @@ export async function checkExecution(
   abort: AbortSignal,
 ): Promise<Container> {
   const found = await findTarget(inventory, target, options, abort);
+  await found.vsock?.ready(options.waitForAgentMs ?? 0, abort);
   const container = await validateRunning(found, options.ignoreLock, abort);
   const request = requestOf(newExecutionId(), command, options);
   return checkChain(methodsFor(container, command, options), container, request, abort, () =>
@@ -150,9 +157,8 @@ function findTarget(
   abort: AbortSignal,
 ): Promise<Container> {
   const reference = parseReference(target);
-  const { scheme } = reference;
-  // Who is reached by ssh alone has to be root there, and not here; Docker and Kubernetes have rules of their own.
-  const mayBeAnybody = scheme === 'docker' || scheme === 'k8s' || isKnownToItsNode(reference, inventory, node);
+  // Who is reached by ssh alone has to be root there, and not here; the others have rules of their own.
+  const mayBeAnybody = OF_ANYBODY.has(reference.scheme) || isKnownToItsNode(reference, inventory, node);
   if (inventory.clusters === undefined && !mayBeAnybody) refuseUnlessRoot();
   return find(reference, inventory, node, 'cluster', abort);
 }
@@ -248,6 +254,7 @@ class RunningExecution implements Execution {
     try {
       const container = await findTarget(inventory, target, this.#options, this.#abort.signal);
       this.#container = container;
+      await container.vsock?.ready(this.#options.waitForAgentMs ?? 0, this.#abort.signal);
       const running = await validateRunning(container, this.#options.ignoreLock, this.#abort.signal);
       this.#container = running;
       const started = await this.#start(running);

@@ -31,6 +31,7 @@ export async function find(
 ): Promise<Container> {
   if (reference.scheme === 'docker') return findInDocker(reference, inventory, node, abort);
   if (reference.scheme === 'k8s') return findInKubernetes(reference, inventory, node, abort);
+  if (reference.scheme === 'vsock') return findMicrovm(reference, inventory, node);
   const { context } = reference;
   if (context !== undefined && inventory.clusters !== undefined)
     return findInContext(reference, context, await inventory.clusters(), node, abort);
@@ -88,6 +89,19 @@ async function findInKubernetes(
     );
   const { clusterOf, findPod } = await import('../methods/kubernetes/room.ts');
   return findPod(await clusterOf(kubernetes), id, abort);
+}
+
+/** It is where the reference says; nothing is asked. */
+async function findMicrovm({ id }: Reference, { closed }: HostInventory, node: string | undefined): Promise<Container> {
+  if (closed?.code === 'UsageError') throw closed;
+  if (node !== undefined)
+    throw new LxcriError(
+      'UsageError',
+      '--node names a node of Proxmox, and vsock: a microVM of this host',
+      'leave out one of the two',
+    );
+  const { findGuest } = await import('../methods/vsock/room.ts');
+  return findGuest(id);
 }
 
 /** Which contexts there are is known here; this host is not asked. */

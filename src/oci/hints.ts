@@ -46,9 +46,12 @@ function startHint(container: Container): string {
   return `start it with: proxmox-lxcri start ${shortReference(container)}`;
 }
 
+/** Platforms whose containers are never meant by a word alone. */
+const OWN_REFERENCES: ReadonlySet<Container['platform']> = new Set(['docker', 'kubernetes', 'microvm'] as const);
+
 /** The words that mean it and no other. */
 function shortReference(container: Container): string {
-  if (container.platform === 'docker' || container.platform === 'kubernetes') return fullReference(container);
+  if (OWN_REFERENCES.has(container.platform)) return fullReference(container);
   const isUsual =
     container.api === undefined && (container.platform === 'proxmox' || container.lxc?.lxcpath === DEFAULT_LXCPATH);
   return isUsual ? container.id : fullReference(container);

@@ -88,7 +88,7 @@ export function locate(
       throw new LxcriError(
         'NoMethodAvailable',
         `${scheme}: containers cannot be reached by this version`,
-        'it serves pve:, lxc:, docker: and k8s: containers',
+        'it serves pve:, lxc:, docker:, k8s: and vsock: containers',
       );
   }
 }
@@ -228,6 +228,7 @@ export function guestReference(type: 'lxc' | 'qemu', vmid: string, context: stri
 export function fullReference({ platform, id, name, lxc, api }: Container): string {
   if (platform === 'docker') return `docker:${name}`;
   if (platform === 'kubernetes') return `k8s:${id}`;
+  if (platform === 'microvm') return `vsock:${id}`;
   if (api !== undefined) return guestReference(api.type, id, api.context);
   return platform === 'proxmox' ? `pve:${id}` : `lxc:${lxc?.lxcpath}/${name}`;
 }

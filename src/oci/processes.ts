@@ -57,8 +57,13 @@ export async function listProcesses(
 
 /** Of a guest that a cluster knows, there is nothing in this /proc. */
 function notOfThisHost(container: Container): LxcriError {
-  const { api, node } = container;
-  const where = api === undefined ? `on node ${node ?? ''}` : `a guest of the cluster ${api.context}`;
+  const { api, node, vsock } = container;
+  const where =
+    vsock !== undefined
+      ? 'a microVM'
+      : api === undefined
+        ? `on node ${node ?? ''}`
+        : `a guest of the cluster ${api.context}`;
   return new LxcriError(
     'NoMethodAvailable',
     `${label(container)} is ${where}, and only the processes of containers of this host can be listed`,

@@ -53,11 +53,17 @@ export function parseReference(word: string): Reference {
     throw new LxcriError(
       'UsageError',
       `unknown scheme ${quoted(scheme)} in the container reference`,
-      'write pve:, lxc:, docker: or k8s: before the name, or the name alone',
+      'write pve:, lxc:, docker:, k8s: or vsock: before the name, or the name alone',
     );
   }
   if (scheme === 'lxc') return parseLxc(rest);
   if (scheme === 'docker') return { ...NOTHING, scheme, id: checkedName(rest) };
+  if (scheme === 'vsock' && rest === '')
+    throw new LxcriError(
+      'MissingContainerId',
+      'the name of the microVM is empty',
+      'write vsock:/PATH/TO/SOCKET or vsock:CID',
+    );
   if (scheme !== 'pve' && scheme !== 'vm') return { ...NOTHING, scheme, id: rest };
   const at = rest.indexOf('@');
   const context = at === -1 ? undefined : checkedContext(rest.slice(at + 1));

@@ -1,7 +1,8 @@
-import { isAbsolute } from 'node:path';
+import { dirname, isAbsolute } from 'node:path';
 
 import { DEFAULT_LXCPATH } from '../lxc/lxcpath.ts';
 import type { ContainerStatus, Status } from '../model/status.ts';
+import type { GuestAccess } from '../model/vsock.ts';
 import { offline, unreachable } from './hints.ts';
 
 /** The version of the OCI runtime specification whose `state` this is. */
@@ -30,7 +31,7 @@ export function ociState({ container, status, initPid }: ContainerStatus): OciSt
   if (status === 'unknown') throw offline(container);
   const { id, name, platform, node, lock, lxc } = container;
   const ofLxc = lxc === undefined ? `${DEFAULT_LXCPATH}/${id}` : `${lxc.lxcpath}/${lxc.name}`;
-  const bundle = container.docker?.directory ?? container.pod?.directory ?? ofLxc;
+  const bundle = container.docker?.directory ?? container.pod?.directory ?? directoryOf(container.vsock) ?? ofLxc;
   return {
     ociVersion: OCI_VERSION,
     id,
@@ -39,6 +40,12 @@ export function ociState({ container, status, initPid }: ContainerStatus): OciSt
     bundle: isAbsolute(bundle) ? bundle : `/${bundle}`,
     annotations: annotated({ name, platform, node, lock, status }),
   };
+}
+
+/** What configures a microVM is not known; its socket is where its VMM was told to put it. */
+function directoryOf(access: GuestAccess | undefined): string | undefined {
+  if (access === undefined) return undefined;
+  return access.address.kind === 'hybrid' ? dirname(access.address.path) : '/';
 }
 
 const OCI_STATUS: Record<Exclude<Status, 'unreachable' | 'unknown'>, OciState['status']> = {

@@ -35,6 +35,7 @@ const NAMES: readonly (keyof ExecOptions)[] = [
   'maxOutputBytes',
   'timeoutMs',
   'killAfterMs',
+  'waitForAgentMs',
   'signal',
   'methods',
   'node',
@@ -118,6 +119,7 @@ function checkValues(options: ExecOptions): void {
   );
   check('timeoutMs', isDelay, DELAY_EXPECTED);
   check('killAfterMs', isDelay, DELAY_EXPECTED);
+  check('waitForAgentMs', isDelay, DELAY_EXPECTED);
   check('signal', isAbortSignal, 'an AbortSignal');
   checkMethods(options.methods);
   check('node', (value) => typeof value === 'string', 'the name of a Proxmox node');

@@ -64,6 +64,8 @@ export interface ExecOptions<
   readonly timeoutMs?: number | undefined;
   /** From the first request to end until all of it gets SIGKILL. Default 10 s. */
   readonly killAfterMs?: number | undefined;
+  /** How long to wait for the agent of a microVM (`vsock:`) to answer. Default: it is asked once. */
+  readonly waitForAgentMs?: number | undefined;
   /** Cancels the execution: the command gets SIGTERM, and the result says `canceled`. */
   readonly signal?: AbortSignal | undefined;
   /** The methods to try, in order. Default: those of {@link RuntimeOptions}. */

@@ -170,7 +170,7 @@ function refuseOldNode(): void {
 }
 
 /**
- * Makes a {@link Runtime}. It holds nothing open, and need not be closed.
+ * Makes a {@link Runtime}. It need not be closed: what it keeps for the next call keeps no program from ending.
  *
  * @throws LxcriError `UsageError` for an option that is wrong, or a Node.js that is too old.
  */
@@ -254,7 +254,7 @@ function checkCall(target: unknown, options: CallOptions, names: readonly (keyof
   checkOption('force', options.force, isFlag, 'true or false');
   checkOption('timeoutMs', options.timeoutMs, isDelay, DELAY_EXPECTED);
   checkOption('signal', options.signal, isAbortSignal, 'an AbortSignal');
-  if (!/^(docker|k8s):/.test(String(target))) refuseUnlessRoot();
+  if (!/^(docker|k8s|vsock):/.test(String(target))) refuseUnlessRoot();
 }
 
 /** Work that rejects with the signal's reason when it was aborted, whatever it failed with. */

@@ -69,6 +69,7 @@ class RunningSession implements ExecSession {
       maxOutputBytes: options.maxOutputBytes,
       timeoutMs: options.timeoutMs,
       killAfterMs: options.killAfterMs,
+      waitForAgentMs: options.waitForAgentMs,
       methods: call.methods,
       node: options.node,
       onStarted: started.resolve,

@@ -23,6 +23,7 @@ describe('the flags of exec', () => {
       '--privileged',
       '--timeout DURATION',
       '--kill-after DURATION',
+      '--wait-for-agent DURATION',
       '-d --detach',
       '--method A[,B]',
       '-n --namespace NS',

@@ -12,6 +12,7 @@ describe('the methods of this version', () => {
       'lxc-attach',
       'docker',
       'kubernetes',
+      'vsock',
       'node-shell',
       'console',
       'guest-agent',

@@ -63,7 +63,10 @@ func Lookup(files Files, user, group string, further []string, defaultUID uint32
 			found.Groups = append(found.Groups, gid)
 		}
 	}
-	add(found.GID)
+	// Nobody has given a number that no file knows its group.
+	if group == "" || found.Name != "" {
+		add(found.GID)
+	}
 	for fields := range entries(groups, 4) {
 		gid, ok := parseID(fields[2])
 		if ok && found.Name != "" && contains(fields[3], found.Name) {

@@ -41,6 +41,7 @@ func TestLookup(t *testing.T) {
 		"a name of digits":        {"1001", "", nil, Account{Name: "1001", UID: 5000, GID: 5000, Groups: []uint32{5000}, Home: "/five", Shell: "/bin/five"}},
 		"a uid":                   {"1000", "adm", []string{"wheel", "123"}, Account{Name: "app", UID: 1000, GID: 4, Groups: []uint32{1000, 10, 4, 123}, Home: "/home/app", Shell: "/bin/sh"}},
 		"a uid that nobody knows": {"42", "", nil, Account{UID: 42, Groups: []uint32{0}, Home: "/", Shell: "/bin/sh"}},
+		"numbers nobody knows":    {"42", "43", nil, Account{UID: 42, GID: 43, Home: "/", Shell: "/bin/sh"}},
 	} {
 		found, err := Lookup(ordinary, expected.user, expected.group, expected.further, 0)
 		if err != nil || found.Name != expected.found.Name || found.UID != expected.found.UID || found.GID != expected.found.GID ||

@@ -96,6 +96,12 @@ func start(command Command) (_ *Process, refusal *Refusal) {
 	if refusal != nil {
 		return nil, refusal
 	}
+	if asRoot {
+		// The kernel looks at them when a process is started in a control group, too.
+		if err := setFileRights(0, 0); err != nil {
+			return nil, refuse(OperationFailed, "the rights of root cannot be taken again: %v", err)
+		}
+	}
 	process, err := call(file, command.Argv, command, streams)
 	if errors.Is(err, unix.ENOEXEC) {
 		// As execvp(3) does: a script without "#!".
@@ -172,10 +178,15 @@ func takeFileRights(user account.Account) error {
 	if err := setGroups(user.Groups); err != nil {
 		return err
 	}
+	return setFileRights(user.UID, user.GID)
+}
+
+// Those of this thread alone.
+func setFileRights(uid, gid uint32) error {
 	for _, right := range []struct {
 		call uintptr
 		id   uint32
-	}{{unix.SYS_SETFSGID, user.GID}, {unix.SYS_SETFSUID, user.UID}} {
+	}{{unix.SYS_SETFSGID, gid}, {unix.SYS_SETFSUID, uid}} {
 		unix.RawSyscall(right.call, uintptr(right.id), 0, 0)
 		// They return the id before, even where they fail.
 		if now, _, _ := unix.RawSyscall(right.call, uintptr(right.id), 0, 0); uint32(now) != right.id {

@@ -1,0 +1,3 @@
+module proxmox-lxcri/hybrid-relay
+
+go 1.21
