@@ -9,7 +9,9 @@ import { join, resolve } from 'node:path';
 import { findExecutable } from '../src/process/executable.ts';
 import { benchApi } from './bench/api.ts';
 import { benchColdStart } from './bench/cold.ts';
+import { benchDocker } from './bench/docker.ts';
 import { benchIntegrity } from './bench/integrity.ts';
+import { benchKubernetes } from './bench/kubernetes.ts';
 import { benchList } from './bench/list.ts';
 import { benchMemory } from './bench/memory.ts';
 import { startPeers } from './bench/peers.ts';
@@ -52,7 +54,9 @@ async function measure(quick: boolean, signal: AbortSignal): Promise<number> {
       await benchValidation(bench);
       await benchList(bench);
       await benchSsh(bench);
+      await benchDocker(bench);
       await benchApi(bench);
+      await benchKubernetes(bench);
       return intact ? 0 : fail('data was altered');
     } finally {
       for (const peer of peers) if ('remove' in peer) peer.remove();

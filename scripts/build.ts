@@ -38,6 +38,9 @@ const BUNDLES: Record<string, string> = {
   'src/methods/console/visit.ts': 'visit.cjs',
   'src/methods/docker/room.ts': 'docker.cjs',
   'src/docker/dial-ssh.ts': 'docker-ssh.cjs',
+  'src/methods/kubernetes/room.ts': 'kubernetes.cjs',
+  'src/kubernetes/yaml.ts': 'kubernetes-yaml.cjs',
+  'src/kubernetes/credentials.ts': 'kubernetes-credentials.cjs',
 };
 
 const lazyBundles: Plugin = {

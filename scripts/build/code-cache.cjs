@@ -5,7 +5,11 @@
 // Packages do not hold caches (no two are equal, and they suit one kind of machine): their installation runs this.
 const { spawnSync } = require('node:child_process');
 const { mkdirSync, renameSync, rmSync, writeFileSync } = require('node:fs');
+const { createServer } = require('node:net');
 const { join } = require('node:path');
+
+/** What is run in a container, of an engine that there is only for this. */
+const TYPICAL_EXEC = ['exec', 'docker:0', '--', 'true'];
 
 /** Calls that load the large bundles between them, and end without a container. The last to load one writes its cache. */
 const TYPICAL_CALLS = [
@@ -14,6 +18,7 @@ const TYPICAL_CALLS = [
   ['config', 'show'],
   ['hook', '--help'],
   ['exec', '--help'],
+  TYPICAL_EXEC,
 ];
 
 /** For the bundles that read a configuration and contexts: they are loaded only where there are some. */
@@ -25,6 +30,37 @@ const DIST = join(__dirname, '../../dist');
 
 /** For what the calls read. Here, and not where all may write; if we are killed, the next run or prerm removes it. */
 const WORK = join(DIST, 'work.cache.new');
+
+const SOCKET = 'engine';
+
+/**
+ * Answers as an engine of Docker whose container 0 runs a command that says something. Its process is ours: the program
+ * believes an id that it finds in the process's cgroup (cgroups(7): each line of it begins with a number, the last with 0).
+ */
+function serveEngine() {
+  const { pid } = process;
+  const container = { Id: '0', Name: '/0', State: { Status: 'running', Pid: pid }, Config: {} };
+  const answers = [
+    { asked: /^GET .containers/, status: '200 OK', text: JSON.stringify(container) },
+    { asked: /^POST .containers/, status: '201 Created', text: '{"Id":"0"}' },
+    { asked: /^GET .exec/, status: '200 OK', text: JSON.stringify({ Running: false, ExitCode: 0, Pid: pid }) },
+  ];
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on('error', () => {});
+    socket.on('data', (chunk) => {
+      const request = chunk.toString('latin1');
+      const answer = answers.find(({ asked }) => asked.test(request));
+      if (answer === undefined) {
+        const output = '\x01\0\0\0\0\0\0\x03ok\n';
+        socket.end(`HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n${output}`);
+        return;
+      }
+      const { status, text } = answer;
+      socket.write(`HTTP/1.1 ${status}\r\nApi-Version: 1.41\r\nContent-Length: ${text.length}\r\n\r\n${text}`);
+    });
+  });
+  server.listen(SOCKET).unref();
+}
 
 function makeAll() {
   // A signal ends the call that is running, and then us, with nothing left behind.
@@ -39,12 +75,14 @@ function makeAll() {
       // None is kept: it has to be read.
       PROXMOX_LXCRI_CONTEXTS: join(WORK, 'contexts.yaml'),
       PROXMOX_LXCRI_CACHE_DIR: WORK,
+      // Of the call itself: a longer path might be too long for a socket.
+      DOCKER_HOST: `unix:///proc/self/cwd/${SOCKET}`,
     };
     writeFileSync(env.PROXMOX_LXCRI_CONFIG, TYPICAL_CONFIGURATION, { mode: 0o600 });
     writeFileSync(env.PROXMOX_LXCRI_CONTEXTS, TYPICAL_CONTEXTS, { mode: 0o600 });
     for (const words of TYPICAL_CALLS) {
       const call = [__filename, ...words];
-      const options = { cwd: '/', env, encoding: 'utf8' };
+      const options = { cwd: WORK, env, encoding: 'utf8' };
       const { status, signal, stdout, stderr, error } = spawnSync(process.execPath, call, options);
       if (status === 0) continue;
       const reason = error ? error.message : signal === null ? (stdout + stderr).trim() : `ended by ${signal}`;
@@ -70,6 +108,7 @@ function makeThoseOf(words) {
       renameSync(temporary, cacheFile(bundle));
     }
   });
+  if (words.join() === TYPICAL_EXEC.join()) serveEngine();
   process.argv = [process.argv[0], join(DIST, 'start.cjs'), ...words];
   require(join(DIST, 'main.cjs'));
 }

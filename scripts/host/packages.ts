@@ -25,8 +25,9 @@ const PACKAGES = [
   'crun',
   'hyperfine',
   'cron',
-  // A Docker engine of the tests' own; no service of it is started.
+  // Engines of the tests' own; no service of them is started.
   'docker.io',
+  'podman',
   // Pods of the tests' own, and Kubernetes' own client. That of another package serves as well, and two do not fit.
   'containerd',
   ...(findExecutable('kubectl') === undefined ? ['kubernetes-client'] : []),

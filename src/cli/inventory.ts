@@ -41,7 +41,7 @@ export function inventoryOf(
   const isRoot = process.geteuid?.() === 0;
   const mayHaveContexts = context !== undefined || hasContexts(process.env);
   if (!mayHaveContexts && !mayBeAnybody) requireRoot(words, maskValues);
-  const docker = context === undefined ? { docker: process.env } : {};
+  const docker = context === undefined ? { docker: process.env, kubernetes: process.env } : {};
   const nothing = { lxcpaths: [], pve: new NodeConfig(NOWHERE) };
   const host: HostInventory =
     context !== undefined
@@ -53,15 +53,15 @@ export function inventoryOf(
   return { ...host, ...docker, clusters: () => clustersOf(settings.stateDirectory, { context, onTaskLine }) };
 }
 
-/** Whether a word names a container of Docker: who may use the engine needs no root. */
-export function isOfDocker(container: string | undefined): boolean {
-  return container?.startsWith('docker:') === true;
+/** Whether a word names a container of a platform that says itself who may use it: then nobody needs root here. */
+export function needsNoRoot(container: string | undefined): boolean {
+  return container !== undefined && /^(docker|k8s):/.test(container);
 }
 
 function onlyCluster(context: string): LxcriError {
   return new LxcriError(
     'UsageError',
-    `--context ${context} names a cluster, and containers with lxc: and docker: are not of it`,
+    `--context ${context} names a cluster, and containers with lxc:, docker: and k8s: are not of it`,
     'leave out one of the two',
   );
 }

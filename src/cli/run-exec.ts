@@ -1,5 +1,6 @@
 import { fstatSync } from 'node:fs';
-import type { Readable, Writable } from 'node:stream';
+import { Readable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import { isatty } from 'node:tty';
 
 import type { Settings } from '../config/keys.ts';
@@ -21,7 +22,7 @@ import { readProcess } from '../process/proc.ts';
 import { isInteractive } from '../terminal/interactive.ts';
 import { methodNames } from '../values/methods.ts';
 import type { ExecFlagName } from './flags.ts';
-import { inventoryOf, isOfDocker } from './inventory.ts';
+import { inventoryOf, needsNoRoot } from './inventory.ts';
 import type { LockWords } from './exec-lock.ts';
 import { say, sayError } from './messages.ts';
 import type { FailureOnly } from './only-on-failure.ts';
@@ -65,7 +66,7 @@ export async function runExec(
       words: called,
       maskValues: true,
       context: parsed.flags.get('context')?.at(-1),
-      mayBeAnybody: isOfDocker(call.container) || isReachedBySsh(call),
+      mayBeAnybody: needsNoRoot(call.container) || isReachedBySsh(call),
     });
     const carryOut =
       targets.length > 1
@@ -222,7 +223,7 @@ export function understand({ container, command, flags }: CallWords, settings: S
       killAfterMs: killAfter === undefined ? settings['exec.killAfter'] : parseDuration(killAfter, '--kill-after'),
       methods:
         methods === undefined
-          ? container === undefined || isOfDocker(container)
+          ? container === undefined || needsNoRoot(container)
             ? undefined
             : settings.methods
           : flagValue('--method', () => methodNames(methods.split(','), AVAILABLE_METHODS)),
@@ -345,7 +346,12 @@ function inForeground(): boolean {
 /** Ends raw mode; without effect where we did not set it. Merely to look at `process.stdin` costs 2 ms. */
 let restoreInput = (): void => {};
 
+/** The device of /dev/null (null(4): 1, 3), as cron and scripts give it. */
+const NULL_DEVICE = 0x103;
+
 function inputStream(withTerminal: boolean): Readable {
+  // Node would load 3 ms of streams, and start threads, to read nothing from it.
+  if (fstatSync(0).rdev === NULL_DEVICE) return Readable.from([]);
   const { stdin } = process;
   // With a terminal of the container's own, this one must not act on what is typed.
   if (withTerminal && stdin.isTTY) {

@@ -1,7 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 
 import { changeDocument, changeText } from '../cli/change.ts';
-import { inventoryOf, isOfDocker } from '../cli/inventory.ts';
+import { inventoryOf, needsNoRoot } from '../cli/inventory.ts';
 import { Verb } from '../cli/verb.ts';
 import type { Outcome } from '../cli/verb.ts';
 import { containerArg, contextFlag, namedContainer, nodeFlag } from '../cli/verb-flags.ts';
@@ -47,7 +47,7 @@ To a detached execution (exec --detach), named by its id or the beginning of it,
     const inventory = inventoryOf(settings, {
       words: ['kill', ...this.argv],
       context: flags.context,
-      mayBeAnybody: isOfDocker(target),
+      mayBeAnybody: needsNoRoot(target),
     });
     const store = ExecutionStore.below(settings.stateDirectory);
     // Who names a cluster means a guest of it.

@@ -3,7 +3,7 @@ import type { Interfaces } from '@oclif/core';
 
 import { CONTAINER_SORT_KEYS, containerColumns } from '../cli/container-table.ts';
 import { answered, answeredInTime } from '../cli/interruption.ts';
-import { inventoryOf, isOfDocker } from '../cli/inventory.ts';
+import { inventoryOf, needsNoRoot } from '../cli/inventory.ts';
 import { sayError } from '../cli/messages.ts';
 import { PROCESS_SORT_KEYS, processColumns } from '../cli/process-table.ts';
 import { Verb } from '../cli/verb.ts';
@@ -104,7 +104,7 @@ export default class Ps extends Verb {
     const { node, quiet, numeric } = flags;
     const settings = await loadSettings(process.env);
     // A guest of a cluster has no processes here, but is not to be said not to exist.
-    const inventory = inventoryOf(settings, { words: ['ps', ...this.argv], mayBeAnybody: isOfDocker(target) });
+    const inventory = inventoryOf(settings, { words: ['ps', ...this.argv], mayBeAnybody: needsNoRoot(target) });
     const found = await answered((abort) => listProcesses(inventory, target, { node, numeric, abort }), undefined);
     const processes = sortBy(found.processes, flags.sort ?? 'pid', PROCESS_SORT_KEYS);
     return {

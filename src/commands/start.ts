@@ -1,7 +1,7 @@
 import { Flags } from '@oclif/core';
 
 import { changeDocument, changeText } from '../cli/change.ts';
-import { inventoryOf, isOfDocker } from '../cli/inventory.ts';
+import { inventoryOf, needsNoRoot } from '../cli/inventory.ts';
 import { say } from '../cli/messages.ts';
 import { interruptible } from '../cli/interruption.ts';
 import { Verb } from '../cli/verb.ts';
@@ -44,7 +44,7 @@ export default class Start extends Verb {
     const inventory = inventoryOf(settings, {
       words: ['start', ...this.argv],
       context: flags.context,
-      mayBeAnybody: isOfDocker(target),
+      mayBeAnybody: needsNoRoot(target),
       onTaskLine: flags.verbose ? say : undefined,
     });
     const change = await interruptible((abort) => startContainer(inventory, target, { node, wait, timeoutMs, abort }));

@@ -1,5 +1,5 @@
 import { answered } from '../cli/interruption.ts';
-import { inventoryOf, isOfDocker } from '../cli/inventory.ts';
+import { inventoryOf, needsNoRoot } from '../cli/inventory.ts';
 import { Verb } from '../cli/verb.ts';
 import type { Outcome } from '../cli/verb.ts';
 import {
@@ -35,7 +35,7 @@ A guest that is asked for over the API of Proxmox has no pid here: it would be a
     const inventory = inventoryOf(settings, {
       words: ['state', ...this.argv],
       context: flags.context,
-      mayBeAnybody: isOfDocker(target),
+      mayBeAnybody: needsNoRoot(target),
     });
     const status = await answered((abort) => containerStatus(inventory, target, flags.node, abort), timeoutMs);
     const state = ociState(status);

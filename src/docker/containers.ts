@@ -57,8 +57,6 @@ export function engineOf(env: NodeJS.ProcessEnv): Engine {
  * @throws LxcriError ContainerNotFound, AmbiguousContainer, and as the engine's own; the reason of `abort`.
  */
 export async function findContainer(engine: Engine, id: string, abort?: AbortSignal): Promise<Container> {
-  // The second one is for what is asked while the first one carries a command.
-  engine.warmUp();
   const found = await inspect(engine, id, abort);
   let known: Inspection | undefined = found;
   const state = { initPid: initPidOf(found) };

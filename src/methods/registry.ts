@@ -2,6 +2,7 @@ import type { MethodName } from '../model/request.ts';
 import { guestAgent } from './guest-agent.ts';
 import { consoleMethod } from './console.ts';
 import { docker } from './docker.ts';
+import { kubernetes } from './kubernetes.ts';
 import { lxcAttach } from './lxc-attach.ts';
 import type { Method } from './method.ts';
 import { nodeShell } from './node-shell.ts';
@@ -13,6 +14,7 @@ const METHODS: Partial<Record<MethodName, Method>> = {
   pct,
   'lxc-attach': lxcAttach,
   docker,
+  kubernetes,
   'guest-agent': guestAgent,
   console: consoleMethod,
   'node-shell': nodeShell,

@@ -1,4 +1,5 @@
 import type { DockerAccess } from './engine.ts';
+import type { PodAccess } from './pod.ts';
 import type { ApiAccess, RemoteControl } from './remote.ts';
 
 /** Where a container lives. */
@@ -6,7 +7,7 @@ export type Platform = 'proxmox' | 'lxc' | 'docker' | 'kubernetes' | 'microvm' |
 
 /** A container that exists, as found on its platform. */
 export interface Container {
-  /** The identifier on its platform: a VMID on Proxmox, the name on plain LXC. */
+  /** The identifier on its platform: a VMID on Proxmox, the name on plain LXC, NAMESPACE/POD/CONTAINER on Kubernetes. */
   readonly id: string;
   readonly name: string;
   readonly platform: Platform;
@@ -20,6 +21,8 @@ export interface Container {
   readonly api?: ApiAccess;
   /** How its Docker engine is asked; absent when it is none of Docker's. */
   readonly docker?: DockerAccess;
+  /** How its Kubernetes cluster is asked; absent when it is no pod's. */
+  readonly pod?: PodAccess;
   /** How it is reached on another node; absent when it is on this host. */
   readonly remote?: RemoteHandle;
   /** The Proxmox configuration lock that holds it (`backup`, `migrate` ...). */

@@ -34,8 +34,8 @@ export interface ContainerSummary {
   id: string;
   name: string;
   platform: Platform;
-  /** A container of LXC or Docker, or a virtual machine of Proxmox. */
-  type: 'lxc' | 'qemu' | 'docker';
+  /** A container of LXC or Docker, a virtual machine of Proxmox, or a pod of Kubernetes. */
+  type: 'lxc' | 'qemu' | 'docker' | 'pod';
   /** The context of the cluster that was asked; `null` for this host. */
   context: string | null;
   /** The Proxmox node. */

@@ -17,7 +17,7 @@ export type ChainEntry = Method | { readonly name: MethodName; readonly absent: 
 const DEFAULT_ORDER: readonly MethodName[] = ['proxmox-api', 'pct', 'lxc-attach'];
 
 /** The same for other platforms. */
-const ORDERS: Partial<Record<Platform, readonly MethodName[]>> = { docker: ['docker'] };
+const ORDERS: Partial<Record<Platform, readonly MethodName[]>> = { docker: ['docker'], kubernetes: ['kubernetes'] };
 
 /** The order for a container where none was chosen. */
 export function defaultOrder(platform: Platform): readonly MethodName[] {

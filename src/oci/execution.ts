@@ -150,8 +150,9 @@ function findTarget(
   abort: AbortSignal,
 ): Promise<Container> {
   const reference = parseReference(target);
-  // Who is reached by ssh alone has to be root there, and not here; Docker has rules of its own.
-  const mayBeAnybody = reference.scheme === 'docker' || isKnownToItsNode(reference, inventory, node);
+  const { scheme } = reference;
+  // Who is reached by ssh alone has to be root there, and not here; Docker and Kubernetes have rules of their own.
+  const mayBeAnybody = scheme === 'docker' || scheme === 'k8s' || isKnownToItsNode(reference, inventory, node);
   if (inventory.clusters === undefined && !mayBeAnybody) refuseUnlessRoot();
   return find(reference, inventory, node, 'cluster', abort);
 }

@@ -30,6 +30,7 @@ export async function find(
   abort?: AbortSignal,
 ): Promise<Container> {
   if (reference.scheme === 'docker') return findInDocker(reference, inventory, node, abort);
+  if (reference.scheme === 'k8s') return findInKubernetes(reference, inventory, node, abort);
   const { context } = reference;
   if (context !== undefined && inventory.clusters !== undefined)
     return findInContext(reference, context, await inventory.clusters(), node, abort);
@@ -69,6 +70,24 @@ async function findInDocker(
     );
   const { engineOf, findContainer } = await import('../methods/docker/room.ts');
   return findContainer(engineOf(docker), id, abort);
+}
+
+/** Asks the cluster of the current context of the caller's kubeconfig. */
+async function findInKubernetes(
+  { id }: Reference,
+  { kubernetes = process.env, closed }: HostInventory,
+  node: string | undefined,
+  abort: AbortSignal | undefined,
+): Promise<Container> {
+  if (closed?.code === 'UsageError') throw closed;
+  if (node !== undefined)
+    throw new LxcriError(
+      'UsageError',
+      '--node names a node of Proxmox, and k8s: a pod of Kubernetes',
+      'leave out one of the two',
+    );
+  const { clusterOf, findPod } = await import('../methods/kubernetes/room.ts');
+  return findPod(await clusterOf(kubernetes), id, abort);
 }
 
 /** Which contexts there are is known here; this host is not asked. */

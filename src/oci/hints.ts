@@ -7,7 +7,7 @@ import { fullReference } from './locate.ts';
 
 /** How messages name a container: by its id, and its name where that is another. */
 export function label({ id, name, platform }: Container): string {
-  return name === id ? id : platform === 'docker' ? name : `${id} (${name})`;
+  return name === id ? id : platform === 'docker' ? name : platform === 'kubernetes' ? id : `${id} (${name})`;
 }
 
 /**
@@ -48,7 +48,7 @@ function startHint(container: Container): string {
 
 /** The words that mean it and no other. */
 function shortReference(container: Container): string {
-  if (container.platform === 'docker') return fullReference(container);
+  if (container.platform === 'docker' || container.platform === 'kubernetes') return fullReference(container);
   const isUsual =
     container.api === undefined && (container.platform === 'proxmox' || container.lxc?.lxcpath === DEFAULT_LXCPATH);
   return isUsual ? container.id : fullReference(container);

@@ -23,21 +23,23 @@ export async function listContainers(inventory: HostInventory): Promise<Containe
 /** A list, and what is missing in it. */
 export interface List {
   readonly containers: ContainerSummary[];
-  /** Clusters that could not be asked, by their contexts, and `docker` for an engine. */
+  /** Clusters that could not be asked, by their contexts, `docker` for an engine, and `kubernetes`. */
   readonly unreachable: readonly { readonly context: string; readonly error: LxcriError }[];
 }
 
 /**
- * Every container of this host and of the Docker engine, and every guest of the clusters of the inventory.
+ * Every container of this host and of the Docker engine, every pod of the current context of Kubernetes, and every guest
+ * of the clusters of the inventory.
  *
  * @param late its reason, an LxcriError, becomes that of each cluster that has not answered until then.
  * @throws LxcriError PlatformUnreachable when the containers of this host cannot be listed; the reason of `abort`.
  */
 export async function listEverything(inventory: HostInventory, abort?: AbortSignal, late?: AbortSignal): Promise<List> {
-  const { clusters, docker } = inventory;
-  const [ofHost, ofDocker, ofClusters] = await Promise.all([
+  const { clusters, docker, kubernetes } = inventory;
+  const [ofHost, ofDocker, ofKubernetes, ofClusters] = await Promise.all([
     listHost(inventory),
     docker === undefined ? NOTHING : listDocker(docker, abort),
+    kubernetes === undefined ? NOTHING : listKubernetes(kubernetes, abort, late),
     clusters === undefined ? NOTHING : listOthers(clusters, abort, late),
   ]);
   // This host may be a node of the cluster.
@@ -46,13 +48,16 @@ export async function listEverything(inventory: HostInventory, abort?: AbortSign
   const taken = new Set(ofHost.flatMap(({ id, name }) => [id, name]));
   const guests = others.map((guest) =>
     // What a word means is looked for on this host first, and on the other nodes of its own cluster.
-    guest.context !== null && guest.type !== 'docker' && (inventory.pve.present || taken.has(guest.id))
+    guest.context !== null &&
+    guest.type !== 'docker' &&
+    guest.type !== 'pod' &&
+    (inventory.pve.present || taken.has(guest.id))
       ? { ...guest, reference: guestReference(guest.type, guest.id, guest.context) }
       : guest,
   );
   return {
-    containers: [...ofHost, ...ofDocker.containers, ...guests],
-    unreachable: [...ofDocker.unreachable, ...ofClusters.unreachable],
+    containers: [...ofHost, ...ofDocker.containers, ...ofKubernetes.containers, ...guests],
+    unreachable: [...ofDocker.unreachable, ...ofKubernetes.unreachable, ...ofClusters.unreachable],
   };
 }
 
@@ -76,6 +81,25 @@ async function listDocker(env: NodeJS.ProcessEnv, abort: AbortSignal | undefined
     abort?.throwIfAborted();
     if (!isLxcriError(error)) throw error;
     return { containers: [], unreachable: [{ context: 'docker', error }] };
+  }
+}
+
+/** The pods of the namespace of the current context, where there is a kubeconfig. */
+async function listKubernetes(
+  env: NodeJS.ProcessEnv,
+  abort: AbortSignal | undefined,
+  late: AbortSignal | undefined,
+): Promise<List> {
+  if (env['KUBECONFIG'] === undefined && env['HOME'] === undefined) return NOTHING;
+  const { clusterOf, isClusterChosen, listPods } = await import('../methods/kubernetes/room.ts');
+  const signals = [abort, late].filter((signal) => signal !== undefined);
+  try {
+    if (!isClusterChosen(env)) return NOTHING;
+    return { containers: await listPods(await clusterOf(env), AbortSignal.any(signals)), unreachable: [] };
+  } catch (error) {
+    abort?.throwIfAborted();
+    if (!isLxcriError(error)) throw error;
+    return { containers: [], unreachable: [{ context: 'kubernetes', error }] };
   }
 }
 

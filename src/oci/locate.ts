@@ -19,6 +19,8 @@ export interface HostInventory {
   readonly closed?: LxcriError;
   /** The variables that say where the Docker engine is. Default: those of this process. */
   readonly docker?: NodeJS.ProcessEnv;
+  /** The variables that say which Kubernetes cluster is meant. Default: those of this process. */
+  readonly kubernetes?: NodeJS.ProcessEnv;
   /** The clusters to be asked as well, by their APIs; got only when they are needed. */
   readonly clusters?: () => Promise<readonly Cluster[]>;
 }
@@ -86,7 +88,7 @@ export function locate(
       throw new LxcriError(
         'NoMethodAvailable',
         `${scheme}: containers cannot be reached by this version`,
-        'it serves pve:, lxc: and docker: containers',
+        'it serves pve:, lxc:, docker: and k8s: containers',
       );
   }
 }
@@ -225,6 +227,7 @@ export function guestReference(type: 'lxc' | 'qemu', vmid: string, context: stri
 /** The reference that means this container and no other. */
 export function fullReference({ platform, id, name, lxc, api }: Container): string {
   if (platform === 'docker') return `docker:${name}`;
+  if (platform === 'kubernetes') return `k8s:${id}`;
   if (api !== undefined) return guestReference(api.type, id, api.context);
   return platform === 'proxmox' ? `pve:${id}` : `lxc:${lxc?.lxcpath}/${name}`;
 }

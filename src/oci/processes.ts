@@ -38,6 +38,7 @@ export async function listProcesses(
   { node, numeric = false, abort }: ProcessesOptions = {},
 ): Promise<ContainerProcesses> {
   const wanted = await find(parseReference(target), inventory, node, 'host', abort);
+  if (wanted.pod !== undefined) throw ofPod(wanted);
   if (wanted.lxc === undefined && wanted.docker === undefined) throw notOfThisHost(wanted);
   const { status, initPid, container, found } = await lookInside(wanted);
   const uids = readIdMap(initPid, 'uid');
@@ -80,6 +81,14 @@ async function lookInside(
     if (attempt > 1) throw notItsOwn(container, initPid);
     now = await currentStatus(container);
   }
+}
+
+function ofPod(container: Container): LxcriError {
+  return new LxcriError(
+    'NoMethodAvailable',
+    `the processes of container ${label(container)} cannot be seen from here`,
+    `ask the container itself: proxmox-lxcri exec ${fullReference(container)} -- ps`,
+  );
 }
 
 function ofAnotherHost(container: Container): LxcriError {

@@ -53,7 +53,7 @@ export function parseReference(word: string): Reference {
     throw new LxcriError(
       'UsageError',
       `unknown scheme ${quoted(scheme)} in the container reference`,
-      'write pve:, lxc: or docker: before the name, or the name alone',
+      'write pve:, lxc:, docker: or k8s: before the name, or the name alone',
     );
   }
   if (scheme === 'lxc') return parseLxc(rest);

@@ -30,7 +30,7 @@ export function ociState({ container, status, initPid }: ContainerStatus): OciSt
   if (status === 'unknown') throw offline(container);
   const { id, name, platform, node, lock, lxc } = container;
   const ofLxc = lxc === undefined ? `${DEFAULT_LXCPATH}/${id}` : `${lxc.lxcpath}/${lxc.name}`;
-  const bundle = container.docker?.directory ?? ofLxc;
+  const bundle = container.docker?.directory ?? container.pod?.directory ?? ofLxc;
   return {
     ociVersion: OCI_VERSION,
     id,

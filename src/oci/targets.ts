@@ -54,7 +54,7 @@ export type WorkloadKind = (typeof WORKLOAD_KINDS)[number];
 export async function targetsOf(
   selector: Selector,
   { forTerminal, abort }: SelectionOptions,
-  podsOf: PodsOf = notInThisVersion,
+  podsOf: PodsOf = podsByCluster,
 ): Promise<readonly string[]> {
   const { namespace, workload, pods, containers } = understand(selector);
   if (workload === undefined) return references(namespace, pods, containers);
@@ -176,10 +176,11 @@ function references(
   return pods.flatMap((pod) => containers.map((container) => `k8s:${namespace ?? ''}/${pod}/${container}`));
 }
 
-function notInThisVersion({ kind, name }: Workload): never {
-  throw new LxcriError(
-    'NoMethodAvailable',
-    `the pods of ${kind}:${name} cannot be asked for by this version`,
-    'name the pods with --task, without the workload',
-  );
+/** Asks the cluster of the current context of the caller's kubeconfig. */
+async function podsByCluster(
+  { kind, name, namespace }: Workload,
+  abort: AbortSignal | undefined,
+): Promise<WorkloadPods> {
+  const { clusterOf, podsOfWorkload } = await import('../methods/kubernetes/room.ts');
+  return podsOfWorkload(await clusterOf(process.env), kind, name, namespace, abort);
 }

@@ -9,7 +9,7 @@ import type { Change } from '../oci/lifecycle/lifecycle.ts';
 import { startContainer } from '../oci/lifecycle/start.ts';
 import { stopContainer } from '../oci/lifecycle/stop.ts';
 import type { Stopped } from '../oci/lifecycle/stop.ts';
-import { listContainers } from '../oci/list.ts';
+import { listEverything } from '../oci/list.ts';
 import { hostInventory } from '../oci/locate.ts';
 import type { HostInventory } from '../oci/locate.ts';
 import { refuseUnlessRoot } from '../oci/privileges.ts';
@@ -113,9 +113,10 @@ export interface Runtime {
   execMany(targets: readonly string[], command: readonly Word[], options?: ExecManyOptions): Promise<ManyResult>;
 
   /**
-   * Lists the containers of this host with what each is doing, Proxmox's own first.
+   * Lists the containers of this host with what each is doing, Proxmox's own first, and those of the Docker engine that
+   * this process's variables name, or that answers at the usual place.
    *
-   * @throws LxcriError `PlatformUnreachable` when they cannot be listed, `PermissionDenied`.
+   * @throws LxcriError `PlatformUnreachable` when they cannot be listed, `PermissionDenied`, `ConfigError`.
    */
   ps(): Promise<ContainerSummary[]>;
 
@@ -196,7 +197,10 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
     },
     ps: async () => {
       refuseUnlessRoot();
-      return listContainers(inventory);
+      const { containers, unreachable } = await listEverything({ ...inventory, docker: process.env });
+      // A list with a gap would look like a whole one.
+      for (const { error } of unreachable) throw error;
+      return containers;
     },
     processes: async (target, given = {}) => {
       checkCall(target, given, ['node', 'numeric']);
@@ -250,7 +254,7 @@ function checkCall(target: unknown, options: CallOptions, names: readonly (keyof
   checkOption('force', options.force, isFlag, 'true or false');
   checkOption('timeoutMs', options.timeoutMs, isDelay, DELAY_EXPECTED);
   checkOption('signal', options.signal, isAbortSignal, 'an AbortSignal');
-  if (!String(target).startsWith('docker:')) refuseUnlessRoot();
+  if (!/^(docker|k8s):/.test(String(target))) refuseUnlessRoot();
 }
 
 /** Work that rejects with the signal's reason when it was aborted, whatever it failed with. */

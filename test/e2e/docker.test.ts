@@ -1,5 +1,5 @@
 /** Containers of Docker by every verb, and engines by every way. */
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import type { AddressInfo } from 'node:net';
@@ -9,11 +9,13 @@ import { createServer } from 'node:tls';
 
 import { expect } from 'chai';
 
+import { createRuntime, isLxcriError } from '../../src/index.ts';
 import { needsDocker, startEngine } from '../support/docker/engine.ts';
 import type { DockerContainer, TestEngine } from '../support/docker/engine.ts';
 import { processesIn, waitFor } from '../support/lxc.ts';
 import { createAuthority } from '../support/pve/api/certificates.ts';
 import { needsApiDouble } from '../support/pve/api/needs.ts';
+import { run } from '../support/run.ts';
 import { scratchDirectory } from '../support/scratch.ts';
 import { startSshd } from '../support/sshd.ts';
 import { runCli, startCli } from '../methods/contract/cli.ts';
@@ -165,19 +167,49 @@ describe('a container of Docker', () => {
     expect(stdout.equals(input)).to.equal(true);
   });
 
+  it('unpacks 64 MiB from its input, whose end arrives', async () => {
+    const directory = scratchDirectory();
+    const content = Buffer.alloc(64 * 1024 ** 2, randomBytes(1_000_003));
+    writeFileSync(join(directory, 'content'), content);
+    const { stdoutBytes: archive } = await run(['tar', '-C', directory, '-cf', '-', 'content']);
+    const script = 'cd /tmp && tar -xf - && sha256sum content && rm content';
+    const words = ['exec', `docker:${container.name}`, '--', 'sh', '-c', script];
+    const { stdout } = await runCli(words, { env: engine.environment, stdin: archive });
+    expect(stdout.toString().split(' ')[0]).to.equal(createHash('sha256').update(content).digest('hex'));
+  });
+
+  it('is listed by a library, which an engine that does not answer is no gap for', async () => {
+    const before = process.env['DOCKER_HOST'];
+    try {
+      process.env['DOCKER_HOST'] = engine.environment['DOCKER_HOST'];
+      const listed = await createRuntime().ps();
+      expect(listed.filter(({ platform }) => platform === 'docker').map(({ reference }) => reference)).to.include(
+        `docker:${container.name}`,
+      );
+      process.env['DOCKER_HOST'] = 'unix:///nonexistent';
+      const failure: unknown = await createRuntime()
+        .ps()
+        .catch((error: unknown) => error);
+      expect(isLxcriError(failure) && failure.code).to.equal('PlatformUnreachable');
+    } finally {
+      if (before === undefined) delete process.env['DOCKER_HOST'];
+      else process.env['DOCKER_HOST'] = before;
+    }
+  });
+
   it('is reached by TLS, and by nobody else than its engine', async () => {
     const env = { ...engine.environment, DOCKER_HOST: `tcp://127.0.0.1:${front.port}`, DOCKER_CERT_PATH: certificates };
-    const run = async (further: Record<string, string>): Promise<ReturnType<typeof resultOf>> =>
+    const byTls = async (further: Record<string, string>): Promise<ReturnType<typeof resultOf>> =>
       resultOf(
         await runCli(['exec', '--json', `docker:${container.name}`, '--', 'sh', '-c', 'cat; exit 4'], {
           env: { ...env, ...further },
           stdin: 'through',
         }),
       );
-    expect(await run({ DOCKER_TLS_VERIFY: '1' })).to.deep.include({ exitCode: 4, stdout: 'through' });
+    expect(await byTls({ DOCKER_TLS_VERIFY: '1' })).to.deep.include({ exitCode: 4, stdout: 'through' });
     const other = scratchDirectory();
     copyFileSync((await createAuthority()).caFile, join(other, 'ca.pem'));
-    const refused = await run({ DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: other });
+    const refused = await byTls({ DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: other });
     expect([refused.exitCode, refused.started, refused.error?.code]).to.deep.equal([125, false, 'PlatformUnreachable']);
   });
 

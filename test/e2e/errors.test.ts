@@ -178,7 +178,7 @@ describe('errors', () => {
       code: 'PlatformUnreachable',
       env: { PROXMOX_LXCRI_PVE_DIR: '/nonexistent' },
     }));
-    itSays('of a platform for later', () => ({ words: ['k8s:ns/pod', ...TOUCH], code: 'NoMethodAvailable' }));
+    itSays('of a platform for later', () => ({ words: ['vsock:3', ...TOUCH], code: 'NoMethodAvailable' }));
     itSays('of a method for later', () => ({
       words: ['--method', 'docker', plain.name, ...TOUCH],
       code: 'NoMethodAvailable',

@@ -106,7 +106,7 @@ describe('a container reference', () => {
 
   it('offers the schemes that this version serves, and no others', () => {
     expect(expectError('ssh:web', 'UsageError').hint).to.equal(
-      'write pve:, lxc: or docker: before the name, or the name alone',
+      'write pve:, lxc:, docker: or k8s: before the name, or the name alone',
     );
   });
 

@@ -134,6 +134,79 @@ describe('the tree of a command in a container', () => {
   });
 });
 
+describe('the tree of a command that an engine has started', () => {
+  const children = newChildren();
+  let container: Container;
+
+  before(async () => {
+    container = await startContainer({ kind: 'busybox' });
+  });
+
+  after(() => container.destroy());
+
+  afterEach(() => children.endAll());
+
+  /** Runs a script in the container as an engine would: without any mark of ours, its output in a pipe. */
+  async function begin(script: string, further: NodeJS.ProcessEnv = {}) {
+    const id = newExecutionId();
+    const { name, lxcpath } = container;
+    // The cat is who reads the pipe; it is outside.
+    const line = 'lxc-attach -n "$1" -P "$2" --clear-env --keep-var=TAG -- sh -c "$3" 2>&1 <&0 | cat >/dev/null';
+    const command = line.replace('TAG', TAG_VARIABLE);
+    const env = { PATH: process.env['PATH'], ...further };
+    const mark = `: ${id}; read go; ${script}`;
+    const helper = children.start('sh', ['-c', command, 'sh', name, lxcpath, mark], {
+      stdio: ['pipe', 'ignore', 'ignore'],
+      env,
+    });
+    const initPid = await container.initPid();
+    const pid = await waitFor(
+      async () => (await container.pids()).find((each) => processInfo(each)?.args.startsWith(`sh -c : ${id}`)),
+      { what: 'the command' },
+    );
+    return { id, pid, initPid, go: () => helper.stdin?.end('go\n') };
+  }
+
+  it('is found by its mark and its pipes, also what has shed its parents, its session and its environment', async () => {
+    const { id, pid, initPid, go } = await begin(
+      `(setsid env -i sh -c 'sleep 1081; :' &) ; setsid env -i sleep 1082 >/dev/null 2>&1 & sleep 1083; :`,
+    );
+    const tree = ProcessTree.ofCommand(id, pid, initPid);
+    expect(tree.commandPid).to.equal(pid);
+    go();
+    await waitFor(() => ['sleep 1081', 'sleep 1082', 'sleep 1083'].every((args) => argsOf(tree).includes(args)), {
+      what: 'all of the tree',
+    });
+    expect(tree.holdsOutput()).to.equal(true);
+    expect(await tree.kill()).to.equal(true);
+    expect(tree.commandPid).to.equal(undefined);
+    expect(await container.running()).to.equal(true);
+  });
+
+  it('has let go of its output when it has closed it', async () => {
+    const { id, pid, initPid, go } = await begin('exec >/dev/null 2>&1; sleep 1084; :');
+    const tree = ProcessTree.ofCommand(id, pid, initPid);
+    expect(tree.holdsOutput()).to.equal(true);
+    go();
+    await waitFor(() => argsOf(tree).includes('sleep 1084'), { what: 'the command to go on' });
+    await waitFor(() => !tree.holdsOutput(), { what: 'its output to be closed' });
+    expect(await tree.kill()).to.equal(true);
+  });
+
+  it('is what bears its tag, where the command itself has ended', async () => {
+    const tag = newExecutionId();
+    const bystander = await begin('sleep 1085; :');
+    const { initPid, go } = await begin('(setsid sleep 1086 &) ; exit', { [TAG_VARIABLE]: tag });
+    go();
+    const tree = ProcessTree.ofCommand(tag, 0, initPid);
+    expect(tree.commandPid).to.equal(undefined);
+    await waitFor(() => argsOf(tree).includes('sleep 1086'), { what: 'what is left of it' });
+    expect(await tree.kill()).to.equal(true);
+    expect(tree.members()).to.deep.equal([]);
+    expect(isRunning(bystander.pid)).to.equal(true);
+  });
+});
+
 describe('the tree of a command on this host', () => {
   const children = newChildren();
 

@@ -132,6 +132,21 @@ describe('the watchdog', () => {
     await waitFor(() => watchdogsOf(id).length === 0, { what: 'the watchdog to be gone' });
   });
 
+  it('looks as often as it was told to, for what another program is about to start', async () => {
+    const id = newExecutionId();
+    const startAndEnd = (looks: number): Promise<unknown> => {
+      const code = `module.startWatchdog('${id}', undefined, undefined, undefined, ${looks}); process.exit();`;
+      return once(startModule('process/watchdog.ts', code), 'exit');
+    };
+    // By default once: it is gone before.
+    await startAndEnd(0);
+    await waitFor(() => watchdogsOf(id).length === 0, { what: 'the first watchdog to be gone' });
+    await startAndEnd(60);
+    const late = children.start('sleep', ['1064'], { env: { [TAG_VARIABLE]: id } });
+    await waitFor(() => !isRunning(late.pid), { what: 'what came late to be ended' });
+    await waitFor(() => watchdogsOf(id).length === 0, { what: 'the second watchdog to be gone' });
+  });
+
   describe('that was given something to hold', () => {
     let file: string;
 

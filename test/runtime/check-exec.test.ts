@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 
 import { expect } from 'chai';
 
+import { AVAILABLE_METHODS } from '../../src/methods/registry.ts';
 import { LxcriError } from '../../src/model/errors.ts';
 import { checkExec } from '../../src/runtime/check-exec.ts';
 import type { ExecOptions } from '../../src/runtime/exec-options.ts';
@@ -41,7 +42,7 @@ describe('a call of exec', () => {
     ] as const) {
       const { message, hint } = refusal('web', ['true'], { methods: ['pct', name] });
       expect(message).to.equal(`the option methods names ${quoted}, which is no method`);
-      expect(hint).to.equal('this version has: proxmox-api, pct, lxc-attach, guest-agent, console, node-shell');
+      expect(hint).to.equal(`this version has: ${AVAILABLE_METHODS.join(', ')}`);
     }
   });
 

@@ -63,6 +63,12 @@ describe('npm run bench', () => {
       'lxc-attach on the node itself',
       'out: node-shell',
       'in: node-shell',
+      'cold: exec docker:C -- true',
+      'cold: docker exec C true',
+      'cold: exec / docker exec',
+      'each further one of a library',
+      'out: docker exec',
+      'in: docker exec',
     ]) {
       expect(row(label)).to.match(MEASURED);
     }

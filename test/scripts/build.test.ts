@@ -10,7 +10,15 @@ import { run } from '../support/run.ts';
 import { scratchDirectory } from '../support/scratch.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-const BUNDLES = ['main.cjs', 'oclif.cjs', 'hook.cjs', 'config-yaml.cjs', 'contexts.cjs', 'contexts-yaml.cjs'];
+const BUNDLES = [
+  'main.cjs',
+  'oclif.cjs',
+  'hook.cjs',
+  'config-yaml.cjs',
+  'contexts.cjs',
+  'contexts-yaml.cjs',
+  'docker.cjs',
+];
 
 interface Start {
   cacheFile: (bundle: string) => string;

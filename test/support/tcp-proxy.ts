@@ -8,6 +8,8 @@ export interface TcpProxy {
   readonly open: number;
   /** Ends all connections at once, without a farewell. */
   cut(): void;
+  /** Does so once so many more bytes have come from the target, of which the last ones may be lost. */
+  cutAfter(bytes: number): void;
   /** From now on nothing is passed on, and nobody is told. */
   stall(): void;
   /** Passes on again what is new. */
@@ -19,6 +21,7 @@ export interface TcpProxy {
 export function startTcpProxy(address: string, target: number): Promise<TcpProxy> {
   const pairs = new Set<readonly [Socket, Socket]>();
   let stalled = false;
+  let left = Number.POSITIVE_INFINITY;
   const server = createServer((near) => {
     const far = connect(target, address);
     const pair = [near, far] as const;
@@ -26,6 +29,12 @@ export function startTcpProxy(address: string, target: number): Promise<TcpProxy
     for (const [from, to] of [pair, [far, near] as const]) {
       from.on('data', (chunk) => {
         if (stalled) return;
+        if (from === far) left -= chunk.length;
+        if (left <= 0) {
+          left = Number.POSITIVE_INFINITY;
+          cut();
+          return;
+        }
         if (!to.write(chunk)) from.pause();
       });
       to.on('drain', () => from.resume());
@@ -37,18 +46,19 @@ export function startTcpProxy(address: string, target: number): Promise<TcpProxy
       });
     }
   });
+  const cut = (): void => {
+    for (const pair of pairs) for (const socket of pair) socket.resetAndDestroy();
+  };
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(0, address, () => {
-      const cut = (): void => {
-        for (const pair of pairs) for (const socket of pair) socket.resetAndDestroy();
-      };
       resolve({
         port: (server.address() as AddressInfo).port,
         get open() {
           return pairs.size;
         },
         cut,
+        cutAfter: (bytes) => void (left = bytes),
         stall: () => void (stalled = true),
         resume: () => void (stalled = false),
         stop: () =>

@@ -40,9 +40,10 @@ export async function lookUpUser(
 /**
  * The words before a command that make it run as this user, with the groups a login has.
  *
- * @throws LxcriError `UserNotFound` when the guest has no means for it.
+ * @param place for messages.
+ * @throws LxcriError `UserNotFound` when it has no means for it.
  */
-export function becoming(user: ResolvedUser): readonly Word[] {
+export function becoming(user: ResolvedUser, place = 'guest'): readonly Word[] {
   const { prefix } = switchTo(user);
   if (prefix.length > 0) return prefix;
   const [uid, gid] = [String(user.uid), String(user.gid)];
@@ -60,7 +61,7 @@ export function becoming(user: ResolvedUser): readonly Word[] {
   }
   throw new LxcriError(
     'UserNotFound',
-    `the guest has no tool that can become user ${JSON.stringify(user.name === '' ? uid : user.name)}`,
+    `the ${place} has no tool that can become user ${JSON.stringify(user.name === '' ? uid : user.name)}`,
     'install util-linux (setpriv) or coreutils (chroot) in it',
   );
 }

@@ -1,5 +1,5 @@
 import { PassThrough, Writable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 
 import { passwdEntry } from '../../docker/passwd.ts';
 import type { Container } from '../../model/container.ts';
@@ -39,13 +39,12 @@ export async function startInDocker(container: Container, request: ExecRequest, 
     );
   }
   const spec = await specOf(container, docker, request, abort);
-  const watchdog = isHere ? startWatchdog(request.id, undefined, undefined, request.guard, WATCHDOG_LOOKS) : undefined;
+  const attempt: Attempt = { container, docker, request, abort, control, proven, isHere, watchdog: undefined };
   try {
-    const attempt: Attempt = { container, docker, request, abort, control, proven, watchdog };
     if (request.terminal === undefined || makesSizedTerminals(docker.engine)) return await startOnce(attempt, spec);
     return await startWithSize(attempt, spec);
   } catch (error) {
-    await watchdog?.dismiss();
+    await attempt.watchdog?.dismiss();
     throw error;
   }
 }
@@ -57,7 +56,10 @@ interface Attempt {
   readonly abort: AbortSignal;
   readonly control: ControlInside;
   readonly proven: boolean;
-  readonly watchdog: Watchdog | undefined;
+  /** Whether its processes are of this host. */
+  readonly isHere: boolean;
+  /** From the moment on in which the command may start. */
+  watchdog: Watchdog | undefined;
 }
 
 /** For engines that make a terminal of no size: it is set before the command can look at it, where there is a shell. */
@@ -107,18 +109,26 @@ async function specOf(
 }
 
 async function startOnce(attempt: Attempt, spec: ExecutionSpec): Promise<Session> {
-  const { container, docker, abort } = attempt;
+  const { container, docker, request, abort, isHere } = attempt;
   const { engine } = docker;
-  const made = await createExecution(engine, container.id, spec, abort).catch((error: unknown) => {
+  const making = createExecution(engine, container.id, spec, abort).catch((error: unknown) => {
     // Nothing runs by that alone.
     if (isLxcriError(error) && error.code === 'ConnectionLost') throw new NotStartedError(error.message);
     throw error;
   });
+  making.catch(() => {});
+  // By then it was asked for. The milliseconds that a process takes pass while the engine makes it.
+  await nextTurn();
+  if (isHere) attempt.watchdog ??= startWatchdog(request.id, undefined, undefined, request.guard, WATCHDOG_LOOKS);
+  const made = await making;
   if ('refused' in made) throw refusal(made.refused, attempt);
   if (abort.aborted) throw new NotStartedError('canceled');
   let started: Awaited<ReturnType<typeof startExecution>>;
   try {
-    started = await startExecution(engine, made.id, spec.terminal);
+    const answer = startExecution(engine, made.id, spec.terminal);
+    // While the engine starts it: for what is asked while that connection carries the command.
+    engine.warmUp();
+    started = await answer;
   } catch (error) {
     if (!isLxcriError(error)) throw error;
     if (error.code !== 'ConnectionLost') throw new NotStartedError(error.message);
@@ -143,7 +153,7 @@ const LOST_GRACE_MS = 10_000;
 
 /** Pauses between looks, until the engine says that the command runs. */
 const FIRST_PAUSE_MS = 30;
-const PAUSE_MS = 10;
+const PAUSE_MS = 15;
 const LAST_PAUSE_MS = 100;
 
 async function awaitStart(
@@ -271,10 +281,13 @@ function processesUnclear({ control, docker, request }: Attempt, reason: string)
 /** What a terminal's line discipline reads as end of input (Ctrl-D). */
 const END_OF_TRANSMISSION = '\u0004';
 
+/** So much input may wait for the engine: with less, it and whoever gives it wait for each other in turn. */
+const INPUT_BYTES = 512 * 1024;
+
 /** The input of a command: its end closes one side of the connection, and nothing closes the other. */
 function inputOf(stream: CommandStream['stream'], hasTerminal: boolean): Writable {
   return new Writable({
-    highWaterMark: 65_536,
+    highWaterMark: INPUT_BYTES,
     write: (chunk: Buffer, _encoding, done) => void stream.write(chunk, () => done()),
     writev: (chunks, done) => {
       const last = chunks.length - 1;

@@ -53,7 +53,7 @@ export async function startContainer(
   if (before === undefined) throw tooSlow(`nobody has said what ${target} is doing`, timeoutMs);
   const settled = await untilSettled(before, left(), abort);
   const { container, status } = settled;
-  if (wait && container.control !== undefined && container.docker === undefined) {
+  if (wait && container.control !== undefined && container.docker === undefined && container.pod === undefined) {
     throw new LxcriError(
       'NoMethodAvailable',
       `no command can be run in ${label(container)} over the API, so there is no knowing when one could`,

@@ -20,6 +20,7 @@ export type Need = 'environment' | 'user' | 'privileged' | 'exact-bytes' | 'term
  * What the channel of a method may lack, so that a row has no meaning there; its suite has tests of what it does instead.
  * `static-programs`: the loader of dynamic ones has something to say to what a row sets.
  * `all-capabilities`: this host has given some away, and can give nobody more than it has.
+ * `unnamed-user`: one that the container's files do not know.
  * `entered-as-user`: the working directory is entered before the user is changed.
  */
 export type Gap =
@@ -28,6 +29,7 @@ export type Gap =
   | 'streamed-output'
   | 'end-with-us'
   | 'static-programs'
+  | 'unnamed-user'
   | 'entered-as-user'
   | 'all-capabilities';
 
@@ -522,7 +524,7 @@ function users(): ExecCase[] {
     },
     as('-u NAME has the groups and the home of a login', 'app', '1000 1000\n1000 2000 2001\n/home/app app\n'),
     as('-u UID of a known user has its groups and home', '1000', '1000 1000\n1000 2000 2001\n/home/app app\n'),
-    as('-u UID:GID is these numbers', '4242:4343', '4242 4343\n4343\n/ \n'),
+    { ...as('-u UID:GID is these numbers', '4242:4343', '4242 4343\n4343\n/ \n'), restsOn: 'unnamed-user' },
     as('-u of a user without further groups', 'nobody', '65534 65534\n65534\n/ nobody\n'),
     {
       rule: 'the user owns what it makes',

@@ -58,6 +58,23 @@ describe('a command in Docker that is cut off', () => {
     expect(wrong, JSON.stringify(outcomes)).to.deep.equal([]);
   });
 
+  it('is lost, and ended, where what has come could be all of its output', async () => {
+    const before = await snapshotProcesses(container);
+    for (const flags of [['--json'], ['--json', '-t']]) {
+      proxy.cutBehind(flags.includes('-t') ? 'whole\r\n' : 'whole\n');
+      const words = ['exec', ...flags, `docker:${container.name}`, '--', 'sh', '-c', 'echo whole; sleep 100007'];
+      // oxlint-disable-next-line no-await-in-loop -- one cut at a time
+      const result = resultOf(
+        await runCli(words, { env: { ...engine.environment, DOCKER_HOST: `unix://${proxy.path}` } }),
+      );
+      expect(result).to.deep.include({ exitCode: 255, started: true, connectionLost: true, treeKill: true });
+      expect(result.error?.code).to.equal('ConnectionLost');
+      expect(result.stdout).to.match(/^whole\r?\n$/);
+      // oxlint-disable-next-line no-await-in-loop -- as above
+      await assertNothingNew(container, before);
+    }
+  });
+
   it('is lost when its container is removed meanwhile', async () => {
     const doomed = await engine.run();
     const cli = startCli(['exec', '--json', `docker:${doomed.name}`, '--', 'sh', '-c', 'echo here; sleep 100001'], {

@@ -8,6 +8,7 @@ import { startInDocker } from '../../../src/methods/docker/start.ts';
 import type { Container } from '../../../src/model/container.ts';
 import type { ExecRequest } from '../../../src/model/request.ts';
 import { needsDocker, startEngine } from '../../support/docker/engine.ts';
+import { startUnixProxy } from '../../support/docker/unix-proxy.ts';
 import type { DockerContainer, TestEngine } from '../../support/docker/engine.ts';
 import { assertNothingNew, processesIn, snapshotProcesses, waitFor } from '../../support/lxc.ts';
 import { resultOf } from '../contract/result.ts';
@@ -46,12 +47,9 @@ describe('commands in Docker', () => {
 
   after(() => engine?.stop());
 
-  const found = async ({ name }: DockerContainer): Promise<Container> =>
-    findContainer(engineOf({ ...process.env, ...engine.environment }), name);
-
   /** As root of another host sees it, or somebody who is not root. */
-  const fromAfar = async (container: DockerContainer): Promise<Container> => {
-    const known = await found(container);
+  const fromAfar = async ({ name }: DockerContainer, environment = engine.environment): Promise<Container> => {
+    const known = await findContainer(engineOf({ ...process.env, ...environment }), name);
     if (known.docker === undefined) throw new Error('no access');
     const { engine: client, user, env, directory } = known.docker;
     return { ...known, docker: { engine: client, user, env, directory, initPid: undefined } };
@@ -102,6 +100,25 @@ describe('commands in Docker', () => {
       expect(await session.kill()).to.equal(true);
       expect(await session.exit).to.deep.equal({ kind: 'exited', exitCode: 137, signal: null });
       await session.release();
+      await assertNothingNew(small, before);
+    });
+
+    it('are lost where what has come could be all of their output', async () => {
+      const before = await snapshotProcesses(small);
+      const proxy = await startUnixProxy(engine.socket);
+      try {
+        proxy.cutBehind('whole\n');
+        const environment = { ...engine.environment, DOCKER_HOST: `unix://${proxy.path}` };
+        const known = await fromAfar(small, environment);
+        const session = await startInDocker(known, request(['sh', '-c', 'echo whole; sleep 100008']), NEVER);
+        session.stdout?.resume();
+        session.stderr?.resume();
+        expect((await session.exit).kind).to.equal('lost');
+        expect(await session.kill()).to.equal(true);
+        await session.release();
+      } finally {
+        await proxy.stop();
+      }
       await assertNothingNew(small, before);
     });
 

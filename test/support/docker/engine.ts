@@ -124,7 +124,13 @@ export async function startEngine(): Promise<TestEngine> {
   };
 }
 
-function containerOf(
+/**
+ * A container as its engine's own client shows it.
+ *
+ * @param mustDocker calls that client, and throws when it fails.
+ * @param docker calls it.
+ */
+export function containerOf(
   id: string,
   identity: Pick<Container, 'kind' | 'name' | 'lxcpath' | 'unprivileged'>,
   mustDocker: TestEngine['docker'],

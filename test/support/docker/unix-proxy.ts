@@ -11,6 +11,8 @@ export interface UnixProxy {
    * It holds for the next command only.
    */
   cutAfter(bytes: number): void;
+  /** The same right behind this output, a few bytes: between two frames, if the command writes it at once. */
+  cutBehind(output: string): void;
   stop(): Promise<void>;
 }
 
@@ -18,10 +20,12 @@ export async function startUnixProxy(target: string): Promise<UnixProxy> {
   const path = join(scratchDirectory(), 's');
   const sockets = new Set<Socket>();
   let limit: number | undefined;
+  let last: string | undefined;
   const server = createServer({ allowHalfOpen: true }, (near) => {
     const far = connect({ path: target, allowHalfOpen: true });
     let isStarted = false;
     let passed = 0;
+    let tail = '';
     for (const socket of [near, far]) {
       sockets.add(socket);
       socket.on('error', () => {});
@@ -34,15 +38,18 @@ export async function startUnixProxy(target: string): Promise<UnixProxy> {
     near.on('end', () => far.end());
     near.on('close', () => far.destroy());
     far.on('data', (chunk: Buffer) => {
+      tail = (tail + chunk.toString('latin1')).slice(-100);
+      if (isStarted && last !== undefined && tail.endsWith(last)) limit = passed + chunk.length;
       const left = isStarted && limit !== undefined ? limit - passed : Number.POSITIVE_INFINITY;
       passed += chunk.length;
-      if (chunk.length <= left) {
+      if (chunk.length < left || (chunk.length === left && last === undefined)) {
         if (near.write(chunk)) return;
         far.pause();
         near.once('drain', () => far.resume());
         return;
       }
       limit = undefined;
+      last = undefined;
       near.end(chunk.subarray(0, left));
       far.destroy();
     });
@@ -52,6 +59,7 @@ export async function startUnixProxy(target: string): Promise<UnixProxy> {
   return {
     path,
     cutAfter: (bytes) => void (limit = bytes),
+    cutBehind: (output) => void (last = output),
     stop: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -1,0 +1,289 @@
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { delimiter, dirname, join, resolve } from 'node:path';
+
+import { LxcriError } from '../model/errors.ts';
+
+/** How a cluster is reached, and who we are to it. */
+export interface ClusterConfig {
+  /** `https://host:port/prefix`, without a slash at the end. */
+  readonly server: URL;
+  /** The namespace of the context. */
+  readonly namespace: string;
+  /** Certificate authorities in PEM form; `undefined` for those of the system. */
+  readonly ca: string | undefined;
+  /** The name in the server's certificate, where that is not its address. */
+  readonly serverName: string | undefined;
+  readonly identity: Identity;
+}
+
+/** What is sent to prove who we are. Secrets. */
+export interface Identity {
+  readonly token?: string | undefined;
+  readonly basic?: { readonly user: string; readonly password: string };
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  /** Whom to act as. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** The three lists of a kubeconfig file, by name (k8s.io/client-go, tools/clientcmd/api/v1). */
+interface Kubeconfig {
+  readonly clusters: Map<string, Named>;
+  readonly users: Map<string, Named>;
+  readonly contexts: Map<string, Named>;
+  readonly current: string | undefined;
+}
+
+/** An entry, and the file that it is of: paths in it begin there. */
+interface Named {
+  readonly value: Readonly<Record<string, unknown>>;
+  readonly file: string;
+}
+
+const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
+
+/** The files that KUBECONFIG names, else the usual one. */
+function filesOf(env: NodeJS.ProcessEnv): { readonly files: readonly string[]; readonly chosen: boolean } {
+  const named = (env['KUBECONFIG'] ?? '').split(delimiter).filter(Boolean);
+  if (named.length > 0) return { files: named, chosen: true };
+  return { files: [join(env['HOME'] || homedir(), '.kube', 'config')], chosen: false };
+}
+
+/** Whether somebody has said which cluster is meant: then its pods are listed too. */
+export function isClusterChosen(env: NodeJS.ProcessEnv): boolean {
+  return filesOf(env).files.some((file) => readIfThere(file) !== undefined);
+}
+
+/**
+ * The cluster of the current context, as `kubectl` finds it: KUBECONFIG, `~/.kube/config`, and in a pod its own service
+ * account.
+ *
+ * @throws LxcriError ConfigError, AuthenticationFailed.
+ */
+export async function clusterConfig(env: NodeJS.ProcessEnv): Promise<ClusterConfig> {
+  const { files, chosen } = filesOf(env);
+  const found = files.flatMap((file) => {
+    const text = readIfThere(file);
+    return text === undefined ? [] : [{ file: resolve(file), text }];
+  });
+  if (found.length === 0) {
+    if (!chosen && env['KUBERNETES_SERVICE_HOST'] !== undefined) return ofServiceAccount(env);
+    throw new LxcriError(
+      'ConfigError',
+      `no Kubernetes cluster is configured: ${files.join(', ')} ${files.length === 1 ? 'is' : 'are'} not there`,
+      'name a kubeconfig file with KUBECONFIG, or write ~/.kube/config',
+    );
+  }
+  const documents: { file: string; document: unknown }[] = [];
+  // oxlint-disable-next-line no-await-in-loop -- one after the other: the first that says something is right
+  for (const { file, text } of found) documents.push({ file, document: await parsed(file, text) });
+  return currentCluster(merged(documents), env);
+}
+
+function readIfThere(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw new LxcriError('ConfigError', `${file} cannot be read: ${message}`, 'check KUBECONFIG');
+  }
+}
+
+/** JSON is YAML too, and needs no parser of ours. */
+async function parsed(file: string, text: string): Promise<unknown> {
+  if (text.trimStart().startsWith('{')) {
+    try {
+      return JSON.parse(text);
+    } catch {
+      // It may be YAML that begins so.
+    }
+  }
+  const { plainYaml } = await import('./plain-yaml.ts');
+  const plain = plainYaml(text);
+  if (plain !== undefined) return plain;
+  const { parseYaml } = await import('./yaml.ts');
+  return parseYaml(file, text);
+}
+
+/** As `kubectl` merges them: the first file that has an entry of a name, or a current context, wins. */
+function merged(documents: readonly { file: string; document: unknown }[]): Kubeconfig {
+  const result = {
+    clusters: new Map<string, Named>(),
+    users: new Map<string, Named>(),
+    contexts: new Map<string, Named>(),
+  };
+  let current: string | undefined;
+  for (const { file, document } of documents) {
+    if (document === null || document === undefined) continue;
+    const top = record(document, file);
+    current ??= textOrNothing(top['current-context']);
+    const lists = { clusters: 'cluster', users: 'user', contexts: 'context' } as const;
+    for (const [list, key] of Object.entries(lists) as [keyof typeof lists, string][]) {
+      const items = top[list] ?? [];
+      if (!Array.isArray(items)) throw wrong(file, `${list} is no list`);
+      for (const item of items) {
+        const { name, [key]: value } = record(item, file);
+        if (typeof name !== 'string') throw wrong(file, `an entry of ${list} has no name`);
+        if (!result[list].has(name)) result[list].set(name, { value: record(value ?? {}, file), file });
+      }
+    }
+  }
+  return { ...result, current };
+}
+
+async function currentCluster(config: Kubeconfig, env: NodeJS.ProcessEnv): Promise<ClusterConfig> {
+  const { current } = config;
+  if (current === undefined)
+    throw new LxcriError(
+      'ConfigError',
+      'the kubeconfig names no current context',
+      'choose one with: kubectl config use-context NAME',
+    );
+  const context = entry(config, 'contexts', current);
+  const clusterName = textOrNothing(context.value['cluster']) ?? '';
+  const cluster = entry(config, 'clusters', clusterName);
+  const userName = textOrNothing(context.value['user']);
+  const user = userName === undefined ? undefined : entry(config, 'users', userName);
+  refuseWhatIsNotDone(cluster, clusterName, env);
+  return {
+    server: serverOf(cluster, clusterName),
+    namespace: textOrNothing(context.value['namespace']) ?? 'default',
+    ca: pem(cluster, 'certificate-authority'),
+    serverName: textOrNothing(cluster.value['tls-server-name']),
+    identity: user === undefined ? {} : await identityOf(user, userName ?? '', cluster, clusterName),
+  };
+}
+
+function entry(config: Kubeconfig, list: 'clusters' | 'users' | 'contexts', name: string): Named {
+  const found = config[list].get(name);
+  if (found !== undefined) return found;
+  const known = [...config[list].keys()].map((each) => JSON.stringify(each));
+  throw new LxcriError(
+    'ConfigError',
+    `the kubeconfig has no ${list.slice(0, -1)} ${JSON.stringify(name)}`,
+    known.length === 0 ? 'check KUBECONFIG' : `it has: ${known.join(', ')}`,
+  );
+}
+
+function refuseWhatIsNotDone({ value }: Named, name: string, _env: NodeJS.ProcessEnv): void {
+  if (value['insecure-skip-tls-verify'] === true)
+    throw new LxcriError(
+      'ConfigError',
+      `cluster ${JSON.stringify(name)} of the kubeconfig has insecure-skip-tls-verify, and secrets go to no server that has not proved who it is`,
+      "put the cluster's certificate authority into certificate-authority-data instead",
+    );
+  if (textOrNothing(value['proxy-url']) !== undefined)
+    throw new LxcriError(
+      'ConfigError',
+      `cluster ${JSON.stringify(name)} of the kubeconfig has a proxy-url, which is not supported`,
+      'name an address that is reached directly, or a tunnel to it (with tls-server-name)',
+    );
+}
+
+function serverOf({ value, file }: Named, name: string): URL {
+  const text = textOrNothing(value['server']) ?? '';
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || url.username !== '' || !['https:', 'http:'].includes(url.protocol))
+    throw wrong(file, `the server of cluster ${JSON.stringify(name)} is no https:// address`);
+  if (url.protocol === 'http:' && !isLoopback(url.hostname))
+    throw new LxcriError(
+      'ConfigError',
+      `the server of cluster ${JSON.stringify(name)} is reached without TLS, by which everybody on the way can read along`,
+      'use https://; http:// is for kubectl proxy on this host',
+    );
+  return url;
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/** What needs a program or a provider is asked of the official client, which is loaded only then. */
+const OF_THE_CLIENT = ['exec', 'auth-provider'];
+
+async function identityOf(user: Named, name: string, cluster: Named, clusterName: string): Promise<Identity> {
+  const { value, file } = user;
+  const headers = impersonation(value);
+  if (OF_THE_CLIENT.some((key) => value[key] !== undefined && value[key] !== null)) {
+    const { identityByClient } = await import('./credentials.ts');
+    const identity = await identityByClient(
+      { name, value, directory: dirname(file) },
+      { name: clusterName, value: cluster.value },
+    );
+    return { ...identity, headers };
+  }
+  const tokenFile = textOrNothing(value['tokenFile']);
+  const token =
+    tokenFile === undefined ? textOrNothing(value['token']) : readSecret(file, tokenFile, 'tokenFile').trim();
+  const [userName, password] = [textOrNothing(value['username']), textOrNothing(value['password'])];
+  return {
+    token,
+    ...(userName === undefined || token !== undefined ? {} : { basic: { user: userName, password: password ?? '' } }),
+    cert: pem(user, 'client-certificate'),
+    key: pem(user, 'client-key'),
+    headers,
+  };
+}
+
+/** (k8s.io/client-go, transport/round_trippers.go) */
+function impersonation(value: Named['value']): Record<string, string> {
+  const as = textOrNothing(value['as']);
+  const uid = textOrNothing(value['as-uid']);
+  const groups = value['as-groups'];
+  if (Array.isArray(groups) && groups.length > 1)
+    throw new LxcriError('ConfigError', 'the kubeconfig has more than one of as-groups, which is not supported');
+  return {
+    ...(as === undefined ? {} : { 'Impersonate-User': as }),
+    ...(uid === undefined ? {} : { 'Impersonate-Uid': uid }),
+    ...(Array.isArray(groups) && groups.length === 1 ? { 'Impersonate-Group': String(groups[0]) } : {}),
+  };
+}
+
+/** `KEY-data` in base64, or the file that `KEY` names. */
+function pem({ value, file }: Named, key: string): string | undefined {
+  const data = textOrNothing(value[`${key}-data`]);
+  if (data !== undefined) return Buffer.from(data, 'base64').toString();
+  const path = textOrNothing(value[key]);
+  return path === undefined ? undefined : readSecret(file, path, key);
+}
+
+function readSecret(kubeconfig: string, path: string, key: string): string {
+  const file = resolve(dirname(kubeconfig), path);
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw wrong(kubeconfig, `${key}: ${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
+  }
+}
+
+/** As a pod sees its own cluster (kubernetes.io/docs: Accessing the Kubernetes API from a Pod). */
+function ofServiceAccount(env: NodeJS.ProcessEnv): ClusterConfig {
+  const read = (name: string): string => readSecret(`${SERVICE_ACCOUNT}/`, `${SERVICE_ACCOUNT}/${name}`, name).trim();
+  const host = env['KUBERNETES_SERVICE_HOST'] ?? '';
+  const shown = host.includes(':') ? `[${host}]` : host;
+  return {
+    server: new URL(`https://${shown}:${env['KUBERNETES_SERVICE_PORT'] ?? '443'}`),
+    namespace: read('namespace'),
+    ca: read('ca.crt'),
+    serverName: undefined,
+    identity: { token: read('token') },
+  };
+}
+
+function record(value: unknown, file: string): Record<string, unknown> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw wrong(file, 'it is no kubeconfig');
+}
+
+/** Empty is as good as absent, as in Go. */
+function textOrNothing(value: unknown): string | undefined {
+  if (typeof value === 'string') return value === '' ? undefined : value;
+  // What is written without quotes may look like a number.
+  return typeof value === 'number' ? String(value) : undefined;
+}
+
+function wrong(file: string, what: string): LxcriError {
+  return new LxcriError('ConfigError', `${file}: ${what}`, 'see: kubectl config view');
+}

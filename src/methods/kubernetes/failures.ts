@@ -1,0 +1,94 @@
+import { refused } from '../../kubernetes/failures.ts';
+import { wordsOf } from '../../kubernetes/status.ts';
+import { LxcriError } from '../../model/errors.ts';
+import type { ClusterAnswer, PodAccess } from '../../model/pod.ts';
+import type { ExecRequest } from '../../model/request.ts';
+import { NotStartedError } from '../method.ts';
+
+/** What an API server's refusal to run a command means: nothing was started. */
+export function refusedExecution(answer: ClusterAnswer, { cluster, namespace, pod, container }: PodAccess): Error {
+  const words = wordsOf(answer);
+  const where = `pod ${namespace}/${pod}`;
+  switch (answer.status) {
+    case 403:
+      return new LxcriError(
+        'PermissionDenied',
+        `we may not run commands in ${where}: ${words}`,
+        'over a WebSocket the role needs get on pods/exec as well as create; ask who runs the cluster',
+      );
+    case 404:
+      return new LxcriError(
+        'ContainerNotFound',
+        `${where} is not there any more: ${words}`,
+        `see: kubectl get pods -n ${namespace}`,
+      );
+    case 414:
+    case 431:
+      return new LxcriError(
+        'UsageError',
+        'the command is too long for the API server',
+        'pass the data on standard input',
+      );
+    default:
+  }
+  if (/not valid for pod|container not found|does not have a host assigned|completed pod|not running/i.test(words))
+    return new LxcriError(
+      'ContainerNotRunning',
+      `container ${container} of ${where} does not run: ${words}`,
+      `see: kubectl describe pod -n ${namespace} ${pod}`,
+    );
+  if (answer.status === 401) return refused(answer, cluster.name, `run commands in ${where}`);
+  return new NotStartedError(`the API server at ${cluster.name} refuses: ${words}`);
+}
+
+/** What a runtime says of a program that it could not start. */
+export type StartFailure =
+  | { readonly kind: 'not-found' | 'not-executable' | 'gone' | 'too-long' }
+  /** It is not clear that nothing was started. */
+  | { readonly kind: 'unclear' };
+
+/**
+ * Reads the message of a Status that is no exit code: what containerd or CRI-O, and runc or crun below it, say instead of
+ * running a command.
+ */
+export function startFailure(message: string): StartFailure {
+  if (/argument list too long/i.test(message)) return { kind: 'too-long' };
+  const program = /exec: "?[^:]*: (.*)|executable file (.*)|exec failed: (.*)/is.exec(message)?.[0] ?? '';
+  if (/not found|no such file or directory/i.test(program)) return { kind: 'not-found' };
+  if (/permission denied|is a directory|exec format error/i.test(program)) return { kind: 'not-executable' };
+  return GONE.test(message) ? { kind: 'gone' } : { kind: 'unclear' };
+}
+
+/** Of a container that has ended, or a node that does not answer: nothing was started. */
+const GONE =
+  /(container|task|process|sandbox)\b.*(not found|not running|stopped|exited|CONTAINER_EXITED)|failed to load task|dialing backend/is;
+
+/** The error of a command that a runtime could not start; `undefined` where it may have. */
+export function startError(message: string, { command }: ExecRequest, access: PodAccess): Error | undefined {
+  const word = JSON.stringify(command[0] ?? '');
+  const { namespace, pod, container } = access;
+  switch (startFailure(message).kind) {
+    case 'not-found':
+      return new LxcriError(
+        'CommandNotFound',
+        `no command ${word} in the container`,
+        'check its name, and PATH with -e PATH=...',
+      );
+    case 'not-executable':
+      return new LxcriError(
+        'CommandNotExecutable',
+        `${word} cannot be executed in the container`,
+        'check its permissions and that it is a program',
+      );
+    case 'too-long':
+      return new LxcriError('UsageError', 'the command is too long for the kernel', 'pass the data on standard input');
+    case 'gone':
+      return new LxcriError(
+        'ContainerNotRunning',
+        `container ${container} of pod ${namespace}/${pod} does not run any more: ${message}`,
+        `see: kubectl describe pod -n ${namespace} ${pod}`,
+      );
+    default:
+      return undefined;
+  }
+}
