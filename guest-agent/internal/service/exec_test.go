@@ -424,11 +424,14 @@ func TestADaemonStays(t *testing.T) {
 func TestAChildThatHoldsTheOutputIsNotWaitedFor(t *testing.T) {
 	agent := startAgent(t, setup{})
 	word := sleepWord(31)
-	result := run(t, agent, shell("sleep "+word+" & echo $!; exit 3"))
-	equal(t, "the exit code", result.Last.GetExitCode(), 3)
-	equal(t, "incomplete", result.Last.GetExit().GetOutputIncomplete(), true)
-	equal(t, "the child", runs(word), true)
-	killByWord(t, string(result.Stdout))
+	// Of both outputs, or of one: the other has come to its end.
+	for _, held := range []string{"", ">/dev/null", "2>/dev/null"} {
+		result := run(t, agent, shell("sleep "+word+" "+held+" & echo $!; exit 3"))
+		equal(t, "the exit code", result.Last.GetExitCode(), 3)
+		equal(t, "incomplete", result.Last.GetExit().GetOutputIncomplete(), true)
+		equal(t, "the child", runs(word), true)
+		killByWord(t, string(result.Stdout))
+	}
 }
 
 func killByWord(t *testing.T, pid string) {

@@ -47,6 +47,8 @@ type execution struct {
 	sendLock sync.Mutex
 	// Readers that wait for the client to take what they have.
 	sending atomic.Int32
+	// The files that still have a reader.
+	read sync.Map
 	// When a reader was last ready to read, in nanoseconds since began.
 	readyAt atomic.Int64
 
@@ -176,7 +178,11 @@ func (x *execution) readOutput() <-chan struct{} {
 	var readers sync.WaitGroup
 	read := func(file *os.File, message func([]byte) *pb.ExecResponse) {
 		if file != nil {
-			readers.Go(func() { x.pump(file, message) })
+			x.read.Store(file, true)
+			readers.Go(func() {
+				defer x.read.Delete(file)
+				x.pump(file, message)
+			})
 		}
 	}
 	read(x.process.Terminal, stdoutMessage)
@@ -240,7 +246,7 @@ func (x *execution) drain(silent <-chan struct{}, result *outcome) {
 			result.left = x.tree.Kill()
 		case <-time.After(rest):
 			silence := time.Since(x.began) - time.Duration(x.readyAt.Load())
-			if x.sending.Load() == 0 && silence >= drainSilence && !x.process.OutputWaits() {
+			if x.sending.Load() == 0 && silence >= drainSilence && !x.outputWaits() {
 				result.incomplete = true
 				x.closeFiles()
 				<-silent
@@ -248,6 +254,15 @@ func (x *execution) drain(silent <-chan struct{}, result *outcome) {
 			}
 		}
 	}
+}
+
+func (x *execution) outputWaits() bool {
+	waits := false
+	x.read.Range(func(file, _ any) bool {
+		waits = waits || launch.Waits(file.(*os.File))
+		return !waits
+	})
+	return waits
 }
 
 func lastMessage(result outcome) *pb.ExecResponse {
