@@ -23,9 +23,10 @@ function tracesOfBench(pid: number): string[] {
 }
 
 describe('npm run bench', () => {
-  it('measures everything, finds the data intact, and leaves nothing', async () => {
+  it('measures everything, finds the data intact, and leaves nothing', async function () {
+    this.timeout(250_000);
     const { exitCode, stdout, stderr } = await run(['sh', '-c', 'echo $$; exec "$@"', 'sh', ...BENCH, '--quick'], {
-      timeoutMs: 110_000,
+      timeoutMs: 240_000,
     });
     expect(exitCode, stderr).to.equal(0);
     const lines = stdout.split('\n');
