@@ -204,6 +204,21 @@ describe('a pod of Kubernetes', () => {
     });
   });
 
+  it('without grep runs commands that cannot be ended, and no others', async () => {
+    const poor = await cluster.createPod({
+      name: 'poor',
+      containers: [
+        { name: 'main', command: ['/bin/sleep', '1000'], spec: { env: [{ name: 'PATH', value: '/none' }] } },
+      ],
+    });
+    const result = await exec(['k8s:poor', '--', '/bin/echo', 'here']);
+    expect([result.exitCode, result.stdout, result.treeKill]).to.deep.equal([0, 'here\n', false]);
+    const refused = await exec(['--timeout', '1m', 'k8s:poor', '--', '/bin/echo', 'here']);
+    expect(brief(refused)).to.deep.equal([125, false, 'NoMethodAvailable']);
+    expect(refused.attempts[0]?.reason).to.include('no grep');
+    await poor.destroy();
+  });
+
   describe('behind an older server', () => {
     after(() => cluster?.setExec());
 
@@ -330,6 +345,33 @@ describe('a pod of Kubernetes', () => {
     // Its runtime may still have known how it ended.
     expect([137, 255]).to.include(result.exitCode);
     expect(result.exitCode === 255).to.equal(result.error?.code === 'ConnectionLost');
+  });
+
+  it('keeps nothing of a program that is killed while it starts a command', async () => {
+    const ours = ['sleep 100209', 'sleep 100210'];
+    const script = `setsid ${ours[0]} & ${ours[1]}`;
+    const executions = async (): Promise<number> =>
+      (await cluster.requests()).filter(({ uri }) => uri.includes('/exec?')).length;
+    let before = 0;
+    const seen: Record<string, () => Promise<boolean>> = {
+      'a request': async () => (await executions()) > before,
+      'two requests': async () => (await executions()) > before + 1,
+      'something of ours': async () => (await pod.pids('second')).length > 1,
+      'two of ours': async () => (await pod.pids('second')).length > 2,
+      'the command': async () => (await commands(pod, 'second')).some((command) => ours.includes(command)),
+    };
+    for (const [what, isSeen] of [...Object.entries(seen), ...Object.entries(seen)]) {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      before = await executions();
+      const cli = startCli(['exec', 'k8s:web-1', '--', 'sh', '-c', script], { env: cluster.environment });
+      // oxlint-disable-next-line no-await-in-loop -- as above
+      await waitFor(isSeen, { what, intervalMs: 1 });
+      cli.child.kill('SIGKILL');
+      // oxlint-disable-next-line no-await-in-loop -- as above
+      await cli.exited;
+      // oxlint-disable-next-line no-await-in-loop -- as above
+      await isQuiet('second');
+    }
   });
 
   describe('whose connection is lost', () => {

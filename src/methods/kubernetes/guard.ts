@@ -6,7 +6,7 @@ import { timerSlackFor } from '../../process/timer-slack.ts';
 import { execPath, frame, loaderWords } from './frame.ts';
 import { GUARD, GUARD_SAYS, guardScript } from './scripts.ts';
 
-/** How long one answer of it may take. */
+/** How long its connection, or what it is asked to do, may take. */
 const LIMIT_MS = 20_000;
 
 /** How often another one is tried where one was lost: the connection may be gone for a moment only. */
@@ -31,9 +31,23 @@ export class Guard {
     this.#prefix = prefix;
   }
 
-  /** Begins to watch; at once, as far as the caller is concerned. */
+  /** Goes to its post; at once, as far as the caller is concerned. */
   begin(): void {
     if (!this.#isOver) this.#post ??= this.#open();
+  }
+
+  /**
+   * Begins to watch.
+   *
+   * @returns `ready` when it sees the command's loader, which must be there: whatever becomes of that from now on is ended,
+   *   should we not be there any more. `blind` where the container has no means for it, and `absent` where nobody could be
+   *   sent.
+   */
+  async watch(): Promise<'ready' | 'blind' | 'absent'> {
+    // Who does not get to answering does not get to the command either.
+    const answer = await (await this.#current())?.ask(GUARD.watch);
+    if (answer === undefined) return 'absent';
+    return answer === GUARD_SAYS.ready ? 'ready' : 'blind';
   }
 
   /** Passes a signal on; without effect where nobody can. */
@@ -46,7 +60,7 @@ export class Guard {
   async kill(): Promise<boolean> {
     for (let attempt = 0; attempt < TRIES; attempt++) {
       // oxlint-disable-next-line no-await-in-loop -- one after the other
-      const answer = await (await this.#current())?.ask(GUARD.kill);
+      const answer = await (await this.#current())?.ask(GUARD.kill, LIMIT_MS);
       if (answer !== undefined) return answer === GUARD_SAYS.done;
       this.#post = undefined;
       // oxlint-disable-next-line no-await-in-loop -- as above
@@ -107,11 +121,11 @@ class Post {
     this.#channel.stdin.write(`${line}\n`);
   }
 
-  /** `undefined` where no answer comes. */
-  ask(line: string): Promise<string | undefined> {
+  /** `undefined` where no answer comes, or not in time. */
+  ask(line: string, limitMs?: number): Promise<string | undefined> {
     if (this.isLost) return Promise.resolve(undefined);
     return new Promise((resolve) => {
-      const timer = setTimeout(() => settle(undefined), LIMIT_MS);
+      const timer = limitMs === undefined ? undefined : setTimeout(() => settle(undefined), limitMs);
       const settle = (answer: string | undefined): void => {
         clearTimeout(timer);
         this.#waiting = undefined;
@@ -131,6 +145,6 @@ class Post {
   #hear(chunk: Buffer): void {
     const lines = (this.#said + chunk.toString('latin1')).slice(-1000).split('\n');
     this.#said = lines.pop() ?? '';
-    for (const line of lines) if (line !== GUARD_SAYS.ready) this.#waiting?.(line);
+    for (const line of lines) this.#waiting?.(line);
   }
 }

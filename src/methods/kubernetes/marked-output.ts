@@ -3,8 +3,6 @@ import type { TransformCallback } from 'node:stream';
 
 /** What a launcher says first. */
 export interface Announcement {
-  /** Whether the container has the means to end a tree of processes. */
-  readonly hasMeans: boolean;
   /** Of the run script: `started`, or why not. */
   readonly message: string;
 }
@@ -64,8 +62,7 @@ export class MarkedOutput extends Transform {
     if (words === 'ready') this.onReady();
     else {
       this.#announced = true;
-      const [, means, message] = /^([01]) (.*)$/.exec(words) ?? [undefined, '0', words];
-      this.onAnnouncement({ hasMeans: means === '1', message: message ?? '' });
+      this.onAnnouncement({ message: words });
     }
     return true;
   }

@@ -9,22 +9,25 @@ import { TAG_VARIABLE } from '../../process/tree.ts';
 /** What the names of the scripts' own variables begin with. */
 const OWN = 'PROXMOX_LXCRI_S_';
 
+/** What a loader does once it is there. */
+const LOAD =
+  'while IFS= read -r plx_l;do [ "$plx_l" = "$0" ]&&{ eval "$plx_s";exit;};plx_s="$plx_s$plx_l\n";done;exit 125';
+
 /**
- * Reads a script from standard input, up to a line that is the name it was called by, and becomes it. A shell reads a pipe
- * byte by byte, so that what follows is there for the command. What comes in part is not run.
+ * Says `ready` on standard error, reads a script from standard input, up to a line that is the name it was called by, and
+ * becomes it. A shell reads a pipe byte by byte, so that what follows is there for the command. What comes in part is not
+ * run.
  *
  * $0 the last line; then the words of the script.
  */
-export const LOADER = withReservedNames(
-  'while IFS= read -r plx_l;do [ "$plx_l" = "$0" ]&&{ eval "$plx_s";exit;};plx_s="$plx_s$plx_l\n";done;exit 125',
-);
+export const LOADER = withReservedNames(`echo "$0 ready" >&2;${LOAD}`);
 
 /**
  * The same at a terminal, which must neither show the script nor understand it. Says `ready` when it is so.
  */
 export const TERMINAL_LOADER = withReservedNames(
-  `plx_t=$(stty -g 2>/dev/null)&&stty raw -echo 2>/dev/null||{ echo "$0 no-stty";exit 125;};echo "$0 ready";`,
-).concat(LOADER);
+  `plx_t=$(stty -g 2>/dev/null)&&stty raw -echo 2>/dev/null||{ echo "$0 no-stty";exit 125;};echo "$0 ready";${LOAD}`,
+);
 
 /** What a {@link launcher} is made for. */
 export interface Launch {
@@ -39,7 +42,6 @@ export interface Launch {
   readonly prefix: readonly string[];
   readonly isLogin: boolean;
   readonly hasInput: boolean;
-  readonly needsTreeKill: boolean;
   readonly terminal: { readonly type: string; readonly columns: number; readonly rows: number } | undefined;
   /** The script that becomes the command. */
   readonly runScript: string;
@@ -48,8 +50,8 @@ export interface Launch {
 }
 
 /**
- * The script that starts a command, and says so on standard error (at a terminal, on that): its id, whether there are the
- * means to end a tree of processes (1 or 0), and the message of the run script. Without a terminal it stays the command's
+ * The script that starts a command, and says so on standard error (at a terminal, on that): its id and the message of
+ * the run script. Without a terminal it stays the command's
  * parent: when that has ended, it says `ID exit CODE` there, also when a child of the command keeps the output open, for
  * which the server waits.
  *
@@ -74,17 +76,7 @@ export function launcher(launch: Launch): string {
   return `${data}\n${withReservedNames(launcherOf(launch))}`;
 }
 
-function launcherOf({
-  terminal,
-  user,
-  prefix,
-  carrierPrefix,
-  isLogin,
-  hasInput,
-  needsTreeKill,
-  timerSlack,
-  execId,
-}: Launch): string {
+function launcherOf({ terminal, user, prefix, carrierPrefix, isLogin, hasInput, timerSlack, execId }: Launch): string {
   const starts = `
 plx_n=0
 plx_carry() { export "${carrierPrefix}$plx_n=$1"; plx_n=$((plx_n + 1)); }
@@ -104,10 +96,7 @@ ${
   // What a shell says of a child that was killed is not the command's.
   terminal === undefined ? 'exec 3>&2 2>/dev/null' : 'exec 3>&1'
 }
-plx_means=0
-if command -v grep >/dev/null 2>&1 && [ -r /proc/self/stat ]; then plx_means=1; fi
-printf '%s %s ' "$0" "$plx_means" >&3
-${needsTreeKill ? 'if [ "$plx_means" = 0 ]; then echo no-means >&3; exit 125; fi' : ''}
+printf '%s ' "$0" >&3
 { echo ${timerSlack} >/proc/self/timerslack_ns; } 2>/dev/null
 ${user === undefined ? OWN_USER : ''}
 export PATH
@@ -149,10 +138,10 @@ export function lookup(script: string): string {
 }
 
 /** What the {@link guardScript} is told, a line each. */
-export const GUARD = { kill: 'K', signal: 'S', quit: 'Q' } as const;
+export const GUARD = { watch: 'W', kill: 'K', signal: 'S', quit: 'Q' } as const;
 
-/** What it says: that it is there; that nothing is left; that something is. */
-export const GUARD_SAYS = { ready: 'R', done: 'D', left: 'L' } as const;
+/** What it says: that it sees the command's loader; that it does not; that nothing is left; that something is. */
+export const GUARD_SAYS = { ready: 'R', blind: 'B', done: 'D', left: 'L' } as const;
 
 /**
  * Watches over a command from beside it. When its standard input ends, nobody is there any more, and it ends the command's
@@ -179,17 +168,27 @@ plx_scan='for plx_f in /proc/[0-9]*/fd/[012]; do
 done'
 plx_held=
 # The launcher ends with the command: the pipes that it was given are looked at as long as it is there. To open them for
-# reading takes nothing out of them, and keeps nobody waiting for their end.
+# reading takes nothing out of them, and keeps nobody waiting for their end. Standard error is its third in the end.
 plx_hold() {
   [ -z "$plx_held" ] || return 0
   for plx_w in $plx_launchers; do
-    # Not what leads elsewhere: to /dev/null, or to where others write too.
-    [ -p "/proc/$plx_w/fd/1" ] && [ -p "/proc/$plx_w/fd/3" ] || continue
-    (: <"/proc/$plx_w/fd/1" && : <"/proc/$plx_w/fd/3") 2>/dev/null || continue
-    exec 8<"/proc/$plx_w/fd/1" 9<"/proc/$plx_w/fd/3"
-    plx_held=1
-    return 0
+    for plx_f in 3 2; do
+      # Not what leads elsewhere: to /dev/null, or to where others write too.
+      [ -p "/proc/$plx_w/fd/1" ] && [ -p "/proc/$plx_w/fd/$plx_f" ] || continue
+      (: <"/proc/$plx_w/fd/1" && : <"/proc/$plx_w/fd/$plx_f") 2>/dev/null || continue
+      exec 8<"/proc/$plx_w/fd/1" 9<"/proc/$plx_w/fd/$plx_f"
+      plx_held=1
+      return 0
+    done
   done
+}
+plx_look() { plx_launchers=" $(plx_pids $(plx_files -e '${pattern}' /proc/[0-9]*/cmdline))"; }
+plx_watch() {
+  command -v grep >/dev/null 2>&1 && [ -r /proc/self/stat ] || return 1
+  plx_look
+  [ "$plx_launchers" != ' ' ] || return 1
+  plx_hold
+  return 0
 }
 plx_members() {
   plx_list=
@@ -200,7 +199,7 @@ plx_members() {
     set -- \${plx_l##*) }
     case $1 in Z|X) ;; *) plx_list="$plx_list $plx_p:$2:$3:$4" ;; esac
   done
-  plx_launchers=" $(plx_pids $(plx_files -e '${pattern}' /proc/[0-9]*/cmdline))"
+  plx_look
   plx_seeds="$plx_launchers$(plx_pids $(plx_files -e '${TAG_VARIABLE}=${pattern}' /proc/[0-9]*/environ))"
   plx_others=" $(plx_pids $(plx_files -e '${TAG_VARIABLE}=' /proc/[0-9]*/environ))"
   for plx_p in $(plx_pids $(plx_files -x -e ${timerSlack} /proc/[0-9]*/timerslack_ns)); do
@@ -252,10 +251,9 @@ plx_signal() {
   fi
   [ -n "$plx_command" ] && kill -s "$1" $plx_command
 }
-plx_members
-echo ${GUARD_SAYS.ready}
 while read -r plx_word plx_name; do
   case $plx_word in
+    ${GUARD.watch}) if plx_watch; then echo ${GUARD_SAYS.ready}; else echo ${GUARD_SAYS.blind}; fi ;;
     ${GUARD.kill}) if plx_kill; then echo ${GUARD_SAYS.done}; else echo ${GUARD_SAYS.left}; fi ;;
     ${GUARD.signal}) plx_signal "$plx_name" 2>/dev/null ;;
     ${GUARD.quit}) exit 0 ;;

@@ -31,6 +31,12 @@ const DEV_NULL = 0x103;
 /** What the loader exits with when it was not told what to run. */
 const LOADER_FAILED = 125;
 
+/** Why a command that must be ended with all its processes is not started. */
+const UNWATCHED = {
+  blind: 'the command could not be ended: the container has no grep, by which its processes are found, or no /proc',
+  absent: 'the command could not be ended: what watches over it could not be started beside it',
+} as const;
+
 /** Of a container that has no shell, or none that can do what has to be done before the command. */
 const NO_SHELL = Symbol('no shell');
 
@@ -85,8 +91,11 @@ async function startByShell(
   const { id, terminal } = request;
   const hasInput = request.stdin.kind !== 'null';
   const words = loaderWords(id, request.command.map(String), terminal !== undefined);
+  const guard = new Guard(access, id, user?.prefix ?? []);
+  guard.begin();
   const channel = await opened(access, { words, stdin: true, tty: terminal !== undefined }, false, abort).catch(
     (error: unknown) => {
+      void guard.end();
       // Nothing runs before it was told what.
       if (isLxcriError(error) && error.code === 'ConnectionLost') throw new NotStartedError(error.message);
       throw error;
@@ -94,12 +103,21 @@ async function startByShell(
   );
   if (hasInput && terminal === undefined && !channel.halfCloses) {
     channel.close();
+    void guard.end();
     throw new NotStartedError(
       'the API server is older than Kubernetes 1.30 and cannot pass on the end of standard input: leave it out with --no-stdin',
     );
   }
-  const guard = new Guard(access, id, user?.prefix ?? []);
-  const attempt: Attempt = { access, request, channel, guard, abort, marked: new MarkedOutput(id), sent: false };
+  const attempt: Attempt = {
+    access,
+    request,
+    channel,
+    guard,
+    abort,
+    marked: new MarkedOutput(id),
+    sent: false,
+    isWatched: false,
+  };
   const script = frame(id, launcher(launchOf(request, user)));
   try {
     return await awaitStart(attempt, script);
@@ -111,7 +129,7 @@ async function startByShell(
 }
 
 function launchOf(request: ExecRequest, found: PodUser | undefined): Parameters<typeof launcher>[0] {
-  const { id, env, workdir, terminal, command, stdin, needsTreeKill } = request;
+  const { id, env, workdir, terminal, command, stdin } = request;
   return {
     execId: id,
     timerSlack: timerSlackFor(id),
@@ -121,7 +139,6 @@ function launchOf(request: ExecRequest, found: PodUser | undefined): Parameters<
     prefix: found?.prefix ?? [],
     isLogin: command.length === 0,
     hasInput: stdin.kind !== 'null',
-    needsTreeKill,
     terminal,
     runScript: RUN_SCRIPT,
     carrierPrefix: CARRIER_PREFIX,
@@ -137,26 +154,30 @@ interface Attempt {
   readonly marked: MarkedOutput;
   /** Whether the container was told what to run. */
   sent: boolean;
+  /** Whether the guard sees it. */
+  isWatched: boolean;
 }
 
 /** Tells the container what to run, and waits until it says that it does, or why not. */
 async function awaitStart(attempt: Attempt, script: Buffer): Promise<Session | typeof NO_SHELL> {
   const { request, channel, guard, abort, marked } = attempt;
   const { terminal } = request;
-  const send = (): void => {
-    if (attempt.sent || abort.aborted) return;
-    attempt.sent = true;
-    guard.begin();
-    channel.stdin.write(script);
+  let refuse: (error: NotStartedError) => void = () => {};
+  const refused = new Promise<never>((_resolve, reject) => (refuse = reject));
+  refused.catch(() => {});
+  marked.onReady = (): void => {
+    void guard.watch().then((watch) => {
+      if (abort.aborted) return;
+      attempt.isWatched = watch === 'ready';
+      if (watch !== 'ready' && request.needsTreeKill) return refuse(new NotStartedError(UNWATCHED[watch]));
+      attempt.sent = true;
+      channel.stdin.write(script);
+    });
   };
   const announced = new Promise<Announcement>((resolve) => (marked.onAnnouncement = resolve));
   const ended = channel.ended;
   (terminal === undefined ? channel.stderr : channel.stdout).pipe(marked);
-  if (terminal === undefined) send();
-  else {
-    channel.resize(terminal.columns, terminal.rows);
-    marked.onReady = send;
-  }
+  if (terminal !== undefined) channel.resize(terminal.columns, terminal.rows);
   const aborted = new Promise<'aborted'>((resolve) => {
     if (abort.aborted) resolve('aborted');
     else abort.addEventListener('abort', () => resolve('aborted'));
@@ -168,7 +189,7 @@ async function awaitStart(attempt: Attempt, script: Buffer): Promise<Session | t
   const stirred =
     terminal === undefined ? channel.stirred.then(() => 'stirred' as const) : new Promise<never>(() => {});
   let first: Announcement | ChannelEnd | 'aborted' | 'late' | 'stirred';
-  first = await Promise.race([announced, ended, stirred, aborted, late]);
+  first = await Promise.race([announced, ended, stirred, aborted, late, refused]);
   deadline.abort();
   if ((first === 'aborted' || first === 'late') && attempt.sent) {
     // It may be about to start: whoever has asked for an end gets it, and it is known then what has become of it.
@@ -177,13 +198,13 @@ async function awaitStart(attempt: Attempt, script: Buffer): Promise<Session | t
   }
   if (first === 'aborted') {
     if (!attempt.sent) throw new NotStartedError('canceled');
-    return sessionOf(attempt, false);
+    return sessionOf(attempt);
   }
   if (first === 'late') {
     if (!attempt.sent) throw new NotStartedError('the container did not get to the command in time');
-    return sessionOf(attempt, false);
+    return sessionOf(attempt);
   }
-  if (first === 'stirred') return sessionOf(attempt, true);
+  if (first === 'stirred') return sessionOf(attempt);
   // The announcement may be on its way through our own stream.
   if ('kind' in first) first = await Promise.race([announced, flushed(marked).then(() => ended)]);
   if ('message' in first) return afterAnnouncement(attempt, first);
@@ -198,19 +219,15 @@ function flushed(marked: MarkedOutput): Promise<void> {
   });
 }
 
-function afterAnnouncement(attempt: Attempt, { hasMeans, message }: Announcement): Session | typeof NO_SHELL {
+function afterAnnouncement(attempt: Attempt, { message }: Announcement): Session | typeof NO_SHELL {
   const { request, channel } = attempt;
-  if (message === 'started') return sessionOf(attempt, hasMeans);
+  if (message === 'started') return sessionOf(attempt);
   if (message === 'no-stty') return discarded(attempt);
   channel.close();
   const { user } = request;
   if (user !== undefined && !RUN_MESSAGES.some((known) => known === message.split(' ')[0]))
     throw new NotStartedError(
       `the container cannot become user ${JSON.stringify(user.user)}: ${JSON.stringify(message.slice(0, 300))}`,
-    );
-  if (message === 'no-means')
-    throw new NotStartedError(
-      'the command could not be ended: the container has no grep, by which its processes are found',
     );
   throw refusal(message, request);
 }
@@ -237,10 +254,10 @@ function afterEnd(attempt: Attempt, end: ChannelEnd): Session | typeof NO_SHELL 
     // What the loader exits with when it runs nothing. With any other, something may have run, and its output be lost.
     if (end.status.kind === 'exited' && end.status.exitCode === LOADER_FAILED)
       throw new NotStartedError(`the container's /bin/sh did not take our script: ${said}`);
-    return sessionOf(attempt, false);
+    return sessionOf(attempt);
   }
   if (!sent) throw new NotStartedError(end.reason);
-  return sessionOf(attempt, false);
+  return sessionOf(attempt);
 }
 
 function discarded({ channel, guard }: Attempt): typeof NO_SHELL {
@@ -249,7 +266,7 @@ function discarded({ channel, guard }: Attempt): typeof NO_SHELL {
   return NO_SHELL;
 }
 
-function sessionOf(attempt: Attempt, treeKill: boolean): Session {
+function sessionOf(attempt: Attempt): Session {
   const { request, channel, guard, marked } = attempt;
   const { terminal, stdout, stderr } = request;
   const out = terminal === undefined ? channel.stdout : marked;
@@ -264,7 +281,7 @@ function sessionOf(attempt: Attempt, treeKill: boolean): Session {
   return new PodSession({
     channel,
     guard,
-    treeKill,
+    treeKill: attempt.isWatched,
     hasTerminal: terminal !== undefined,
     stdin: request.stdin.kind !== 'null',
     stdout: stdout.kind === 'null' ? null : out,

@@ -24,10 +24,10 @@ async function read(pieces: readonly (string | Buffer)[]): Promise<Read> {
 }
 
 describe('the output that a launcher says its messages on', () => {
-  const whole = Buffer.from(`sh: a complaint\n${NAME} 1 started\nfirst\n${NAME}x ${NAME} exit 7\nlast`, 'latin1');
+  const whole = Buffer.from(`sh: a complaint\n${NAME} started\nfirst\n${NAME}x ${NAME} exit 7\nlast`, 'latin1');
   const expected: Read = {
     output: `first\n${NAME}x last`,
-    announced: [{ hasMeans: true, message: 'started' }],
+    announced: [{ message: 'started' }],
     exitCode: 7,
   };
 
@@ -43,13 +43,13 @@ describe('the output that a launcher says its messages on', () => {
   });
 
   it('keeps what only begins as they do', async () => {
-    const { output, exitCode } = await read([`${NAME} 0 started\n`, `${NAME} exit now\n${NAME} exit 12`]);
+    const { output, exitCode } = await read([`${NAME} started\n`, `${NAME} exit now\n${NAME} exit 12`]);
     expect([output, exitCode]).to.deep.equal([`${NAME} exit now\n${NAME} exit 12`, undefined]);
   });
 
   it('tells what a shell says instead', async () => {
-    const { announced, output } = await read([`${NAME} 1 setpriv: not allowed\n`, 'more']);
-    expect(announced).to.deep.equal([{ hasMeans: true, message: 'setpriv: not allowed' }]);
+    const { announced, output } = await read([`${NAME} setpriv: not allowed\n`, 'more']);
+    expect(announced).to.deep.equal([{ message: 'setpriv: not allowed' }]);
     expect(output).to.equal('more');
   });
 });
