@@ -42,6 +42,7 @@ const BUNDLES: Record<string, string> = {
   'src/kubernetes/yaml.ts': 'kubernetes-yaml.cjs',
   'src/kubernetes/credentials.ts': 'kubernetes-credentials.cjs',
   'src/methods/vsock/room.ts': 'vsock.cjs',
+  'src/guest-agent/export.ts': 'agent-export.cjs',
 };
 
 const lazyBundles: Plugin = {

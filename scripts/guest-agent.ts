@@ -1,23 +1,22 @@
 /**
- * Builds the guest agent for both kinds of machine into dist/guest-agent/ARCH/proxmox-lxcri-agent: `node
- * scripts/guest-agent.ts`. Needs Go; the same sources and the same Go give the same bytes, wherever they are.
+ * Builds the programs of the guest agent's module. Needs Go; the same sources and the same Go give the same bytes, wherever
+ * they are.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
+import { ownArchitecture } from '../src/guest-agent/parts.ts';
+import type { AgentArchitecture } from '../src/guest-agent/parts.ts';
+
 const ROOT = resolve(import.meta.dirname, '..');
 
 /** The module of the agent. */
 export const AGENT_SOURCES = join(ROOT, 'guest-agent');
 
-/** The kinds of machine that it is built for, in Go's (and Debian's) words. */
-export const AGENT_ARCHITECTURES = ['amd64', 'arm64'] as const;
-export type AgentArchitecture = (typeof AGENT_ARCHITECTURES)[number];
-
 /** The architecture of this machine, for running the agent here. */
-export const OWN_ARCHITECTURE: AgentArchitecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
+const OWN_ARCHITECTURE: AgentArchitecture = ownArchitecture() ?? 'amd64';
 
 const PROGRAMS = { agent: '.', 'bench-client': './cmd/bench-client' } as const;
 
@@ -70,7 +69,7 @@ export function buildGo(
 }
 
 /**
- * The agent for one kind of machine, built if its sources have changed since the last time.
+ * The agent for one kind of machine, built if its sources, or Go, have changed since the last time.
  *
  * @returns its file.
  */
@@ -84,10 +83,10 @@ export function benchClient(): string {
 }
 
 function built(program: keyof typeof PROGRAMS, architecture: AgentArchitecture, name: string): string {
-  const directory = join(ROOT, 'dist/guest-agent', program === 'agent' ? architecture : `test-${architecture}`);
+  const directory = join(ROOT, 'out/guest-agent', architecture);
   const output = join(directory, name);
   const stamp = join(directory, `.${name}.sources`);
-  const now = hashOfSources();
+  const now = stampOf();
   if (readIfThere(stamp) === now && statSync(output, { throwIfNoEntry: false }) !== undefined) return output;
   mkdirSync(directory, { recursive: true });
   buildGo(program, architecture, output);
@@ -99,8 +98,12 @@ function readIfThere(file: string): string | undefined {
   return statSync(file, { throwIfNoEntry: false }) === undefined ? undefined : readFileSync(file, 'utf8');
 }
 
-function hashOfSources(): string {
-  const hash = createHash('sha256');
+/** Of the sources, and of the Go that builds them. */
+function stampOf(): string {
+  const go = findGo();
+  const { stdout = '' } =
+    go === undefined ? {} : spawnSync(go, ['env', 'GOVERSION'], { cwd: AGENT_SOURCES, encoding: 'utf8' });
+  const hash = createHash('sha256').update(stdout);
   const files = readdirSync(AGENT_SOURCES, { recursive: true, encoding: 'utf8' })
     .filter((file) => /\.go$|^go\.(mod|sum)$/.test(file))
     .toSorted();
@@ -111,11 +114,4 @@ function hashOfSources(): string {
   ])
     hash.update(`${file}\0`).update(readFileSync(file));
   return hash.digest('hex');
-}
-
-if (import.meta.main) {
-  for (const architecture of AGENT_ARCHITECTURES) {
-    const file = guestAgent(architecture);
-    console.log(`${file}: ${(statSync(file).size / 1e6).toFixed(1)} MB`);
-  }
 }

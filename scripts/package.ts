@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
+import { putAgents } from './package/agent.ts';
 import { makeDeb } from './package/deb.ts';
 import type { Sources } from './package/deb.ts';
 import { unpackNode } from './package/node.ts';
@@ -54,6 +55,7 @@ try {
     output,
     quick: values.quick,
   };
+  putAgents();
   const made = targets.flatMap((target) => {
     const node = unpackNode(ROOT, scratch, target);
     const program = join(scratch, `program-${target.debian}`);

@@ -1,6 +1,7 @@
 /** The commands as the completion scripts know them, from oclif's manifest: it holds the flags of `exec` and `hook` too. */
 import { CONTAINER_SORT_KEYS } from '../../src/cli/container-table.ts';
 import { PROCESS_SORT_KEYS } from '../../src/cli/process-table.ts';
+import { AGENT_ARCHITECTURES, AGENT_PARTS } from '../../src/guest-agent/parts.ts';
 import { AVAILABLE_METHODS } from '../../src/methods/registry.ts';
 import { API_ROUTES } from '../../src/model/remote.ts';
 import { STATUSES } from '../../src/model/status.ts';
@@ -100,6 +101,8 @@ const FLAG_KINDS: Record<string, Kind> = {
   route: `list ${API_ROUTES.join(' ')} none`,
   filter: `one ${FILTERS.join(' ')}`,
   sort: `list ${[...new Set([...Object.keys(CONTAINER_SORT_KEYS), ...Object.keys(PROCESS_SORT_KEYS)])].join(' ')}`,
+  arch: `one ${AGENT_ARCHITECTURES.join(' ')}`,
+  only: `list ${AGENT_PARTS.join(' ')}`,
   'login user': 'none',
 };
 
@@ -109,6 +112,7 @@ const OPERAND_KINDS: Record<string, Kind> = {
   signal: `one ${SIGNALS.join(' ')}`,
   name: 'live contexts',
   id: 'live executions',
+  directory: 'files',
   // Processes are listed, and methods tried, on this host only.
   'enter container': 'live containers-of-nodes',
   'ps container': 'live host-containers',

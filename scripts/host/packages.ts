@@ -38,6 +38,8 @@ const PACKAGES = [
   'bash-completion',
   'zsh',
   'fish',
+  // What looks at a unit of ours.
+  'systemd',
   // Guests that talk over vsock; Debian has it for this kind of machine only.
   ...(process.arch === 'x64' ? ['user-mode-linux'] : []),
   // For building node-pty.

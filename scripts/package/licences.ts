@@ -2,19 +2,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { goWorks } from './go-licences.ts';
+import type { Work } from './work.ts';
+
 interface LockedPackage {
   readonly version: string;
   readonly license?: string;
   readonly dev?: boolean;
-}
-
-interface Work {
-  /** Where its files are in the source. */
-  readonly files: string;
-  readonly license: string;
-  readonly text: string;
-  /** Who holds the copyright, when the text does not say so. */
-  readonly holder: string | undefined;
 }
 
 const LICENCE_FILE = /^(licen[cs]e|copying)/i;
@@ -32,7 +26,8 @@ const HEADER = `Format: https://www.debian.org/doc/packaging-manuals/copyright-f
 Upstream-Name: proxmox-lxcri
 Comment: The program is bundled from its own sources and from packages of npm, which
  are named here by their places in an installed source tree. Node.js comes from
- the package of npm that package-lock.json names.
+ the package of npm that package-lock.json names. The guest agent is linked from
+ its own sources and from modules of Go, which are named by their paths.
 
 Files: *
 Copyright: The authors of proxmox-lxcri
@@ -56,6 +51,7 @@ export function copyrightFile(root: string, nodeDirectory: string): string {
     .map(([place, { license }]) => workOf(root, place, license));
   const node = readFileSync(join(nodeDirectory, 'LICENSE'), 'utf8');
   works.push({ files: 'node_modules/node-linux-*', license: 'Node.js', text: node, holder: undefined });
+  works.push(...goWorks());
   return [HEADER, ...works.map(stanza)].join('\n');
 }
 

@@ -8,10 +8,13 @@ import { run } from './run.ts';
 import type { Target } from './targets.ts';
 
 /** What of the program may be executed, from its directory. */
-export const EXECUTABLES = ['bin/proxmox-lxcri', 'node/bin/node'];
+export const EXECUTABLES = ['bin/proxmox-lxcri', 'node/bin/node', 'dist/guest-agent/init'];
 
-/** What may not be there at run time: caches are made by the installation, and the library is for npm. */
-const NOT_OF_THE_PROGRAM = /\.cache$|^types\/|^index\./;
+/**
+ * What may not be there at run time: caches are made by the installation, the library is for npm, and the licences of the
+ * guest agent's modules are with all others.
+ */
+const NOT_OF_THE_PROGRAM = /\.cache$|^types\/|^index\.|^guest-agent\/third-party/;
 
 /** The fields of package.json that are read at run time. */
 const FIELDS = ['name', 'version', 'description', 'license', 'type', 'bin', 'oclif'];

@@ -4,6 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import { Config, Errors, Help } from '@oclif/core';
 import type { Command } from '@oclif/core';
 
+import AgentExport from '../commands/agent/export.ts';
 import Completion from '../commands/completion.ts';
 import ConfigShow from '../commands/config/show.ts';
 import Context from '../commands/context.ts';
@@ -31,6 +32,7 @@ import { ownError } from './verb.ts';
 
 /** The verbs, for oclif's explicit command discovery. */
 export const COMMANDS = {
+  'agent:export': AgentExport,
   completion: Completion,
   'config:show': ConfigShow,
   context: Context,

@@ -4,7 +4,8 @@ import { delimiter, dirname, join } from 'node:path';
 
 import { expect } from 'chai';
 
-import { AGENT_ARCHITECTURES, AGENT_SOURCES, buildGo, findGo, guestAgent } from '../../scripts/guest-agent.ts';
+import { AGENT_SOURCES, buildGo, findGo, guestAgent } from '../../scripts/guest-agent.ts';
+import { AGENT_ARCHITECTURES } from '../../src/guest-agent/parts.ts';
 import { needsGo } from '../support/go.ts';
 import { run } from '../support/run.ts';
 import { scratchDirectory } from '../support/scratch.ts';

@@ -5,8 +5,10 @@ import { join } from 'node:path';
 
 import { expect } from 'chai';
 
+import { AGENT_ARCHITECTURES } from '../../src/guest-agent/parts.ts';
 import { findExecutable } from '../../src/process/executable.ts';
 import { needs } from '../support/component.ts';
+import { needsGo } from '../support/go.ts';
 import { must, run } from '../support/run.ts';
 import { scratchDirectory } from '../support/scratch.ts';
 import { OWN_ARCHITECTURE, ROOT, TIMEOUT_MS, fileIn, makePackages, packages, skipWithoutNetwork } from './made.ts';
@@ -36,6 +38,7 @@ describe('the packages', function () {
   let others: Promise<string>;
 
   before(async function () {
+    needsGo(this);
     for (const tool of ['dpkg-deb', 'lintian', 'man', 'mandoc', 'shellcheck'])
       needs(this, tool, findExecutable(tool) !== undefined);
     made = await packages();
@@ -56,9 +59,9 @@ describe('the packages', function () {
     expect([exitCode, stdout]).to.deep.equal([0, '']);
   });
 
-  it('have maintainer scripts without a fault', async () => {
+  it('have scripts without a fault', async () => {
     const paths = MAINTAINER_SCRIPTS.map((name) => join(ROOT, 'scripts/package/debian', name));
-    await must(['shellcheck', '--shell=sh', ...paths]);
+    await must(['shellcheck', '--shell=sh', join(ROOT, 'guest-agent/init/lxcri-agent-init'), ...paths]);
   });
 
   it('hold nothing of this machine', async () => {
@@ -87,6 +90,9 @@ describe('the packages', function () {
       'node_modules/@oclif/core/*',
       'node_modules/node-pty/*',
       'node_modules/node-linux-*',
+      'google.golang.org/grpc/*',
+      'golang.org/x/sys/*',
+      'go/*',
     ])
       expect(copyright).to.include(`\nFiles: ${work}\nCopyright: `);
   });
@@ -118,6 +124,34 @@ describe('the packages', function () {
     await must([join(program, 'node/bin/node'), join(program, 'scripts/build/code-cache.cjs')], { env });
     expect(readdirSync(join(program, 'dist')).filter((file) => file.endsWith('.cache'))).not.to.deep.equal([]);
     rmSync(place, { recursive: true });
+  });
+
+  it('hold the guest agent for both kinds of machines, of this version and with nothing of this machine', async () => {
+    const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+    const place = scratchDirectory();
+    const trees = ['deb', 'tar.gz', 'tgz'].map((end) => join(place, end));
+    const [deb = '', tarball = '', npm = ''] = trees;
+    for (const tree of trees) mkdirSync(tree);
+    await must(['dpkg-deb', '--extract', fileIn(made, '.deb'), deb]);
+    await must(['tar', '--strip-components=1', '-C', tarball, '-xf', fileIn(made, '.tar.gz')]);
+    await must(['tar', '--strip-components=1', '-C', npm, '-xf', fileIn(made, '.tgz')]);
+    const agents = join(deb, 'usr/lib/proxmox-lxcri/dist/guest-agent');
+    expect(sums(join(tarball, 'dist/guest-agent'))).to.deep.equal(sums(agents));
+    // It has no other file that could say whose work the agent is made of.
+    expect(readFileSync(join(npm, 'dist/guest-agent/third-party.txt'), 'utf8')).to.include('google.golang.org/grpc');
+    rmSync(join(npm, 'dist/guest-agent/third-party.txt'));
+    expect(sums(join(npm, 'dist/guest-agent'))).to.deep.equal(sums(agents));
+    const env = { PATH: '/nonexistent', PROXMOX_LXCRI_CONFIG: '/dev/null' };
+    const cache = (await must(['go', 'env', 'GOMODCACHE'])).stdout.trim();
+    for (const architecture of AGENT_ARCHITECTURES) {
+      const to = join(place, architecture);
+      // oxlint-disable-next-line no-await-in-loop
+      await must([join(deb, 'usr/bin/proxmox-lxcri'), 'agent', 'export', '--arch', architecture, to], { env });
+      const agent = readFileSync(join(to, 'proxmox-lxcri-agent'));
+      for (const path of [ROOT, cache]) expect(agent.includes(path), path).to.equal(false);
+    }
+    const agent = join(place, OWN_ARCHITECTURE, 'proxmox-lxcri-agent');
+    expect((await must([agent, '--version'])).stdout).to.equal(`${version}\n`);
   });
 
   it('hold for npm what makes the caches where it is installed, and none', async () => {

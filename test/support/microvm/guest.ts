@@ -1,8 +1,9 @@
 /** What a guest boots from: a small system of busybox, the kernel's modules for vsock, and an agent. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
+import { cpio, type CpioEntry, DIRECTORY, FILE } from '../../../src/guest-agent/cpio.ts';
 import { rootfsOf } from '../rootfs/cache.ts';
-import { cpio, type CpioEntry, DIRECTORY, FILE, treeEntries } from './cpio.ts';
+import { treeEntries } from './tree-entries.ts';
 
 export interface GuestContents {
   /** The program of the host that the guest runs as its agent; static. */
@@ -98,10 +99,35 @@ function parentsOf(path: string): string[] {
   return parents;
 }
 
-/** The files of those modules that are not built into the kernel. */
-function vsockModules(): string[] {
+/**
+ * The entries of an initramfs as distributions make them: a small system, and the modules for vsock where `modprobe` finds
+ * them.
+ */
+export function* plainSystem(): Generator<CpioEntry> {
+  yield* treeEntries(rootfsOf('busybox'));
+  for (const path of ['lib', 'lib/modules']) yield { path, mode: DIRECTORY | 0o755 };
+  const release = moduleRelease();
+  let above = 'lib/modules';
+  for (const name of [release, 'kernel', 'net', 'vmw_vsock']) {
+    above = join(above, name);
+    yield { path: above, mode: DIRECTORY | 0o755 };
+  }
+  const names = ['modules.dep', ...vsockModules().map((path) => relative(join(MODULES, release), path))];
+  for (const name of names) {
+    const content = readFileSync(join(MODULES, release, name));
+    yield { path: join('lib/modules', release, name), mode: FILE | 0o644, content };
+  }
+}
+
+/** The kernel's, as `uname -r` says it in a guest. */
+function moduleRelease(): string {
   const [release] = readdirSync(MODULES);
   if (release === undefined) throw new Error(`there are no modules in ${MODULES}`);
-  const directory = join(MODULES, release, 'kernel/net/vmw_vsock');
+  return release;
+}
+
+/** The files of those modules that are not built into the kernel. */
+function vsockModules(): string[] {
+  const directory = join(MODULES, moduleRelease(), 'kernel/net/vmw_vsock');
   return VSOCK_MODULES.map((name) => join(directory, `${name}.ko`)).filter((path) => existsSync(path));
 }

@@ -16,9 +16,16 @@ import { goProgram } from './go-program.ts';
 import { AGENT_ENDED, GUEST_INIT, type GuestContents, initramfs } from './guest.ts';
 import { USER_MODE_LINUX } from './needs.ts';
 
-export interface MicroVmOptions extends GuestContents {
+export type MicroVmOptions = (GuestContents | OwnInitramfs) & {
   /** Where the agent listens; the guest is ready when somebody does. Default: 2222. */
   port?: number;
+};
+
+/** A guest that a test has made by itself. */
+export interface OwnInitramfs {
+  initramfs: Buffer;
+  /** Of the kernel's command line. */
+  parameters: readonly string[];
 }
 
 export interface MicroVm {
@@ -59,7 +66,8 @@ const READY_MS = 90_000;
  *
  * @throws Error with the end of the guest's log, when it does not come so far.
  */
-export async function startMicroVm({ port = 2222, ...contents }: MicroVmOptions): Promise<MicroVm> {
+export async function startMicroVm({ port = 2222, ...guest }: MicroVmOptions): Promise<MicroVm> {
+  const own = 'initramfs' in guest ? guest : { initramfs: initramfs(guest), parameters: [`rdinit=${GUEST_INIT}`] };
   const directory = scratchDirectory();
   const file = (name: string): string => join(directory, name);
   const [vhostSocket, hybridSocket, console] = [file('vhost.sock'), file('vm.sock'), file('console.log')] as const;
@@ -76,16 +84,16 @@ export async function startMicroVm({ port = 2222, ...contents }: MicroVmOptions)
   let over: Promise<void> | undefined;
   const stop = (): Promise<void> => (over ??= end());
   try {
-    writeFileSync(file('initramfs'), initramfs(contents));
+    writeFileSync(file('initramfs'), own.initramfs);
     const device = startGroup([await goProgram('.'), vhostSocket, hybridSocket, String(GUEST_CID)], file('device.log'));
     started.push(device);
     const listens = (): boolean => readFileSync(file('device.log'), 'latin1').includes('listening\n');
     await waitFor(() => listens() || device.hasEnded(), { what: 'the vsock device' });
     const begin = performance.now();
-    const guest = startGroup([USER_MODE_LINUX, ...kernelParameters(file, vhostSocket)], console);
-    started.push(guest);
+    const kernel = startGroup([USER_MODE_LINUX, ...kernelParameters(file, vhostSocket), ...own.parameters], console);
+    started.push(kernel);
     const log = (): string => readFileSync(console, 'latin1');
-    await untilListening(guest, hybridSocket, port, log).catch((error: unknown) => {
+    await untilListening(kernel, hybridSocket, port, log).catch((error: unknown) => {
       const logs = [console, file('device.log')].map((path) => lastLines(readFileSync(path, 'latin1')));
       throw new Error(`no agent at port ${port} of the guest: ${String(error)}\n${logs.join('\n')}`, { cause: error });
     });
@@ -94,13 +102,13 @@ export async function startMicroVm({ port = 2222, ...contents }: MicroVmOptions)
       cid: GUEST_CID,
       readyMs: performance.now() - begin,
       log,
-      pids: () => pidsInGroup(guest.pid),
+      pids: () => pidsInGroup(kernel.pid),
       // Only the kernel: it takes a stop of the processes that it traces for one of the guest's, and falls over it.
-      pause: () => void process.kill(guest.pid, 'SIGSTOP'),
-      resume: () => void process.kill(guest.pid, 'SIGCONT'),
+      pause: () => void process.kill(kernel.pid, 'SIGSTOP'),
+      resume: () => void process.kill(kernel.pid, 'SIGCONT'),
       async kill() {
-        guest.kill();
-        await guest.ended;
+        kernel.kill();
+        await kernel.ended;
         // It ends with the machine.
         await device.ended;
       },
@@ -117,7 +125,6 @@ function kernelParameters(file: (name: string) => string, vhostSocket: string): 
   return [
     `mem=${MEMORY}`,
     `initrd=${file('initramfs')}`,
-    `rdinit=${GUEST_INIT}`,
     `uml_dir=${file('uml')}`,
     'umid=guest',
     // The console is our file; no other one, or the kernel looks for a terminal program.

@@ -1,6 +1,4 @@
 /** Archives in cpio's "newc" format, which the kernel unpacks as its first file system (buffer-format.rst of its docs). */
-import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { join } from 'node:path';
 
 export interface CpioEntry {
   /** From the root of the archive, without a slash at its beginning. Its directories have to come before it. */
@@ -15,9 +13,8 @@ export interface CpioEntry {
 
 export const DIRECTORY = 0o040000;
 export const FILE = 0o100000;
-const LINK = 0o120000;
 
-/** The archive of these entries. */
+/** The archive of these entries: with their order, modes and owners, and no times. */
 export function cpio(entries: Iterable<CpioEntry>): Buffer {
   const parts: Buffer[] = [];
   let inode = 0;
@@ -27,30 +24,6 @@ export function cpio(entries: Iterable<CpioEntry>): Buffer {
   }
   parts.push(...record('TRAILER!!!', [0, 0, 0, 0], Buffer.alloc(0)));
   return Buffer.concat(parts);
-}
-
-/**
- * All that is in a directory: its files, directories and symbolic links, with their modes and owners.
- *
- * @param at the directory of the archive that they go to, which is no entry itself; '' is the root.
- */
-export function* treeEntries(directory: string, at = ''): Generator<CpioEntry> {
-  for (const name of readdirSync(directory).toSorted()) {
-    const source = join(directory, name);
-    const { mode, uid, gid } = lstatSync(source);
-    const entry = { path: join(at, name), mode, uid, gid };
-    const type = mode & 0o170000;
-    if (type === DIRECTORY) {
-      yield entry;
-      yield* treeEntries(source, entry.path);
-    } else if (type === FILE) {
-      yield { ...entry, content: readFileSync(source) };
-    } else if (type === LINK) {
-      yield { ...entry, content: readlinkSync(source) };
-    } else {
-      throw new Error(`${source} is nothing that a test's guest needs`);
-    }
-  }
 }
 
 /** @param numbers inode, mode, uid and gid. */
