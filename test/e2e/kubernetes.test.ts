@@ -204,21 +204,6 @@ describe('a pod of Kubernetes', () => {
     });
   });
 
-  it('without grep runs commands that cannot be ended, and no others', async () => {
-    const poor = await cluster.createPod({
-      name: 'poor',
-      containers: [
-        { name: 'main', command: ['/bin/sleep', '1000'], spec: { env: [{ name: 'PATH', value: '/none' }] } },
-      ],
-    });
-    const result = await exec(['k8s:poor', '--', '/bin/echo', 'here']);
-    expect([result.exitCode, result.stdout, result.treeKill]).to.deep.equal([0, 'here\n', false]);
-    const refused = await exec(['--timeout', '1m', 'k8s:poor', '--', '/bin/echo', 'here']);
-    expect(brief(refused)).to.deep.equal([125, false, 'NoMethodAvailable']);
-    expect(refused.attempts[0]?.reason).to.include('no grep');
-    await poor.destroy();
-  });
-
   describe('behind an older server', () => {
     after(() => cluster?.setExec());
 
