@@ -1,12 +1,9 @@
 /** Commands in a container of Docker: whole calls, those of a library that stays, and data, against Docker's own client. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
 
-import { startExecution } from '../../src/oci/execution.ts';
-import type { HostInventory } from '../../src/oci/locate.ts';
 import { findExecutable } from '../../src/process/executable.ts';
-import { NodeConfig } from '../../src/proxmox/node/config.ts';
+import { compareLibrary } from './library.ts';
 import { heading, judged, row } from './report.ts';
 import { timeOf } from './run.ts';
 import type { Argv } from './run.ts';
@@ -33,7 +30,7 @@ export async function benchDocker(bench: Bench): Promise<void> {
     const ours = (command: readonly string[]): Argv => exec({ ...bench, container: `docker:${name}` }, command);
     const plain = (command: readonly string[]): Argv => [docker, 'exec', '--interactive', name, ...command];
     await benchStart(bench, ours(['true']), [docker, 'exec', name, 'true']);
-    await benchLibrary(bench, `docker:${name}`);
+    await compareLibrary(bench, `docker:${name}`, { name: 'docker exec', argv: [docker, 'exec', name, 'true'] });
     await compareThroughput(bench, {
       ours,
       peer: plain,
@@ -59,28 +56,6 @@ async function benchStart({ quick, signal }: Bench, ours: Argv, plain: Argv): Pr
   row('cold: exec docker:C -- true', milliseconds(own));
   row('cold: docker exec C true', milliseconds(peer), 'interleaved with those');
   judged('cold: exec / docker exec', own / peer, { atMost: 1.5, goal: 1 });
-}
-
-async function benchLibrary({ quick, signal }: Bench, reference: string): Promise<void> {
-  const inventory: HostInventory = { lxcpaths: [], pve: new NodeConfig('/dev/null') };
-  const [, name = ''] = reference.split(':');
-  const own: number[] = [];
-  const peer: number[] = [];
-  for (let round = quick ? -1 : -3; round < (quick ? 3 : 60); round++) {
-    // oxlint-disable-next-line no-await-in-loop -- one after the other is what is measured
-    await setImmediate(undefined, { signal });
-    const start = performance.now();
-    // oxlint-disable-next-line no-await-in-loop
-    const { exitCode, error } = await startExecution(inventory, reference, ['true']).result;
-    const elapsed = performance.now() - start;
-    if (exitCode !== 0) throw new Error(`docker ended with ${exitCode}: ${error?.message}`);
-    const other = timeOf(['docker', 'exec', name, 'true']);
-    if (round < 0) continue;
-    own.push(elapsed);
-    peer.push(other);
-  }
-  row('each further one of a library', milliseconds(median(own)));
-  judged('each further one / docker exec', median(own) / median(peer), { atMost: 1 });
 }
 
 function milliseconds(value: number): string {

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 
 import { findExecutable } from '../../src/process/executable.ts';
 import { startKubernetes } from '../../test/support/kubernetes.ts';
+import { compareLibrary } from './library.ts';
 import { heading, judged, row } from './report.ts';
 import { bash, timeOf } from './run.ts';
 import type { Argv } from './run.ts';
@@ -11,7 +12,8 @@ import type { Bench } from './subject.ts';
 
 const PROGRAMS = ['kubectl', 'containerd', 'runc', 'go'];
 
-export async function benchKubernetes({ quick, signal }: Bench): Promise<void> {
+export async function benchKubernetes(bench: Bench): Promise<void> {
+  const { quick, signal } = bench;
   const missing = PROGRAMS.filter((name) => findExecutable(name) === undefined);
   heading('Kubernetes, beside kubectl exec');
   if (missing.length > 0) return row('kubectl exec', '-', `${missing.join(', ')} not found`);
@@ -30,6 +32,7 @@ export async function benchKubernetes({ quick, signal }: Bench): Promise<void> {
     row('kubectl exec', `${median(kubectl).toFixed(1)} ms`);
     row('exec', `${median(exec).toFixed(1)} ms`);
     judged('exec / kubectl exec', median(exec) / median(kubectl), { atMost: 2.5, goal: 1 });
+    await compareLibrary(bench, `k8s:${name}`, { name: 'kubectl exec', argv: theirs('true') });
 
     const mebibytes = quick ? 8 : 256;
     const bytes = String(mebibytes * 1024 ** 2);

@@ -182,7 +182,11 @@ export class WebSocketChannel implements PodChannel {
     for (let at = 0; at < chunk.length; at += INPUT_BYTES) {
       const piece = chunk.subarray(at, at + INPUT_BYTES);
       this.#sentSince += piece.length;
-      this.#send(Buffer.concat([Buffer.of(CHANNEL.stdin), piece]), at + INPUT_BYTES >= chunk.length ? done : undefined);
+      const isLast = at + INPUT_BYTES >= chunk.length;
+      const hasRoom = this.#webSocket.bufferedAmount < BUFFER_BYTES;
+      this.#send(Buffer.concat([Buffer.of(CHANNEL.stdin), piece]), isLast && !hasRoom ? done : undefined);
+      // The next is read while this one is on its way.
+      if (isLast && hasRoom) done();
     }
   }
 

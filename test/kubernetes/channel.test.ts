@@ -203,6 +203,8 @@ describe('the channel of an execution', () => {
       { what: 'the input to wait', intervalMs: 200 },
     );
     expect(channel.stdin.writableLength).to.be.lessThan(2 * piece.length);
+    // What is on its way besides is the kernel's.
+    expect(taken * piece.length).to.be.lessThan(64 * 1024 ** 2);
     channel.close();
     await channel.ended;
   });
