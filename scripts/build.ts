@@ -4,9 +4,11 @@ import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { dirname, join, relative, resolve } from 'node:path';
 
 import { build } from 'esbuild';
-import type { BuildOptions, Plugin } from 'esbuild';
+import type { BuildOptions, Metafile, Plugin } from 'esbuild';
 
+import { BUNDLED_FILE, bundledPackages } from './build/bundled.ts';
 import { writeCompletions } from './completions/write.ts';
+import { bundledLicences } from './package/licences.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const DIST = join(ROOT, 'dist');
@@ -60,6 +62,7 @@ const lazyBundles: Plugin = {
 const COMMON: BuildOptions = {
   absWorkingDir: ROOT,
   bundle: true,
+  metafile: true,
   platform: 'node',
   target: 'node22.19',
   // Native: it finds its binary beside itself.
@@ -76,13 +79,19 @@ const COMMONJS: BuildOptions = {
 };
 
 async function writeBundles(): Promise<void> {
-  for (const [source, file] of Object.entries(BUNDLES)) {
-    await build({ ...COMMONJS, entryPoints: [source], outfile: join(DIST, file), plugins: [lazyBundles] });
-  }
+  const metafiles: Metafile[] = [];
+  const make = async (options: BuildOptions): Promise<void> => {
+    const { metafile } = await build({ ...options, plugins: [lazyBundles] });
+    if (metafile !== undefined) metafiles.push(metafile);
+  };
+  for (const [source, file] of Object.entries(BUNDLES))
+    await make({ ...COMMONJS, entryPoints: [source], outfile: join(DIST, file) });
   // The library reads the same files when it needs them. They stay CommonJS: what is in them may require() in its own way.
-  const library: BuildOptions = { entryPoints: ['src/index.ts'], plugins: [lazyBundles] };
-  await build({ ...COMMONJS, ...library, outfile: join(DIST, 'index.cjs') });
-  await build({ ...COMMON, ...library, format: 'esm', outfile: join(DIST, 'index.js') });
+  const library: BuildOptions = { entryPoints: ['src/index.ts'] };
+  await make({ ...COMMONJS, ...library, outfile: join(DIST, 'index.cjs') });
+  await make({ ...COMMON, ...library, format: 'esm', outfile: join(DIST, 'index.js') });
+  writeFileSync(join(DIST, BUNDLED_FILE), `${JSON.stringify(bundledPackages(metafiles), null, 2)}\n`);
+  writeFileSync(join(DIST, 'third-party.txt'), bundledLicences(ROOT));
 }
 
 function run(file: string, args: readonly string[]): void {

@@ -6,6 +6,7 @@ import { AGENT_ARCHITECTURES } from '../../src/guest-agent/parts.ts';
 import type { AgentArchitecture } from '../../src/guest-agent/parts.ts';
 import { AGENT_SOURCES, findGo } from '../guest-agent.ts';
 import { run } from './run.ts';
+import { asText } from './work.ts';
 import type { Work } from './work.ts';
 
 const LICENCE_FILE = /^licen[cs]e(\.txt|\.md)?$/i;
@@ -46,12 +47,7 @@ export function goWorks(): Work[] {
 
 /** The same as one text, for who has the agent and no Debian package. */
 export function goLicences(): string {
-  return goWorks()
-    .map(({ files, license, text, holder }) => {
-      const title = `${files} (${license}${holder === undefined ? '' : `; ${holder}`})`;
-      return `${title}\n${'='.repeat(title.length)}\n\n${text.trim()}\n`;
-    })
-    .join('\n\n');
+  return asText(goWorks());
 }
 
 function go(args: readonly string[], architecture: AgentArchitecture): string {

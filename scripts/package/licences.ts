@@ -2,7 +2,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { BUNDLED_FILE } from '../build/bundled.ts';
 import { goWorks } from './go-licences.ts';
+import { asText } from './work.ts';
 import type { Work } from './work.ts';
 
 interface LockedPackage {
@@ -11,7 +13,25 @@ interface LockedPackage {
   readonly dev?: boolean;
 }
 
-const LICENCE_FILE = /^(licen[cs]e|copying)/i;
+const LICENCE_FILE = /^((un)?licen[cs]e|copying)/i;
+
+/** Of a package without a file of its licence. */
+interface Unwritten {
+  /** As its package.json has it: another one has to be looked at. */
+  readonly license: string;
+  /** Which of its files are under which licence, and one that begins with the notice. */
+  readonly parts: ReadonlyArray<{ readonly files: string; readonly license: string; readonly notice: string }>;
+}
+
+const UNWRITTEN: Readonly<Record<string, Unwritten>> = {
+  'node_modules/@bufbuild/protobuf': {
+    license: '(Apache-2.0 AND BSD-3-Clause)',
+    parts: [
+      { files: '*', license: 'Apache-2.0', notice: 'dist/esm/create.js' },
+      { files: 'dist/*/wire/varint.js', license: 'BSD-3-Clause', notice: 'dist/esm/wire/varint.js' },
+    ],
+  },
+};
 /** A line that names a holder: with a year, or with an address. A few words may tell what of the work is meant. */
 const NOTICE = /^(?:(?:[\w ]+ )?Copyright\b.*<[^>]+>|copyright\b.*(?:\d{4}|contributors))/i;
 /** Debian has it already, and does not want it again. */
@@ -38,21 +58,66 @@ ${APACHE.map((line) => ` ${line}`).join('\n')}
 /**
  * The file debian/copyright.
  *
- * @param root the project's directory, with its packages installed.
+ * @param root the project's directory, built, with its packages installed.
  * @param nodeDirectory of npm's package of Node.
  * @throws Error when a package has no licence, or nothing says whose work it is.
  */
 export function copyrightFile(root: string, nodeDirectory: string): string {
-  const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
-    packages: Record<string, LockedPackage>;
-  };
-  const works = Object.entries(lock.packages)
-    .filter(([place, { dev }]) => place !== '' && dev !== true && !NODE.test(place.slice('node_modules/'.length)))
-    .map(([place, { license }]) => workOf(root, place, license));
+  const bundled = new Set(bundledPlaces(root));
+  const packages = lockedPackages(root);
+  const works = Object.keys(packages)
+    .filter((place) => place !== '' && !NODE.test(place.slice('node_modules/'.length)))
+    .filter((place) => packages[place]?.dev !== true || bundled.has(place))
+    .flatMap((place) => worksOf(root, place, packages[place]?.license));
   const node = readFileSync(join(nodeDirectory, 'LICENSE'), 'utf8');
   works.push({ files: 'node_modules/node-linux-*', license: 'Node.js', text: node, holder: undefined });
   works.push(...goWorks());
   return [HEADER, ...works.map(stanza)].join('\n');
+}
+
+/**
+ * The licences of what is in the bundles, as one text: for who has them from npm, where the packages are not installed
+ * beside them.
+ *
+ * @param root as of {@link copyrightFile}.
+ * @throws Error as that.
+ */
+export function bundledLicences(root: string): string {
+  const packages = lockedPackages(root);
+  return asText(bundledPlaces(root).flatMap((place) => worksOf(root, place, packages[place]?.license)));
+}
+
+function bundledPlaces(root: string): string[] {
+  return JSON.parse(readFileSync(join(root, 'dist', BUNDLED_FILE), 'utf8')) as string[];
+}
+
+function lockedPackages(root: string): Record<string, LockedPackage> {
+  const text = readFileSync(join(root, 'package-lock.json'), 'utf8');
+  return (JSON.parse(text) as { packages: Record<string, LockedPackage> }).packages;
+}
+
+function worksOf(root: string, place: string, license: string | undefined): Work[] {
+  const directory = join(root, place);
+  const unwritten = UNWRITTEN[place];
+  if (unwritten === undefined) return [workOf(root, place, license)];
+  if (unwritten.license !== license || readdirSync(directory).some((name) => LICENCE_FILE.test(name)))
+    throw new Error(`the licence of ${place} has changed: look at this table`);
+  return unwritten.parts.map((part) => ({
+    files: `${place}/${part.files}`,
+    license: part.license,
+    text: noticeOf(join(directory, part.notice)),
+    holder: undefined,
+  }));
+}
+
+/** The comment that a file begins with. */
+function noticeOf(file: string): string {
+  const lines = readFileSync(file, 'utf8').split('\n');
+  const end = lines.findIndex((line) => !line.startsWith('//'));
+  return lines
+    .slice(0, end)
+    .map((line) => line.replace(/^\/\/ ?/, ''))
+    .join('\n');
 }
 
 function workOf(root: string, place: string, license: string | undefined): Work {

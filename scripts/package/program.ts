@@ -12,9 +12,9 @@ export const EXECUTABLES = ['bin/proxmox-lxcri', 'node/bin/node', 'dist/guest-ag
 
 /**
  * What may not be there at run time: caches are made by the installation, the library is for npm, and the licences of the
- * guest agent's modules are with all others.
+ * guest agent's modules and of what is bundled are with all others.
  */
-const NOT_OF_THE_PROGRAM = /\.cache$|^types\/|^index\.|^guest-agent\/third-party/;
+const NOT_OF_THE_PROGRAM = /\.cache$|^types\/|^index\.|^(guest-agent\/)?third-party|^bundled\.json$/;
 
 /** The fields of package.json that are read at run time. */
 const FIELDS = ['name', 'version', 'description', 'license', 'type', 'bin', 'oclif'];

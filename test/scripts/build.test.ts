@@ -1,6 +1,6 @@
 /** What the build made: the bundles, their code cache, and the start that loads them. */
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { createRequire, isBuiltin } from 'node:module';
 import { basename, join, resolve } from 'node:path';
 import type { Script } from 'node:vm';
 
@@ -102,6 +102,24 @@ describe('the code cache', () => {
 });
 
 describe('the bundles', () => {
+  it('need no package beside them but node-pty', () => {
+    // What `ws` takes where it is there.
+    const optional = ['bufferutil', 'utf-8-validate'];
+    const dist = join(ROOT, 'dist');
+    const files = readdirSync(dist).filter((name) => /\.c?js$/.test(name));
+    expect(files).to.include.members(['main.cjs', 'index.js', 'kubernetes-credentials.cjs']);
+    const needed = new Set<string>();
+    for (const file of files) {
+      const text = readFileSync(join(dist, file), 'utf8');
+      const calls = text.matchAll(
+        /\b(?:require|import)\(\s*["']([^"'./][^"']*)["']\s*\)|^(?:import|\} from) .*["']([^"'./][^"']*)["'];$/gm,
+      );
+      for (const [, called, imported] of calls) needed.add(called ?? imported ?? '');
+    }
+    const foreign = [...needed].filter((name) => !isBuiltin(name) && !optional.includes(name));
+    expect(foreign).to.deep.equal(['node-pty']);
+  });
+
   it('let exec run without oclif, and without what its rarer flags need', async () => {
     const root = shipped();
     for (const name of ['oclif', 'exec-lock', 'only-on-failure']) rmSync(join(root, `dist/${name}.cjs`));

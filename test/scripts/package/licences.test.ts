@@ -1,16 +1,17 @@
+import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 import { expect } from 'chai';
 
-import { copyrightFile } from '../../../scripts/package/licences.ts';
+import { bundledLicences, copyrightFile } from '../../../scripts/package/licences.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 
 describe('the file of licences', () => {
   const file = copyrightFile(ROOT, join(ROOT, `node_modules/node-linux-${process.arch}`));
 
-  function holdersOf(name: string): string | undefined {
-    return file.split(`\nFiles: node_modules/${name}/*\nCopyright: `)[1]?.split('\nLicense: ')[0];
+  function holdersOf(name: string, files = '*'): string | undefined {
+    return file.split(`\nFiles: node_modules/${name}/${files}\nCopyright: `)[1]?.split('\nLicense: ')[0];
   }
 
   it('names the holders as the licences do, also where there is no year', () => {
@@ -19,6 +20,23 @@ describe('the file of licences', () => {
     );
     expect(holdersOf('balanced-match')).to.match(/Julian Gruber .*\n.*Isaac Z. Schlueter/);
     expect(holdersOf('ws')?.split('\n')).to.have.length(3);
+  });
+
+  it('names all that is bundled, also what only the build needs installed', () => {
+    const bundled = JSON.parse(readFileSync(join(ROOT, 'dist/bundled.json'), 'utf8')) as string[];
+    expect(bundled).to.include.members(['node_modules/ws', 'node_modules/@kubernetes/client-node']);
+    const texts = bundledLicences(ROOT);
+    for (const place of bundled) {
+      expect(file).to.include(`\nFiles: ${place}/*\n`);
+      expect(texts).to.include(`${place}/* (`);
+    }
+    expect(holdersOf('@kubernetes/client-node')).to.equal('Kubernetes Authors');
+  });
+
+  it('names the parts of a package that has no file of its licence', () => {
+    expect(holdersOf('@bufbuild/protobuf')).to.match(/^Copyright [-\d]+ Buf Technologies, Inc\.$/);
+    expect(holdersOf('@bufbuild/protobuf', 'dist/*/wire/varint.js')).to.match(/^Copyright 2008 Google Inc\./);
+    expect(file).to.include('Neither the name of Google Inc.');
   });
 
   it('takes no sentence of a licence for a holder', () => {
