@@ -11,7 +11,7 @@ const OWN = 'PROXMOX_LXCRI_S_';
 
 /** What a loader does once it is there. */
 const LOAD =
-  'while IFS= read -r plx_l;do [ "$plx_l" = "$0" ]&&{ eval "$plx_s";exit;};plx_s="$plx_s$plx_l\n";done;exit 125';
+  'while IFS= read -r $plx_r plx_l;do [ "$plx_l" = "$0" ]&&{ eval "$plx_s";exit;};plx_s="$plx_s$plx_l\n";done;exit 125';
 
 /**
  * Says `ready` on standard error, reads a script from standard input, up to a line that is the name it was called by, and
@@ -23,10 +23,13 @@ const LOAD =
 export const LOADER = withReservedNames(`echo "$0 ready" >&2;${LOAD}`);
 
 /**
- * The same at a terminal, which must neither show the script nor understand it. Says `ready` when it is so.
+ * The same at a terminal, which must neither show the script nor understand it. Says `ready` when it is so. A terminal does
+ * not end when nobody is there any more: who hears nothing for 25 s ends by itself. dash has no `read -t`, and takes the
+ * terminal's own limit for the end; bash and busybox do not.
  */
 export const TERMINAL_LOADER = withReservedNames(
-  `plx_t=$(stty -g 2>/dev/null)&&stty raw -echo 2>/dev/null||{ echo "$0 no-stty";exit 125;};echo "$0 ready";${LOAD}`,
+  'plx_t=$(stty -g 2>/dev/null)&&stty raw -echo min 0 time 250 2>/dev/null||{ echo "$0 no-stty";exit 125;};' +
+    `(read -t 1 plx_l </dev/null) 2>/dev/null;[ $? = 1 ]&&plx_r="-t 25";echo "$0 ready";${LOAD}`,
 );
 
 /** What a {@link launcher} is made for. */
@@ -90,7 +93,7 @@ set -- ${execId} "$plx_work" "$plx_home" "$plx_user" "${isLogin ? '$plx_shell' :
 ${prefix.length === 0 ? 'eval "$plx_run"' : 'plx_become "$@"'}
 `;
   return `
-unset plx_l plx_s
+unset plx_l plx_s plx_r
 ${terminal === undefined ? '' : `stty "$plx_t"; stty rows ${terminal.rows} cols ${terminal.columns}`}
 ${
   // What a shell says of a child that was killed is not the command's.
