@@ -79,9 +79,8 @@ describe('a container of Docker', () => {
     expect(error?.code).to.equal('ConnectionLost');
     expect(error?.message).to.include('could not be read here to its end (EISDIR)');
     expect(treeKill).to.equal(true);
-    expect(await call(['exec', `docker:${container.name}`, '--', 'test', '-e', '/tmp/believed'])).to.include({
-      exitCode: 1,
-    });
+    const look = ['exec', `docker:${container.name}`, '--', 'test', '-e', '/tmp/believed'];
+    expect((await runCli(look, { env: engine.environment })).exitCode).to.equal(1);
   });
 
   it('is listed', async () => {
