@@ -1,4 +1,4 @@
-import { fstatSync } from 'node:fs';
+import { createReadStream, fstatSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import type { Writable } from 'node:stream';
 import { isatty } from 'node:tty';
@@ -360,7 +360,10 @@ const NULL_DEVICE = 0x103;
 
 function inputStream(withTerminal: boolean): Readable {
   // Node would load 3 ms of streams, and start threads, to read nothing from it.
-  if (fstatSync(0).rdev === NULL_DEVICE) return Readable.from([]);
+  const file = fstatSync(0);
+  if (file.rdev === NULL_DEVICE) return Readable.from([]);
+  // Node takes it for an input that is empty; to read it is an error.
+  if (file.isDirectory()) return createReadStream('', { fd: 0, autoClose: false });
   const { stdin } = process;
   // With a terminal of the container's own, this one must not act on what is typed.
   if (withTerminal && stdin.isTTY) {

@@ -210,6 +210,8 @@ class RunningExecution implements Execution {
   #outputIncomplete = false;
   /** Why output that had come could not be written where it was to go. */
   #unwritten: string | undefined;
+  /** Why not all of the input could be read here. */
+  #unread: string | undefined;
   #timeoutTimer: NodeJS.Timeout | undefined;
   #killTimer: NodeJS.Timeout | undefined;
 
@@ -321,7 +323,14 @@ class RunningExecution implements Execution {
       outputPump(session.stdout, stdout, (chunk) => this.#stdout.write(chunk), unwritten),
       outputPump(session.stderr, stderr, (chunk) => this.#stderr.write(chunk), unwritten),
     ].filter((made) => made !== undefined);
-    const stopInput = feed(session.stdin, stdin, () => this.#isTerminalGone() && this.signal('SIGHUP'));
+    const stopInput = feed(session.stdin, stdin, {
+      end: () => this.#isTerminalGone() && this.signal('SIGHUP'),
+      error: (error) => {
+        // A command that sees the end of its input takes what it got for the whole.
+        this.#unread ??= error.code ?? error.message;
+        void session.kill();
+      },
+    });
     const exit = await session.exit;
     this.#options.onExited?.();
     clearTimeout(this.#timeoutTimer);
@@ -330,7 +339,7 @@ class RunningExecution implements Execution {
     // It may have ended with its terminal, before we get the signal.
     if (this.#isTerminalGone()) this.#canceledBy ??= 'SIGHUP';
     // What a command that ended by itself left running was meant to stay.
-    if (this.#canceledBy !== undefined || this.#timedOut || exit.kind === 'lost')
+    if (this.#canceledBy !== undefined || this.#timedOut || this.#unread !== undefined || exit.kind === 'lost')
       this.#treeEnded = await session.kill();
     const unfinished = await Promise.all(pumps.map((made) => made.settle(SETTLE_MS)));
     this.#outputIncomplete = unfinished.includes(true) || (exit.kind === 'exited' && exit.outputIncomplete === true);
@@ -370,6 +379,14 @@ class RunningExecution implements Execution {
             'give it more time with --timeout',
           );
       return this.#report({ exitCode: EXIT.timedOut, started: true, connectionLost, error });
+    }
+    if (this.#unread !== undefined && this.#canceledBy === undefined) {
+      const unread = new LxcriError(
+        'ConnectionLost',
+        `standard input could not be read here to its end (${this.#unread}), and the command was ended`,
+        'see where standard input comes from, and in the container what the command has done with the part it got',
+      );
+      return this.#report({ exitCode: EXIT.connectionLost, started: true, connectionLost: true, error: unread });
     }
     if (exit.kind === 'exited' && this.#unwritten !== undefined) {
       const unwritten = new LxcriError(
@@ -489,12 +506,16 @@ function outputPump(
   });
 }
 
-/**
- * Feeds the command's standard input; returns what stops it.
- *
- * @param onEnd called when a stream of ours that it is read from has ended.
- */
-function feed(target: Writable | null, input: Input, onEnd: () => void): () => void {
+/** What is told of an input that is moved by us. */
+interface InputEvents {
+  /** It has ended; of a terminal, maybe because that is gone. */
+  readonly end: () => void;
+  /** The rest of it cannot be read. */
+  readonly error: (error: NodeJS.ErrnoException) => void;
+}
+
+/** Feeds the command's standard input; returns what stops it. */
+function feed(target: Writable | null, input: Input, events: InputEvents): () => void {
   if (target === null) return () => {};
   // The command may close its input, or end, at any time.
   target.on('error', () => {});
@@ -510,11 +531,18 @@ function feed(target: Writable | null, input: Input, onEnd: () => void): () => v
     };
   }
   const source = input.stream();
-  source.on('error', () => target.end());
-  source.on('end', onEnd).on('error', onEnd);
+  const isTerminal = isatty(input.fd);
+  const onError = (error: NodeJS.ErrnoException): void => {
+    if (!isTerminal) return events.error(error);
+    // One that is gone fails to be read, too.
+    target.end();
+    events.end();
+  };
+  source.on('error', () => {});
+  source.on('end', events.end).on('error', onError);
   source.pipe(target);
   return () => {
-    source.off('end', onEnd).off('error', onEnd);
+    source.off('end', events.end).off('error', onError);
     source.unpipe(target);
     source.pause();
     target.destroy();

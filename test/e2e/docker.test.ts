@@ -18,7 +18,8 @@ import { needsApiDouble } from '../support/pve/api/needs.ts';
 import { run } from '../support/run.ts';
 import { scratchDirectory } from '../support/scratch.ts';
 import { startSshd } from '../support/sshd.ts';
-import { runCli, startCli } from '../methods/contract/cli.ts';
+import type { ExecResult } from '../../src/model/result.ts';
+import { CLI, runCli, startCli } from '../methods/contract/cli.ts';
 import { resultOf } from '../methods/contract/result.ts';
 import { callJson, documentOf } from './verb-call.ts';
 
@@ -68,6 +69,19 @@ describe('a container of Docker', () => {
     const { document, exitCode } = await callJson(words, { env: { ...engine.environment, ...env } });
     return { ...document, exitCode };
   };
+
+  it('is not told that its input has ended where only we cannot read on', async () => {
+    const words = [`docker:${container.name}`, 'cat; touch /tmp/believed; sleep 300'];
+    const script = '"$0" exec --json "$1" -- sh -c "$2" </';
+    const cli = await run(['sh', '-c', script, CLI, ...words], { env: { ...process.env, ...engine.environment } });
+    expect(cli.exitCode).to.equal(255);
+    const { error, treeKill } = JSON.parse(cli.stdout) as ExecResult;
+    expect(error?.code).to.equal('ConnectionLost');
+    expect(error?.message).to.include('could not be read here to its end (EISDIR)');
+    expect(treeKill).to.equal(true);
+    const look = ['exec', `docker:${container.name}`, '--', 'test', '-e', '/tmp/believed'];
+    expect((await runCli(look, { env: engine.environment })).exitCode).to.equal(1);
+  });
 
   it('is listed', async () => {
     const { containers } = (await call(['ps', '--filter', 'platform=docker'])) as unknown as { containers: object[] };
