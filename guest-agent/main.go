@@ -35,6 +35,8 @@ const (
 	defaultGrace       = 10 * time.Second
 	// The host may start its end first, and a driver may come late.
 	listenDeadline = 30 * time.Second
+	// After the time of grace, for what was killed to go.
+	endDeadline = 10 * time.Second
 )
 
 type settings struct {
@@ -156,13 +158,30 @@ func run(asked settings, log *slog.Logger) error {
 	case got := <-stops:
 		log.Info("ending", "signal", unix.SignalName(got.(unix.Signal)))
 	}
-	sessions.Shutdown(asked.grace)
-	// What the sessions said last is still on its way.
-	stopped := time.AfterFunc(time.Second, server.Stop)
-	server.GracefulStop()
-	stopped.Stop()
-	serving.Wait()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		sessions.Shutdown(asked.grace)
+		// What the sessions said last is still on its way.
+		stopped := time.AfterFunc(time.Second, server.Stop)
+		server.GracefulStop()
+		stopped.Stop()
+		serving.Wait()
+	}()
+	// A process or a file that nothing can wake must not keep the machine from being switched off.
+	if !isClosedWithin(ended, asked.grace) && !isClosedWithin(ended, endDeadline) {
+		log.Warn("not everything has ended")
+	}
 	return err
+}
+
+func isClosedWithin(done <-chan struct{}, limit time.Duration) bool {
+	select {
+	case <-done:
+		return true
+	case <-time.After(limit):
+		return false
+	}
 }
 
 func openGroups(asked settings, log *slog.Logger) (*tree.Groups, []string) {

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+	"google.golang.org/grpc"
 
 	"proxmox-lxcri/guest-agent/internal/client"
 	"proxmox-lxcri/guest-agent/internal/listen"
@@ -211,6 +212,48 @@ func TestAsPID1ItReapsOrphans(t *testing.T) {
 	waitFor(t, "no zombies", func() bool {
 		return string(run("cat /proc/[0-9]*/stat | grep -c ') Z '; :").Stdout) == "0\n"
 	})
+}
+
+// A file system whose server never answers: whoever looks at it waits for ever.
+func TestACopyThatWaitsForEver(t *testing.T) {
+	unshare, err := exec.LookPath("unshare")
+	directory := t.TempDir()
+	options := fmt.Sprintf("fd=3,rootmode=40000,user_id=%d,group_id=%d", os.Geteuid(), os.Getegid())
+	mount := `exec 3<>/dev/fuse && mount -i -t fuse -o ` + options + ` silent ` + directory + ` && exec "$@"`
+	by := []string{unshare, "--mount", "sh", "-c", mount, "sh"}
+	if err != nil || exec.Command(unshare, append(by[1:], "true")...).Run() != nil {
+		t.Skip("SKIPPED: it needs root, unshare and FUSE")
+	}
+	agent := start(t, by, "--no-cgroup", "--grace", "100ms")
+	connection := agent.dial(t)
+	ask := func(ctx context.Context, path string) *grpc.GenericClientStream[pb.CopyFromGuestRequest, pb.CopyFromGuestResponse] {
+		stream, err := connection.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, client.GuestService+"CopyFromGuest")
+		must(t, err)
+		must(t, stream.SendMsg(&pb.CopyFromGuestRequest{Path: path}))
+		must(t, stream.CloseSend())
+		return &grpc.GenericClientStream[pb.CopyFromGuestRequest, pb.CopyFromGuestResponse]{ClientStream: stream}
+	}
+	isFree := func() bool {
+		_, err := ask(patiently(t), "/proc/self/stat").Recv()
+		return err == nil
+	}
+	ctx, cancel := context.WithCancel(patiently(t))
+	// As many as there may be at the same time.
+	for range 16 {
+		ask(ctx, directory+"/file")
+	}
+	waitFor(t, "all places to be taken", func() bool { return !isFree() })
+	cancel()
+	waitFor(t, "a free place", isFree)
+	waitFor(t, "lines in the log", func() bool { return strings.Contains(agent.log.String(), "a copy is given up") })
+	// One with a client, too.
+	ask(patiently(t), directory+"/file")
+	must(t, agent.command.Process.Signal(unix.SIGTERM))
+	killer := time.AfterFunc(patience, func() { agent.command.Process.Kill() })
+	defer killer.Stop()
+	if err := agent.command.Wait(); err != nil {
+		t.Errorf("it ended with %v\n%s", err, agent.log.String())
+	}
 }
 
 func TestWords(t *testing.T) {
