@@ -194,7 +194,7 @@ func (r *request) command(rootPath string) (launch.Command, *launch.Refusal) {
 	case errors.As(err, &missing):
 		return command, &launch.Refusal{Code: launch.UserNotFound, Message: err.Error()}
 	case err != nil:
-		return command, &launch.Refusal{Code: launch.OperationFailed, Message: "users cannot be looked up: " + err.Error()}
+		return command, &launch.Refusal{Code: launch.OperationFailed, Message: "names cannot be looked up: " + err.Error() + " (numbers can be used instead)"}
 	case !launch.CanSetUser() && (user.UID != own || r.group != "" || len(r.groups) > 0):
 		return command, &launch.Refusal{Code: launch.PermissionDenied, Message: "the agent does not run as root: its commands run as its own user only"}
 	}
