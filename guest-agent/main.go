@@ -80,7 +80,7 @@ func parse(words []string, output io.Writer) (settings, error) {
 	flags.SetOutput(output)
 	flags.Func("listen", "`ADDRESS` to listen at: vsock:PORT or unix:PATH; repeatable (default "+defaultAddress+")", func(text string) error {
 		asked.addresses = append(asked.addresses, text)
-		return nil
+		return listen.Check(text)
 	})
 	flags.Func("allow-cid", "`CID` that may connect over vsock; repeatable (default 2, the host)", func(text string) error {
 		cid, err := strconv.ParseUint(text, 10, 32)
@@ -147,12 +147,18 @@ func run(asked settings, log *slog.Logger) error {
 	var serving sync.WaitGroup
 	for _, listener := range listeners {
 		serving.Go(func() {
-			if err := server.Serve(service.Limit(listener)); err != nil {
+			if err := server.Serve(service.Limit(listener, log)); err != nil {
 				failures <- err
 			}
 		})
 	}
-	log.Info("ready", "version", version, "listen", asked.addresses, "root", rootfs.Path(asked.root), "cgroup", groups != nil)
+	root := rootfs.Path(asked.root)
+	if opened, err := rootfs.Open(root); err == nil {
+		opened.Close()
+	} else {
+		log.Warn("there is no root directory yet: no command starts without it", "reason", err.Error())
+	}
+	log.Info("ready", "version", version, "listen", asked.addresses, "root", root, "cgroup", groups != nil)
 	select {
 	case err = <-failures:
 	case got := <-stops:

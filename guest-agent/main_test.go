@@ -270,6 +270,7 @@ func TestWords(t *testing.T) {
 	}
 	for _, words := range [][]string{
 		{"operand"}, {"--max-sessions", "0"}, {"--root", "relative"}, {"--allow-cid", "x"}, {"--grace", "-1s"}, {"--none"},
+		{"--listen", "tcp:1"}, {"--listen", "vsock:x"}, {"--listen", "unix:"}, {"--listen", ""},
 	} {
 		var output bytes.Buffer
 		if _, err := parse(words, &output); err == nil || output.Len() == 0 {
@@ -280,6 +281,51 @@ func TestWords(t *testing.T) {
 		if listener, err := listen.Open(address, nil, slog.New(slog.DiscardHandler)); err == nil {
 			listener.Close()
 			t.Errorf("%q is taken", address)
+		}
+	}
+}
+
+func TestARootThatIsNotThereIsSaid(t *testing.T) {
+	agent := start(t, nil, "--root", "/no/such/root")
+	if !strings.Contains(agent.log.String(), `"reason":"open /no/such/root: no such file or directory"`) {
+		t.Errorf("it said %s", agent.log.String())
+	}
+}
+
+func TestTooManyConnectionsAreSaid(t *testing.T) {
+	agent := start(t, nil)
+	// They wait in the backlog until it is their turn.
+	for range 129 {
+		connection, err := net.Dial("unix", agent.socket)
+		must(t, err)
+		defer connection.Close()
+	}
+	waitFor(t, "a line in the log", func() bool { return strings.Contains(agent.log.String(), `"limit":128`) })
+}
+
+// Whom it cannot change it can still be asked for, where that is no change.
+func TestAnAgentThatIsNotRoot(t *testing.T) {
+	unshare, err := exec.LookPath("unshare")
+	by := []string{unshare, "--user", "--map-user=1234", "--map-group=1235"}
+	if err != nil || exec.Command(unshare, append(by[1:], "true")...).Run() != nil {
+		t.Skip("SKIPPED: it needs unshare and user namespaces")
+	}
+	connection := start(t, by, "--no-cgroup").dial(t)
+	for _, expected := range []struct {
+		user, group string
+		groups      []string
+		code        string
+	}{
+		{user: "1234"}, {user: "1234", group: "1235"}, {group: "1235"}, {user: "1234", group: "1235", groups: []string{"1235"}},
+		{user: "0", code: "PermissionDenied"}, {user: "1234", group: "1", code: "PermissionDenied"},
+		{user: "1234", groups: []string{"1"}, code: "PermissionDenied"},
+	} {
+		result, err := connection.Run(patiently(t), &pb.ExecStart{
+			Protocol: 1, Command: []string{"id", "-u"}, User: expected.user, Group: expected.group, Groups: expected.groups,
+		})
+		must(t, err)
+		if code := result.Last.GetError().GetCode(); code != expected.code || code == "" && string(result.Stdout) != "1234\n" {
+			t.Errorf("%v: %v %s", expected, result.Last, result.Stdout)
 		}
 	}
 }

@@ -290,10 +290,13 @@ func (h *handlers) openRoot() (*rootfs.Root, error) {
 }
 
 // Limit closes connections above the agent's limit as they come.
-func Limit(listener net.Listener) net.Listener { return &limited{Listener: listener} }
+func Limit(listener net.Listener, log *slog.Logger) net.Listener {
+	return &limited{Listener: listener, log: log}
+}
 
 type limited struct {
 	net.Listener
+	log  *slog.Logger
 	open atomic.Int32
 }
 
@@ -307,6 +310,7 @@ func (l *limited) Accept() (net.Conn, error) {
 			return &counted{Conn: connection, open: &l.open}, nil
 		}
 		l.open.Add(-1)
+		l.log.Warn("refused a connection: no more may be open", "limit", maxConnections)
 		connection.Close()
 	}
 }
