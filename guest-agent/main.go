@@ -35,6 +35,8 @@ const (
 	defaultGrace       = 10 * time.Second
 	// The host may start its end first, and a driver may come late.
 	listenDeadline = 30 * time.Second
+	// After the time of grace, for what was killed to go.
+	endDeadline = 10 * time.Second
 )
 
 type settings struct {
@@ -78,7 +80,7 @@ func parse(words []string, output io.Writer) (settings, error) {
 	flags.SetOutput(output)
 	flags.Func("listen", "`ADDRESS` to listen at: vsock:PORT or unix:PATH; repeatable (default "+defaultAddress+")", func(text string) error {
 		asked.addresses = append(asked.addresses, text)
-		return nil
+		return listen.Check(text)
 	})
 	flags.Func("allow-cid", "`CID` that may connect over vsock; repeatable (default 2, the host)", func(text string) error {
 		cid, err := strconv.ParseUint(text, 10, 32)
@@ -145,24 +147,47 @@ func run(asked settings, log *slog.Logger) error {
 	var serving sync.WaitGroup
 	for _, listener := range listeners {
 		serving.Go(func() {
-			if err := server.Serve(service.Limit(listener)); err != nil {
+			if err := server.Serve(service.Limit(listener, log)); err != nil {
 				failures <- err
 			}
 		})
 	}
-	log.Info("ready", "version", version, "listen", asked.addresses, "root", rootfs.Path(asked.root), "cgroup", groups != nil)
+	root := rootfs.Path(asked.root)
+	if opened, err := rootfs.Open(root); err == nil {
+		opened.Close()
+	} else {
+		log.Warn("there is no root directory yet: no command starts without it", "reason", err.Error())
+	}
+	log.Info("ready", "version", version, "listen", asked.addresses, "root", root, "cgroup", groups != nil)
 	select {
 	case err = <-failures:
 	case got := <-stops:
 		log.Info("ending", "signal", unix.SignalName(got.(unix.Signal)))
 	}
-	sessions.Shutdown(asked.grace)
-	// What the sessions said last is still on its way.
-	stopped := time.AfterFunc(time.Second, server.Stop)
-	server.GracefulStop()
-	stopped.Stop()
-	serving.Wait()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		sessions.Shutdown(asked.grace)
+		// What the sessions said last is still on its way.
+		stopped := time.AfterFunc(time.Second, server.Stop)
+		server.GracefulStop()
+		stopped.Stop()
+		serving.Wait()
+	}()
+	// A process or a file that nothing can wake must not keep the machine from being switched off.
+	if !isClosedWithin(ended, asked.grace) && !isClosedWithin(ended, endDeadline) {
+		log.Warn("not everything has ended")
+	}
 	return err
+}
+
+func isClosedWithin(done <-chan struct{}, limit time.Duration) bool {
+	select {
+	case <-done:
+		return true
+	case <-time.After(limit):
+		return false
+	}
 }
 
 func openGroups(asked settings, log *slog.Logger) (*tree.Groups, []string) {

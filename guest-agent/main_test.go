@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+	"google.golang.org/grpc"
 
 	"proxmox-lxcri/guest-agent/internal/client"
 	"proxmox-lxcri/guest-agent/internal/listen"
@@ -213,6 +214,48 @@ func TestAsPID1ItReapsOrphans(t *testing.T) {
 	})
 }
 
+// A file system whose server never answers: whoever looks at it waits for ever.
+func TestACopyThatWaitsForEver(t *testing.T) {
+	unshare, err := exec.LookPath("unshare")
+	directory := t.TempDir()
+	options := fmt.Sprintf("fd=3,rootmode=40000,user_id=%d,group_id=%d", os.Geteuid(), os.Getegid())
+	mount := `exec 3<>/dev/fuse && mount -i -t fuse -o ` + options + ` silent ` + directory + ` && exec "$@"`
+	by := []string{unshare, "--mount", "sh", "-c", mount, "sh"}
+	if err != nil || exec.Command(unshare, append(by[1:], "true")...).Run() != nil {
+		t.Skip("SKIPPED: it needs root, unshare and FUSE")
+	}
+	agent := start(t, by, "--no-cgroup", "--grace", "100ms")
+	connection := agent.dial(t)
+	ask := func(ctx context.Context, path string) *grpc.GenericClientStream[pb.CopyFromGuestRequest, pb.CopyFromGuestResponse] {
+		stream, err := connection.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, client.GuestService+"CopyFromGuest")
+		must(t, err)
+		must(t, stream.SendMsg(&pb.CopyFromGuestRequest{Path: path}))
+		must(t, stream.CloseSend())
+		return &grpc.GenericClientStream[pb.CopyFromGuestRequest, pb.CopyFromGuestResponse]{ClientStream: stream}
+	}
+	isFree := func() bool {
+		_, err := ask(patiently(t), "/proc/self/stat").Recv()
+		return err == nil
+	}
+	ctx, cancel := context.WithCancel(patiently(t))
+	// As many as there may be at the same time.
+	for range 16 {
+		ask(ctx, directory+"/file")
+	}
+	waitFor(t, "all places to be taken", func() bool { return !isFree() })
+	cancel()
+	waitFor(t, "a free place", isFree)
+	waitFor(t, "lines in the log", func() bool { return strings.Contains(agent.log.String(), "a copy is given up") })
+	// One with a client, too.
+	ask(patiently(t), directory+"/file")
+	must(t, agent.command.Process.Signal(unix.SIGTERM))
+	killer := time.AfterFunc(patience, func() { agent.command.Process.Kill() })
+	defer killer.Stop()
+	if err := agent.command.Wait(); err != nil {
+		t.Errorf("it ended with %v\n%s", err, agent.log.String())
+	}
+}
+
 func TestWords(t *testing.T) {
 	asked, err := parse(nil, io.Discard)
 	must(t, err)
@@ -227,6 +270,7 @@ func TestWords(t *testing.T) {
 	}
 	for _, words := range [][]string{
 		{"operand"}, {"--max-sessions", "0"}, {"--root", "relative"}, {"--allow-cid", "x"}, {"--grace", "-1s"}, {"--none"},
+		{"--listen", "tcp:1"}, {"--listen", "vsock:x"}, {"--listen", "unix:"}, {"--listen", ""},
 	} {
 		var output bytes.Buffer
 		if _, err := parse(words, &output); err == nil || output.Len() == 0 {
@@ -237,6 +281,51 @@ func TestWords(t *testing.T) {
 		if listener, err := listen.Open(address, nil, slog.New(slog.DiscardHandler)); err == nil {
 			listener.Close()
 			t.Errorf("%q is taken", address)
+		}
+	}
+}
+
+func TestARootThatIsNotThereIsSaid(t *testing.T) {
+	agent := start(t, nil, "--root", "/no/such/root")
+	if !strings.Contains(agent.log.String(), `"reason":"open /no/such/root: no such file or directory"`) {
+		t.Errorf("it said %s", agent.log.String())
+	}
+}
+
+func TestTooManyConnectionsAreSaid(t *testing.T) {
+	agent := start(t, nil)
+	// They wait in the backlog until it is their turn.
+	for range 129 {
+		connection, err := net.Dial("unix", agent.socket)
+		must(t, err)
+		defer connection.Close()
+	}
+	waitFor(t, "a line in the log", func() bool { return strings.Contains(agent.log.String(), `"limit":128`) })
+}
+
+// Whom it cannot change it can still be asked for, where that is no change.
+func TestAnAgentThatIsNotRoot(t *testing.T) {
+	unshare, err := exec.LookPath("unshare")
+	by := []string{unshare, "--user", "--map-user=1234", "--map-group=1235"}
+	if err != nil || exec.Command(unshare, append(by[1:], "true")...).Run() != nil {
+		t.Skip("SKIPPED: it needs unshare and user namespaces")
+	}
+	connection := start(t, by, "--no-cgroup").dial(t)
+	for _, expected := range []struct {
+		user, group string
+		groups      []string
+		code        string
+	}{
+		{user: "1234"}, {user: "1234", group: "1235"}, {group: "1235"}, {user: "1234", group: "1235", groups: []string{"1235"}},
+		{user: "0", code: "PermissionDenied"}, {user: "1234", group: "1", code: "PermissionDenied"},
+		{user: "1234", groups: []string{"1"}, code: "PermissionDenied"},
+	} {
+		result, err := connection.Run(patiently(t), &pb.ExecStart{
+			Protocol: 1, Command: []string{"id", "-u"}, User: expected.user, Group: expected.group, Groups: expected.groups,
+		})
+		must(t, err)
+		if code := result.Last.GetError().GetCode(); code != expected.code || code == "" && string(result.Stdout) != "1234\n" {
+			t.Errorf("%v: %v %s", expected, result.Last, result.Stdout)
 		}
 	}
 }

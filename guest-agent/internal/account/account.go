@@ -4,6 +4,7 @@ package account
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,6 +25,8 @@ type Account struct {
 	Groups []uint32
 	Home   string
 	Shell  string
+	// Unread says which files of accounts are there and cannot be read: what they know is missing here. Mostly nil.
+	Unread error
 }
 
 // NotFoundError says which name the root directory does not know.
@@ -42,20 +45,23 @@ const (
 const noID = 1<<32 - 1
 
 // Lookup finds a user by name or uid, a group in place of the user's own, and further groups. An empty user is the one
-// with defaultUID. A number that no file knows is still a user: with group 0, home / and /bin/sh.
+// with defaultUID. A number that no file knows is still a user: with group 0, home / and /bin/sh. Only names need the
+// files: with numbers a damaged guest can be entered, and repaired.
 func Lookup(files Files, user, group string, further []string, defaultUID uint32) (Account, error) {
-	passwd, err := read(files, "/etc/passwd")
-	if err != nil {
-		return Account{}, err
+	passwd, passwdErr := read(files, "/etc/passwd")
+	if passwdErr != nil && isName(user) {
+		return Account{}, passwdErr
 	}
 	found, err := lookUpUser(passwd, user, defaultUID)
 	if err != nil {
 		return Account{}, err
 	}
-	groups, err := read(files, "/etc/group")
-	if err != nil {
-		return Account{}, err
+	groups, groupsErr := read(files, "/etc/group")
+	// Fewer groups than a user has are not always fewer rights.
+	if groupsErr != nil && (isName(user) || isName(group) || slices.ContainsFunc(further, isName)) {
+		return Account{}, groupsErr
 	}
+	found.Unread = errors.Join(passwdErr, groupsErr)
 	seen := map[uint32]bool{}
 	add := func(gid uint32) {
 		if !seen[gid] && len(found.Groups) < maxGroups {
@@ -155,6 +161,11 @@ func entries(content string, fields int) func(yield func([]string) bool) {
 			}
 		}
 	}
+}
+
+func isName(word string) bool {
+	_, isNumber := parseID(word)
+	return word != "" && !isNumber
 }
 
 func parseID(text string) (uint32, bool) {

@@ -63,11 +63,42 @@ func TestWhoIsNotFound(t *testing.T) {
 			t.Errorf("group %q: found %+v, %v", group, found, err)
 		}
 	}
-	if _, err := Lookup(files{"/etc/passwd": strings.Repeat("x", maxFileBytes+1)}, "", "", nil, 0); !errors.Is(err, unix.EFBIG) {
-		t.Errorf("a huge file: %v", err)
-	}
 	found, err := Lookup(files{}, "", "", nil, 0)
 	if err != nil || found.Home != "/root" || found.Name != "root" {
+		t.Errorf("without files: %+v, %v", found, err)
+	}
+}
+
+func TestFilesThatCannotBeRead(t *testing.T) {
+	huge := strings.Repeat("x", maxFileBytes+1)
+	for name, these := range map[string]files{
+		"passwd": {"/etc/passwd": huge, "/etc/group": ordinary["/etc/group"]},
+		"group":  {"/etc/passwd": ordinary["/etc/passwd"], "/etc/group": huge},
+		"both":   {"/etc/passwd": huge, "/etc/group": huge},
+	} {
+		for _, words := range [][]string{{"", ""}, {"0", ""}, {"5", "6", "7"}, {"", "6"}} {
+			found, err := Lookup(these, words[0], words[1], words[2:], 0)
+			if err != nil || !errors.Is(found.Unread, unix.EFBIG) || found.Home == "" || found.Shell == "" {
+				t.Errorf("%s: %q: found %+v, %v", name, words, found, err)
+			}
+		}
+		found, _ := Lookup(these, "5", "6", []string{"7"}, 0)
+		if found.UID != 5 || found.GID != 6 || !slices.Equal(found.Groups, []uint32{7}) {
+			t.Errorf("%s: found %+v", name, found)
+		}
+		for _, words := range [][]string{{"app", ""}, {"app", "6"}} {
+			if found, err := Lookup(these, words[0], words[1], nil, 0); !errors.Is(err, unix.EFBIG) {
+				t.Errorf("%s: %q: found %+v, %v", name, words, found, err)
+			}
+		}
+	}
+	broken := files{"/etc/passwd": ordinary["/etc/passwd"], "/etc/group": huge}
+	for _, words := range [][]string{{"", "wheel"}, {"5", "6", "wheel"}} {
+		if found, err := Lookup(broken, words[0], words[1], words[2:], 0); !errors.Is(err, unix.EFBIG) {
+			t.Errorf("%q: found %+v, %v", words, found, err)
+		}
+	}
+	if found, err := Lookup(files{}, "", "", nil, 0); err != nil || found.Unread != nil {
 		t.Errorf("without files: %+v, %v", found, err)
 	}
 }

@@ -17,23 +17,41 @@ import (
 // HostCID is the host's address on its guests' vsock.
 const HostCID = unix.VMADDR_CID_HOST
 
-// Open listens at `vsock:PORT` or `unix:PATH`.
-func Open(address string, allowedCIDs []uint32, log *slog.Logger) (net.Listener, error) {
+// Check says what is wrong with an address; nothing is opened.
+func Check(address string) error {
+	_, _, err := parse(address)
+	return err
+}
+
+// The port of a vsock address, or the path of a Unix socket.
+func parse(address string) (port uint32, path string, err error) {
 	kind, where, _ := strings.Cut(address, ":")
 	switch kind {
 	case "vsock":
-		port, err := strconv.ParseUint(where, 10, 32)
-		if err != nil || port == unix.VMADDR_PORT_ANY {
-			return nil, fmt.Errorf("%q: a vsock port is a number below 2^32-1", address)
+		number, err := strconv.ParseUint(where, 10, 32)
+		if err != nil || number == unix.VMADDR_PORT_ANY {
+			return 0, "", fmt.Errorf("%q: a vsock port is a number below 2^32-1", address)
 		}
-		return openVsock(uint32(port), allowedCIDs, log)
+		return uint32(number), "", nil
 	case "unix":
 		if where == "" {
-			return nil, errors.New("unix: needs a path")
+			return 0, "", errors.New("unix: needs a path")
 		}
-		return openUnix(where, log)
+		return 0, where, nil
 	}
-	return nil, fmt.Errorf("%q: an address is vsock:PORT or unix:PATH", address)
+	return 0, "", fmt.Errorf("%q: an address is vsock:PORT or unix:PATH", address)
+}
+
+// Open listens at `vsock:PORT` or `unix:PATH`.
+func Open(address string, allowedCIDs []uint32, log *slog.Logger) (net.Listener, error) {
+	port, path, err := parse(address)
+	switch {
+	case err != nil:
+		return nil, err
+	case path != "":
+		return openUnix(path, log)
+	}
+	return openVsock(port, allowedCIDs, log)
 }
 
 // The files that it makes are its user's only. What is there and no one listens at is left from an agent that was killed.

@@ -765,7 +765,8 @@ type ExecExit struct {
 	TimedOut   bool   `protobuf:"varint,5,opt,name=timed_out,json=timedOut,proto3" json:"timed_out,omitempty"`
 	// A process that the command left holds its output, and was silent for a second: more may have come.
 	OutputIncomplete bool `protobuf:"varint,6,opt,name=output_incomplete,json=outputIncomplete,proto3" json:"output_incomplete,omitempty"`
-	// Processes that could not be ended, where their end was asked for.
+	// Processes that could not be ended, where their end was asked for. At least 1 where the output is still held: whoever
+	// holds it was not found.
 	Left          uint32 `protobuf:"varint,7,opt,name=left,proto3" json:"left,omitempty"`
 	DurationUs    uint64 `protobuf:"varint,8,opt,name=duration_us,json=durationUs,proto3" json:"duration_us,omitempty"`
 	unknownFields protoimpl.UnknownFields

@@ -201,19 +201,40 @@ func ReadLink(fd int) (string, error) {
 	return string(buffer[:n]), nil
 }
 
+// ErrNotRegular is a FIFO, a device or a directory in place of a file.
+var ErrNotRegular = errors.New("is not a regular file")
+
+// ErrWaits is a file, mostly of /proc, that has nothing to read now and no end either.
+var ErrWaits = errors.New("has no end: whoever reads it waits for more")
+
 // ReadFile reads a regular file of at most limit bytes. A FIFO or device in its place is an error, and is not opened.
 func (r *Root) ReadFile(path string, limit int64) ([]byte, error) {
 	fd, err := r.OpenRegular(path)
 	if err != nil {
 		return nil, err
 	}
-	file := os.NewFile(uintptr(fd), path)
-	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, limit+1))
+	defer unix.Close(fd)
+	content, err := io.ReadAll(io.LimitReader(Reader(fd), limit+1))
 	if err == nil && int64(len(content)) > limit {
 		err = unix.EFBIG
 	}
 	return content, err
+}
+
+// Reader reads a file that was opened with O_NONBLOCK, and gives ErrWaits where an os.File would wait.
+type Reader int
+
+func (r Reader) Read(buffer []byte) (int, error) {
+	n, err := ignoringEINTR(func() (int, error) { return unix.Read(int(r), buffer) })
+	switch {
+	case errors.Is(err, unix.EAGAIN):
+		return 0, ErrWaits
+	case err != nil:
+		return 0, err
+	case n == 0 && len(buffer) > 0:
+		return 0, io.EOF
+	}
+	return n, nil
 }
 
 // OpenRegular opens a regular file for reading, and nothing else.
@@ -234,7 +255,7 @@ func (r *Root) expectRegular(path string, flags int, keep *int) error {
 	var stat unix.Stat_t
 	err = unix.Fstat(fd, &stat)
 	if err == nil && stat.Mode&unix.S_IFMT != unix.S_IFREG {
-		err = unix.EINVAL
+		err = ErrNotRegular
 	}
 	if err != nil || keep == nil {
 		unix.Close(fd)

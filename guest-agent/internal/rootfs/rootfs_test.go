@@ -69,7 +69,7 @@ func TestOpenStaysInside(t *testing.T) {
 		for name, expected := range map[string]error{
 			"out/file": unix.ENOENT, "../../../.." + outside + "/file": unix.ENOENT, "loop": unix.ELOOP, "loop/x": unix.ELOOP,
 			"dangling": unix.ENOENT, "a/file/x": unix.ENOTDIR, "": unix.ENOENT, "a\x00b": unix.EINVAL, "none/../a/file": unix.ENOENT,
-			"fifo": unix.EINVAL, "to-fifo": unix.EINVAL, "a": unix.EINVAL,
+			"fifo": ErrNotRegular, "to-fifo": ErrNotRegular, "a": ErrNotRegular,
 		} {
 			if content, err := root.ReadFile(name, 100); !errors.Is(err, expected) {
 				t.Errorf("%s: %q gave %q, %v, not %v", way, name, content, err, expected)
@@ -77,6 +77,20 @@ func TestOpenStaysInside(t *testing.T) {
 		}
 		if _, err := root.ReadFile("a/file", 5); !errors.Is(err, unix.EFBIG) {
 			t.Errorf("%s: a file that is too large gave %v", way, err)
+		}
+	}
+}
+
+// It has the mode of a regular file.
+func TestAFileWithoutAnEndIsNotWaitedFor(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("SKIPPED: it needs root")
+	}
+	for way, root := range roots(t, "/") {
+		if _, err := root.ReadFile("/proc/kmsg", 64<<20); errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOENT) {
+			t.Skipf("SKIPPED: /proc/kmsg cannot be read here: %v", err)
+		} else if !errors.Is(err, ErrWaits) {
+			t.Errorf("%s: it gave %v", way, err)
 		}
 	}
 }

@@ -409,6 +409,39 @@ func TestNothingIsLeft(t *testing.T) {
 	}
 }
 
+// Without a control group it has no mark left; but the output that it holds tells of it.
+func TestWhatIsNotFoundIsNotClaimedToBeGone(t *testing.T) {
+	agent := startAgent(t, setup{})
+	word := sleepWord(32)
+	killAfter := uint64(60_000)
+	atOnce := sendSignal(15, pb.Signal_COMMAND)
+	atOnce.GetSignal().KillAfterMs = &killAfter
+	for name, end := range map[string]*pb.ControlRequest{"its end is asked for": atOnce, "it is killed as a tree": sendSignal(9, pb.Signal_TREE)} {
+		doomed := begin(t, agent.Client, shell("(setsid env -i sh -c 'echo hidden $$ .; exec sleep "+word+"' &); echo ready; exec sleep "+word))
+		doomed.says("ready")
+		doomed.says(" .")
+		_, pid, _ := strings.Cut(doomed.output.String(), "hidden ")
+		waitFor(t, "both", func() bool { return commandOf(pid) == "sleep" && commandOf(fmt.Sprint(doomed.pid)) == "sleep" })
+		_, err := doomed.control(agent, end)
+		must(t, err)
+		result, err := doomed.end()
+		must(t, err)
+		equal(t, name+": the hidden one lives", commandOf(pid), "sleep")
+		equal(t, name+": incomplete", result.Last.GetExit().GetOutputIncomplete(), true)
+		equal(t, name+": left", result.Last.GetExit().GetLeft(), 1)
+		killByWord(t, pid)
+	}
+}
+
+// The first word of a process, or nothing; its pid may be followed by more.
+func commandOf(pid string) string {
+	var number int
+	fmt.Sscan(pid, &number)
+	content, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", number))
+	word, _, _ := strings.Cut(string(content), "\x00")
+	return word
+}
+
 func TestADaemonStays(t *testing.T) {
 	for _, withGroups := range []bool{false, true} {
 		agent := startAgent(t, setup{withGroups: withGroups})

@@ -117,6 +117,7 @@ func TestFilesAreReachedWithTheRightsOfTheUser(t *testing.T) {
 func TestTheAccountFilesAreNotTrusted(t *testing.T) {
 	root := makeRoot(t)
 	agent := startAgent(t, setup{root: root})
+	must(t, os.Chmod(filepath.Join(root, "tmp"), 0o777))
 	passwd := filepath.Join(root, "etc/passwd")
 	must(t, os.Remove(passwd))
 	// On the host this would lead to the host's file.
@@ -124,18 +125,35 @@ func TestTheAccountFilesAreNotTrusted(t *testing.T) {
 	write(t, root, "etc/elsewhere", "inside:x:1234:1234::/:/bin/sh\n")
 	result := run(t, agent, with(shell("id -u"), func(s *pb.ExecStart) { s.User = "inside" }))
 	equal(t, "a link", string(result.Stdout), "1234\n")
-	for name, make := range map[string]func() error{
-		"a FIFO":      func() error { return unix.Mkfifo(passwd, 0o644) },
-		"a directory": func() error { return os.Mkdir(passwd, 0o755) },
-		"a huge file": func() error {
-			return os.WriteFile(passwd, make([]byte, 5<<20), 0o644)
-		},
-		"a loop": func() error { return os.Symlink("passwd", passwd) },
+	for name, damage := range map[string]struct {
+		make   func() error
+		reason string
+	}{
+		"a FIFO":      {func() error { return unix.Mkfifo(passwd, 0o644) }, "is not a regular file"},
+		"a directory": {func() error { return os.Mkdir(passwd, 0o755) }, "is not a regular file"},
+		"a huge file": {func() error { return os.WriteFile(passwd, make([]byte, 5<<20), 0o644) }, "file too large"},
+		"a loop":      {func() error { return os.Symlink("passwd", passwd) }, "too many levels of symbolic links"},
 	} {
 		must(t, os.Remove(passwd))
-		must(t, make())
-		result := run(t, agent, command("true"))
+		must(t, damage.make())
+		// Numbers, and root, are enough to repair it. No id: that of busybox waits for the FIFO.
+		for user, expected := range map[string]string{"": "0:0 /root", "0": "0:0 /root", "5": "5:6 /"} {
+			result := run(t, agent, with(shell("echo $HOME; : >/tmp/its"), func(s *pb.ExecStart) {
+				s.User = user
+				if user == "5" {
+					s.Group = "6"
+				}
+			}))
+			its := filepath.Join(root, "tmp/its")
+			var stat unix.Stat_t
+			must(t, unix.Stat(its, &stat))
+			must(t, os.Remove(its))
+			equal(t, name+": user "+user, fmt.Sprintf("%d:%d %s", stat.Uid, stat.Gid, result.Stdout), expected+"\n")
+		}
+		result := run(t, agent, with(command("true"), func(s *pb.ExecStart) { s.User = "app" }))
 		equal(t, name, result.Last.GetError().GetCode(), "OperationFailed")
+		equal(t, name, result.Last.GetError().GetMessage(), "names cannot be looked up: /etc/passwd: "+damage.reason+" (numbers can be used instead)")
+		waitFor(t, "the reason in the log", func() bool { return strings.Contains(agent.log.String(), `"unread":"/etc/passwd: `+damage.reason) })
 	}
 	must(t, os.Remove(passwd))
 	result = run(t, agent, shell("id -u; echo $HOME"))

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -37,6 +38,10 @@ const (
 	streamsBesideSessions = 64
 	maxCopies             = 16
 	maxConnections        = 128
+	// Each may hold a thread.
+	maxStuckCopies = 128
+	// So long a copy may take to see that its client has gone.
+	lostCopyDeadline = time.Second
 
 	// A peer that is silent for so long is asked whether it lives, and has then so long to answer: a host may be busy, and a
 	// client may be stopped for a moment.
@@ -61,6 +66,8 @@ type Options struct {
 type handlers struct {
 	Options
 	copies atomic.Int32
+	// Copies without a client that have not come back from a file.
+	stuck atomic.Int32
 }
 
 // New makes a server; it takes listeners as any gRPC server does.
@@ -172,13 +179,19 @@ func (h *handlers) stat(request *pb.StatPathRequest) (*pb.StatPathResponse, erro
 }
 
 func (h *handlers) copyIn(stream *grpc.GenericServerStream[pb.CopyToGuestRequest, pb.CopyToGuestResponse]) error {
-	return h.copying(func(root *rootfs.Root) error {
-		answer, err := transfer.In(root, stream.Recv)
+	return h.copying(stream, "CopyToGuest", func(root *rootfs.Root, client *presence) error {
+		answer, err := transfer.In(root, func() (message *pb.CopyToGuestRequest, err error) {
+			err = client.whileThere(func() (err error) {
+				message, err = stream.Recv()
+				return err
+			})
+			return message, err
+		})
 		if err != nil {
 			return err
 		}
 		h.Log.Info("copy in", "entries", answer.GetEntries(), "bytes", answer.GetBytesWritten(), "error", answer.GetErrorCode())
-		return stream.SendAndClose(answer)
+		return client.whileThere(func() error { return stream.SendAndClose(answer) })
 	})
 }
 
@@ -187,7 +200,7 @@ func (h *handlers) copyOut(stream *grpc.GenericServerStream[pb.CopyFromGuestRequ
 	if err := stream.RecvMsg(request); err != nil {
 		return err
 	}
-	return h.copying(func(root *rootfs.Root) error {
+	return h.copying(stream, "CopyFromGuest", func(root *rootfs.Root, client *presence) error {
 		entries := 0
 		return transfer.Out(root, request, func(message *pb.CopyFromGuestResponse) error {
 			switch {
@@ -196,22 +209,76 @@ func (h *handlers) copyOut(stream *grpc.GenericServerStream[pb.CopyFromGuestRequ
 			case message.GetEnd().GetFinal():
 				h.Log.Info("copy out", "entries", entries)
 			}
-			return stream.Send(message)
+			return client.whileThere(func() error { return stream.Send(message) })
 		})
 	})
 }
 
-func (h *handlers) copying(act func(root *rootfs.Root) error) error {
+// A file may keep whoever opens or reads it waiting for ever: that of a server that is gone, for one. So a copy has a
+// goroutine of its own, which is left to itself when its client has gone.
+func (h *handlers) copying(stream grpc.ServerStream, method string, act func(*rootfs.Root, *presence) error) error {
 	defer h.copies.Add(-1)
 	if h.copies.Add(1) > maxCopies {
 		return status.Errorf(codes.ResourceExhausted, "%d copies are running, which is the limit", maxCopies)
 	}
+	if stuck := h.stuck.Load(); stuck >= maxStuckCopies {
+		return status.Errorf(codes.ResourceExhausted, "%d copies that were given up still wait for files of the guest", stuck)
+	}
+	client := &presence{}
+	done := make(chan error, 1)
+	go func() {
+		done <- h.copyInRoot(method, client, act)
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-stream.Context().Done():
+	}
+	client.leave()
+	lost := status.FromContextError(stream.Context().Err()).Err()
+	select {
+	case <-done:
+		return lost
+	case <-time.After(lostCopyDeadline):
+	}
+	h.Log.Warn("a copy is given up: its client has gone, and it waits for a file", "method", method, "waiting", h.stuck.Add(1))
+	go func() {
+		<-done
+		h.stuck.Add(-1)
+	}()
+	return lost
+}
+
+func (h *handlers) copyInRoot(method string, client *presence, act func(*rootfs.Root, *presence) error) (err error) {
+	defer h.recovered(method, &err)
 	root, err := h.openRoot()
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	return act(root)
+	return act(root, client)
+}
+
+// Whether a client is there: the stream of a call is not to be used once the call is over.
+type presence struct {
+	lock sync.Mutex
+	gone bool
+}
+
+func (p *presence) whileThere(act func() error) error {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	if p.gone {
+		return context.Canceled
+	}
+	return act()
+}
+
+// What uses the stream at this moment fails soon: the stream's context is done.
+func (p *presence) leave() {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	p.gone = true
 }
 
 func (h *handlers) openRoot() (*rootfs.Root, error) {
@@ -223,10 +290,13 @@ func (h *handlers) openRoot() (*rootfs.Root, error) {
 }
 
 // Limit closes connections above the agent's limit as they come.
-func Limit(listener net.Listener) net.Listener { return &limited{Listener: listener} }
+func Limit(listener net.Listener, log *slog.Logger) net.Listener {
+	return &limited{Listener: listener, log: log}
+}
 
 type limited struct {
 	net.Listener
+	log  *slog.Logger
 	open atomic.Int32
 }
 
@@ -240,6 +310,7 @@ func (l *limited) Accept() (net.Conn, error) {
 			return &counted{Conn: connection, open: &l.open}, nil
 		}
 		l.open.Add(-1)
+		l.log.Warn("refused a connection: no more may be open", "limit", maxConnections)
 		connection.Close()
 	}
 }

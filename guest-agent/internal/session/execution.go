@@ -55,6 +55,9 @@ type execution struct {
 	// Whether what was typed last was a whole line.
 	lineEnded bool
 
+	// A client has asked for SIGKILL to all its processes.
+	treeKilled atomic.Bool
+
 	controlLock sync.Mutex
 	// The last message is on its way: nothing can be asked for any more.
 	over bool
@@ -62,8 +65,10 @@ type execution struct {
 
 // How it ended.
 type outcome struct {
-	status     syscall.WaitStatus
-	timedOut   bool
+	status   syscall.WaitStatus
+	timedOut bool
+	// All its processes were to be killed, with the command or after it.
+	killed     bool
 	lost       bool
 	incomplete bool
 	left       int
@@ -95,8 +100,13 @@ func (x *execution) supervise() (outcome, error) {
 	if !result.lost {
 		x.drain(silent, &result)
 	}
+	// Whoever still holds the output was not found, and nobody knows how many there are.
+	isHeld := result.incomplete && (result.killed || x.treeKilled.Load())
 	if x.close() {
-		result.left = x.tree.Kill()
+		x.kill(&result)
+	}
+	if isHeld {
+		result.left = max(result.left, 1)
 	}
 	if result.lost {
 		x.closeFiles()
@@ -105,6 +115,11 @@ func (x *execution) supervise() (outcome, error) {
 	}
 	result.took = time.Since(x.began)
 	return result, x.send(lastMessage(result))
+}
+
+func (x *execution) kill(result *outcome) {
+	result.killed = true
+	result.left = x.tree.Kill()
 }
 
 // From here on nothing is asked for; gives whether an end was, and nobody has seen it yet.
@@ -147,7 +162,7 @@ func (x *execution) awaitExit(exited <-chan syscall.WaitStatus) outcome {
 		select {
 		case result.status = <-exited:
 			if ending || result.lost {
-				result.left = x.tree.Kill()
+				x.kill(&result)
 			}
 			return result
 		case <-lost:
@@ -240,10 +255,10 @@ func (x *execution) drain(silent <-chan struct{}, result *outcome) {
 		case <-x.stream.Context().Done():
 			// The command has ended by itself; but nobody has heard so.
 			result.lost = true
-			result.left = x.tree.Kill()
+			x.kill(result)
 			return
 		case <-x.ends:
-			result.left = x.tree.Kill()
+			x.kill(result)
 		case <-time.After(rest):
 			silence := time.Since(x.began) - time.Duration(x.readyAt.Load())
 			if x.sending.Load() == 0 && silence >= drainSilence && !x.outputWaits() {
@@ -403,6 +418,7 @@ func (x *execution) signal(asked *pb.Signal) (int, error) {
 	case asked.GetTarget() == pb.Signal_GROUP:
 		x.signalGroup(signal)
 	case signal == unix.SIGKILL:
+		x.treeKilled.Store(true)
 		left = x.tree.Kill()
 	default:
 		x.tree.Signal(signal)

@@ -27,6 +27,9 @@ func (r *report) log(log *slog.Logger, took time.Duration) {
 		argv := r.command.Argv
 		attributes = append(attributes, "command", argv[0][:min(len(argv[0]), maxLoggedWord)], "words", len(argv),
 			"user", r.command.Account.Name, "uid", r.command.Account.UID)
+		if unread := r.command.Account.Unread; unread != nil {
+			attributes = append(attributes, "unread", unread.Error())
+		}
 	}
 	switch {
 	case r.refusal != nil:

@@ -194,8 +194,8 @@ func (r *request) command(rootPath string) (launch.Command, *launch.Refusal) {
 	case errors.As(err, &missing):
 		return command, &launch.Refusal{Code: launch.UserNotFound, Message: err.Error()}
 	case err != nil:
-		return command, &launch.Refusal{Code: launch.OperationFailed, Message: "users cannot be looked up: " + err.Error()}
-	case !launch.CanSetUser() && (user.UID != own || r.group != "" || len(r.groups) > 0):
+		return command, &launch.Refusal{Code: launch.OperationFailed, Message: "names cannot be looked up: " + err.Error() + " (numbers can be used instead)"}
+	case !launch.CanSetUser() && !r.isOurs(user):
 		return command, &launch.Refusal{Code: launch.PermissionDenied, Message: "the agent does not run as root: its commands run as its own user only"}
 	}
 	command.Account = user
@@ -212,6 +212,20 @@ func (r *request) command(rootPath string) (launch.Command, *launch.Refusal) {
 	env = append(env, r.env...)
 	command.Env = withoutRepetition(append(env, tree.TagVariable+"="+r.id))
 	return command, nil
+}
+
+// Whether what is asked for is no change of the agent's own user and groups.
+func (r *request) isOurs(user account.Account) bool {
+	if user.UID != uint32(os.Geteuid()) || r.group != "" && user.GID != uint32(os.Getegid()) {
+		return false
+	}
+	if len(r.groups) == 0 {
+		return true
+	}
+	ours, err := os.Getgroups()
+	return err == nil && !slices.ContainsFunc(user.Groups, func(gid uint32) bool {
+		return gid != uint32(os.Getegid()) && !slices.Contains(ours, int(gid))
+	})
 }
 
 // The last of a key holds, at the place of the first.

@@ -102,16 +102,16 @@ func (r *reading) whole(header *pb.CopyFromGuestHeader) error {
 }
 
 func (r *reading) file(header *pb.CopyFromGuestHeader, open func(flags int) (int, error)) error {
-	file, err := reopen(open, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, unix.S_IFREG)
+	fd, err := reopen(open, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, unix.S_IFREG)
 	if err != nil {
 		return err
 	}
-	defer file.Close()
+	defer unix.Close(fd)
 	if err := r.say(headerMessage(header)); err != nil {
 		return err
 	}
 	for {
-		n, err := file.Read(r.buffer)
+		n, err := rootfs.Reader(fd).Read(r.buffer)
 		if n > 0 {
 			chunk := &pb.CopyFromGuestResponse_Data{Data: r.buffer[:n]}
 			if err := r.say(&pb.CopyFromGuestResponse{Response: chunk}); err != nil {
@@ -136,10 +136,11 @@ func (r *reading) directory(header *pb.CopyFromGuestHeader, name string, open fu
 	if depth >= maxDepth {
 		return unix.ENAMETOOLONG
 	}
-	directory, err := reopen(open, unix.O_RDONLY|unix.O_DIRECTORY, unix.S_IFDIR)
+	fd, err := reopen(open, unix.O_RDONLY|unix.O_DIRECTORY, unix.S_IFDIR)
 	if err != nil {
 		return err
 	}
+	directory := os.NewFile(uintptr(fd), "directory")
 	defer directory.Close()
 	if err := r.whole(header); err != nil {
 		return err
@@ -187,10 +188,10 @@ func (r *reading) child(directory *os.File, name, child string, depth int) error
 	return r.say(failure(name, err, true))
 }
 
-func reopen(open func(flags int) (int, error), flags int, kind uint32) (*os.File, error) {
+func reopen(open func(flags int) (int, error), flags int, kind uint32) (int, error) {
 	fd, err := open(flags)
 	if err != nil {
-		return nil, err
+		return -1, err
 	}
 	var stat unix.Stat_t
 	err = unix.Fstat(fd, &stat)
@@ -199,9 +200,9 @@ func reopen(open func(flags int) (int, error), flags int, kind uint32) (*os.File
 	}
 	if err != nil {
 		unix.Close(fd)
-		return nil, err
+		return -1, err
 	}
-	return os.NewFile(uintptr(fd), "entry"), nil
+	return fd, nil
 }
 
 func failure(name string, err error, skipped bool) *pb.CopyFromGuestResponse {
