@@ -59,7 +59,8 @@ export const EXEC_FLAGS = [
   {
     name: 'method',
     value: 'A[,B]',
-    summary: 'the method to use, or several in order: pct, lxc-attach, guest-agent, node-shell, console',
+    summary:
+      'the method to use, or several in order: pct, lxc-attach, docker, kubernetes, vsock, guest-agent, node-shell, console',
   },
   {
     name: 'namespace',

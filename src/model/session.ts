@@ -35,6 +35,8 @@ export interface Session {
   readonly notice?: string;
   /** What this method cannot do for it, for whoever wants to know all. */
   readonly remark?: string;
+  /** What is to be said where {@link Session.kill} has not ended everything; default: that such processes cannot be ended. */
+  readonly leftover?: string;
   /** Settles when the command itself has ended; never rejects. */
   readonly exit: Promise<SessionExit>;
   resize(columns: number, rows: number): void;

@@ -104,6 +104,9 @@ export interface Execution {
 export const DEFAULT_MAX_OUTPUT_BYTES = 8 * 1024 * 1024;
 export const DEFAULT_KILL_AFTER_MS = 10_000;
 
+/** What a kill leaves. */
+const UNKILLABLE = 'processes of it are left (frozen or in the kernel)';
+
 /** How long an output pipe may be silent, once the command has ended, before we stop waiting for its other holders. */
 const SETTLE_MS = 1000;
 
@@ -375,7 +378,7 @@ class RunningExecution implements Execution {
           )
         : new LxcriError(
             'ExecutionTimeout',
-            `${late} and was ${this.#treeEnded ? 'ended' : 'killed, but processes of it are left (frozen or in the kernel)'}`,
+            `${late} and was ${this.#treeEnded ? 'ended' : `killed, but ${this.#session?.leftover ?? UNKILLABLE}`}`,
             'give it more time with --timeout',
           );
       return this.#report({ exitCode: EXIT.timedOut, started: true, connectionLost, error });

@@ -1,4 +1,5 @@
 import type { VsockAddress } from '../model/vsock.ts';
+import { quoted } from '../values/quoted.ts';
 
 /** The port of vsock on which agents listen where none was named. */
 export const DEFAULT_PORT = 2222;
@@ -25,12 +26,18 @@ export function parseAddress(text: string): VsockAddress | WrongAddress {
     return { wrong: `${given} is no port of vsock`, hint: `ports are 1 to ${MAX_NUMBER}` };
   if (where.startsWith('/')) {
     // What a socket's address holds (unix(7)), and no more than can be shown.
-    const isWrong = where.endsWith('/') || /\p{Cc}/u.test(where) || Buffer.byteLength(where) > MAX_PATH_BYTES;
-    if (isWrong) return { wrong: `${JSON.stringify(where.slice(0, 128))} cannot be the path of a socket`, hint: FORM };
+    const bytes = Buffer.byteLength(where);
+    if (bytes > MAX_PATH_BYTES)
+      return {
+        wrong: `the path of a socket has at most ${MAX_PATH_BYTES} bytes, and this one has ${bytes}: ${quoted(where)}`,
+        hint: 'name a symbolic link to its directory, or have the VMM make it at a shorter path',
+      };
+    const isWrong = where.endsWith('/') || /\p{Cc}/u.test(where);
+    if (isWrong) return { wrong: `${quoted(where)} cannot be the path of a socket`, hint: FORM };
     return { kind: 'hybrid', path: where, port };
   }
   if (!/^\d{1,10}$/.test(where))
-    return { wrong: `${JSON.stringify(text.slice(0, 128))} names no microVM`, hint: `${FORM}; a path begins with "/"` };
+    return { wrong: `${quoted(text)} names no microVM`, hint: `${FORM}; a path begins with "/"` };
   const cid = Number(where);
   if (cid === CID_OF_HOST)
     return { wrong: `${cid} is the CID of this host itself`, hint: 'see guest-cid= in the configuration of the VM' };

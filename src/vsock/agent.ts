@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turnOfLoop } from 'node:timers/promises';
 
 import { addressText } from './address.ts';
 import type { VsockAddress } from '../model/vsock.ts';
@@ -37,6 +37,9 @@ export const AGENT_LIMITS: AgentLimits = {
 
 /** A connection that has carried something within this time is taken to be alive. */
 const FRESH_MS = 1000;
+
+/** Rounds of the event loop until the end of a connection is known: it is read in one, and its socket closed in the next. */
+const TURNS = 3;
 
 /** An agent in a guest, connected. */
 export class Agent {
@@ -105,7 +108,13 @@ export class Agent {
   /** Whether it still answers; a connection that was used just now is not asked. */
   async isAlive(): Promise<boolean> {
     if (!this.isOpen) return false;
-    if (performance.now() - this.#lastHeard < FRESH_MS) return true;
+    if (performance.now() - this.#lastHeard < FRESH_MS) {
+      // While this process was busy it may have ended, which is only noticed when the event loop goes round.
+      for (let turn = 0; turn < TURNS; turn++)
+        // oxlint-disable-next-line no-await-in-loop -- one after the other
+        await turnOfLoop();
+      return this.isOpen;
+    }
     const alive = await this.#answers(this.#limits.answerMs);
     if (!alive) this.#connection.close('it does not answer');
     return alive;
@@ -239,9 +248,11 @@ export async function agentAt(address: VsockAddress, abort: AbortSignal): Promis
   const key = addressText(address);
   const known = agents.get(key);
   if (known !== undefined) {
-    const agent = await known.catch(() => undefined);
-    abort.throwIfAborted();
-    if (agent !== undefined && (await agent.isAlive())) return agent;
+    const agent = await unlessAborted(
+      known.catch(() => undefined),
+      abort,
+    );
+    if (agent !== undefined && (await unlessAborted(agent.isAlive(), abort))) return agent;
     if (agents.get(key) === known) agents.delete(key);
     // Somebody else may have been faster.
     return agentAt(address, abort);
@@ -261,26 +272,63 @@ export async function agentAt(address: VsockAddress, abort: AbortSignal): Promis
   }
 }
 
+/** What it resolves to, for who need not wait for it; @throws the reason of `abort`. */
+async function unlessAborted<Value>(promise: Promise<Value>, abort: AbortSignal): Promise<Value> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(abort.reason as Error);
+  abort.addEventListener('abort', onAbort);
+  try {
+    abort.throwIfAborted();
+    return await Promise.race([promise, aborted]);
+  } finally {
+    abort.removeEventListener('abort', onAbort);
+  }
+}
+
 /** Pauses between attempts to reach an agent that is still starting. */
 const FIRST_PAUSE_MS = 50;
 const LAST_PAUSE_MS = 500;
 
+/** Who waits for less still makes one attempt that can come to something. */
+const LEAST_WAIT_MS = 1000;
+
+/** Timers of Node.js take no more: 24 days. */
+const LONGEST_TIMER_MS = 2_147_483_647;
+
 /**
  * Waits until an agent answers. Nothing is started by an attempt, so that there may be any number of them.
  *
- * @param waitMs 0: one attempt.
+ * @param waitMs 0: one attempt, for as long as that takes. Else no attempt goes on for longer than this, or 1000.
  * @throws LxcriError what was in the way last; the reason of `abort`.
  */
 export async function awaitAgent(address: VsockAddress, waitMs: number, abort: AbortSignal): Promise<Agent> {
+  if (waitMs === 0) return agentAt(address, abort);
+  const over = new AbortController();
+  const limit = Math.min(Math.max(waitMs, LEAST_WAIT_MS), LONGEST_TIMER_MS);
+  const timer = setTimeout(() => over.abort(new Error('waited for long enough')), limit);
+  try {
+    return await tryUntil(address, waitMs, abort, over.signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** @param over ends an attempt that has not come to anything. */
+async function tryUntil(address: VsockAddress, waitMs: number, abort: AbortSignal, over: AbortSignal): Promise<Agent> {
   const end = performance.now() + waitMs;
+  const either = AbortSignal.any([abort, over]);
+  let last: UnreachableAgent | undefined;
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 1.5, LAST_PAUSE_MS)) {
     try {
       // oxlint-disable-next-line no-await-in-loop -- one attempt after the other
-      return await agentAt(address, abort);
+      return await agentAt(address, either);
     } catch (error) {
       abort.throwIfAborted();
+      if (over.aborted && error === over.reason)
+        throw stillNot(last ?? silentAgent(address, 'nothing was heard of it'), waitMs);
       if (!(error instanceof UnreachableAgent) || !error.passing) throw error;
-      if (performance.now() >= end) throw waitMs === 0 ? error : stillNot(error, waitMs);
+      if (performance.now() >= end) throw stillNot(error, waitMs);
+      last = error;
     }
     const left = Math.max(0, end - performance.now());
     // oxlint-disable-next-line no-await-in-loop -- nothing tells of the change

@@ -74,12 +74,19 @@ async function handshake(socket: Socket, address: VsockAddress, guard: Guard, li
         if (rest.length > 0) socket.unshift(rest);
         resolve();
       };
-      const onEnd = (): void => reject(noAgent(address, 'the VMM closes the connection'));
+      const onEnd = (): void => reject(noAgent(address, CLOSES));
       socket.on('data', onData).once('end', onEnd);
       socket.write(`CONNECT ${address.port}\n`);
     },
-    (error) => noAgent(address, error === undefined ? 'the VMM does not say whether it is connected' : error.message),
+    (error) => noAgent(address, error === undefined ? 'the VMM does not say whether it is connected' : reasonOf(error)),
   );
+}
+
+const CLOSES = 'the VMM closes the connection';
+
+/** Who closes at once may do so while we write. */
+function reasonOf({ code, message }: NodeJS.ErrnoException): string {
+  return code === 'EPIPE' || code === 'ECONNRESET' ? CLOSES : message;
 }
 
 /** Waits for a step of a connection that may fail, take too long, or be given up. */

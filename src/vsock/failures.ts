@@ -1,3 +1,6 @@
+import { statSync } from 'node:fs';
+import type { Stats } from 'node:fs';
+
 import { LxcriError } from '../model/errors.ts';
 import type { ErrorCode } from '../model/errors.ts';
 import type { VsockAddress } from '../model/vsock.ts';
@@ -43,25 +46,31 @@ export function silentAgent(address: VsockAddress, detail: string): UnreachableA
   );
 }
 
+const CHECK_PATH =
+  'check the path: it is the "socket" of --vsock (Cloud Hypervisor), or the "uds_path" of the vsock device (Firecracker)';
+
 /** The Unix socket of a guest cannot be connected to. */
-export function noSocket(address: VsockAddress, { code, message }: NodeJS.ErrnoException): LxcriError {
+export function noSocket(
+  address: VsockAddress & { kind: 'hybrid' },
+  { code, message }: NodeJS.ErrnoException,
+): LxcriError {
   const name = guestName(address);
   switch (code) {
     case 'ENOENT':
+      return new UnreachableAgent('ContainerNotFound', `there is no socket for ${name}`, CHECK_PATH, true);
     case 'ENOTDIR':
-      return new UnreachableAgent(
-        'ContainerNotFound',
-        `there is no socket for ${name}`,
-        'check the path: it is the "socket" of --vsock (Cloud Hypervisor), or the "uds_path" of the vsock device (Firecracker)',
-        true,
-      );
-    case 'ECONNREFUSED':
+      return neverSocket(name, 'a part of its path is no directory');
+    case 'ECONNREFUSED': {
+      // The kernel refuses so whatever is no socket, too.
+      const other = otherThanSocket(address.path);
+      if (other !== undefined) return neverSocket(name, `its path is that of ${other}`);
       return new UnreachableAgent(
         'ContainerNotRunning',
         `the microVM of ${name} does not run: nobody listens on its socket`,
         'start it with what it is managed by',
         true,
       );
+    }
     case 'EACCES':
     case 'EPERM':
       return new LxcriError(
@@ -77,4 +86,22 @@ export function noSocket(address: VsockAddress, { code, message }: NodeJS.ErrnoE
         code === 'EAGAIN',
       );
   }
+}
+
+/** A VMM makes its socket where nothing is: to wait for it is no use. */
+function neverSocket(name: string, reason: string): UnreachableAgent {
+  return new UnreachableAgent('ContainerNotFound', `there is no socket for ${name}: ${reason}`, CHECK_PATH, false);
+}
+
+/** What a path leads to, where that is something, and no socket. */
+function otherThanSocket(path: string): string | undefined {
+  let found: Stats;
+  try {
+    found = statSync(path);
+  } catch {
+    return undefined;
+  }
+  if (found.isSocket()) return undefined;
+  if (found.isDirectory()) return 'a directory';
+  return found.isFile() ? 'a plain file' : 'a device or a pipe';
 }

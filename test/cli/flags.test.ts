@@ -2,6 +2,7 @@ import { expect } from 'chai';
 
 import { EXEC_FLAGS, HOOK_FLAGS } from '../../src/cli/flags.ts';
 import type { FlagSpec } from '../../src/cli/flags.ts';
+import { AVAILABLE_METHODS } from '../../src/methods/registry.ts';
 
 const SPECS: readonly FlagSpec[] = EXEC_FLAGS;
 
@@ -44,6 +45,12 @@ describe('the flags of exec', () => {
     expect(SPECS.flatMap(({ aliases = [] }) => aliases)).to.deep.equal(['cwd', 'tasks', 'containers', 'cts']);
     const repeatable = SPECS.filter(({ multiple }) => multiple).map(({ name }) => name);
     expect(repeatable).to.deep.equal(['env', 'env-file', 'task', 'container']);
+  });
+
+  it('name every method that --method takes; the one of the API stands for its routes', () => {
+    const summary = SPECS.find(({ name }) => name === 'method')?.summary ?? '';
+    const named = summary.split(/[:,] /);
+    expect(named).to.include.members(AVAILABLE_METHODS.filter((name) => name !== 'proxmox-api'));
   });
 
   it('have names, aliases and letters of their own', () => {

@@ -137,6 +137,10 @@ describe('doctor', () => {
   it('does not know one that there is not', () =>
     expectFailure('json', ['doctor', 'no-such-container'], { code: 'ContainerNotFound', says: /no-such-container/ }));
 
+  for (const target of ['docker:web', 'k8s:web', 'vsock:/run/vm.sock'])
+    it(`has nothing to compare in ${target}`, () =>
+      expectFailure('json', ['doctor', target], { code: 'NoMethodAvailable', says: /methods are not compared in/ }));
+
   it('tells who is not root what is missing, and that nothing can run', async () => {
     const nobody =
       'setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=+dac_read_search --ambient-caps=+dac_read_search';

@@ -25,6 +25,12 @@ describe('the address of a microVM', () => {
     expect('wrong' in usual ? usual : addressText(usual)).to.equal('/run/vm.sock');
   });
 
+  it('is no longer than the kernel takes, and it is said how long it may be', () => {
+    expect(parseAddress(`/${'x'.repeat(106)}`)).to.have.property('kind', 'hybrid');
+    const found = parseAddress(`/${'x'.repeat(107)}:5000`);
+    expect('wrong' in found ? found.wrong : '').to.contain('at most 107 bytes, and this one has 108');
+  });
+
   for (const text of [
     '',
     'vm',

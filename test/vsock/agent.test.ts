@@ -97,7 +97,11 @@ describe('an agent in a guest', () => {
     expect(await ofNobody).to.deep.include({ code: 'PlatformUnreachable', passing: true });
     expect(String(await ofNobody)).to.contain('does not answer: nothing was heard of it in 200 ms');
     const ofGone = failure(connected((socket) => socket.destroy()));
-    expect(String(await ofGone)).to.contain('does not answer');
+    expect(String(await ofGone)).to.contain('does not answer: the connection to the guest was closed');
+    const ofCut = failure(
+      connected((socket) => grpcServer(() => ({ message: () => socket.destroy() }), []).serve(socket)),
+    );
+    expect(String(await ofCut)).to.contain('does not answer: the connection to the guest was closed');
     const silent = grpcServer(() => ({}), []);
     const ofSilent = failure(connected(silent.serve, { ...PATIENT, answerMs: 300 }));
     expect(String(await ofSilent)).to.contain('no answer within 300 ms');
@@ -137,6 +141,46 @@ describe('an agent in a guest', () => {
     last?.destroy();
     await second.closed;
     expect(await second.isAlive()).to.equal(false);
+  });
+
+  it('is connected to again where its connection has ended and this process was too busy to see it', async () => {
+    const server = ownAgent();
+    let last: Socket | undefined;
+    const address = await vmWith((socket) => {
+      last = socket;
+      server.serve(socket);
+    });
+    const first = await agentAt(address, NEVER);
+    agents.push(first);
+    // Closes the other end at once; that ours reads it takes the event loop.
+    last?.destroy();
+    expect(first.isOpen).to.equal(true);
+    const second = await agentAt(address, NEVER);
+    agents.push(second);
+    expect(second).not.to.equal(first);
+    expect(await second.isAlive()).to.equal(true);
+  });
+
+  it('whose connection is closed is not said to have ended its call, as one is that does', async () => {
+    const server = ownAgent({
+      exec: (exec) => {
+        exec.started();
+        if (server.execs.length === 1) exec.call.stream.close(0);
+      },
+    });
+    let last: Socket | undefined;
+    const agent = await connected((socket) => {
+      last = socket;
+      server.serve(socket);
+    });
+    const ended = agent.exec(() => {});
+    ended.send(START);
+    expect(await ended.ended).to.deep.equal({ kind: 'broken', reason: 'the agent ended it without a status' });
+    const lost = agent.exec(() => {});
+    lost.send(START);
+    await waitFor(() => server.execs.length === 2, { what: 'the command to start' });
+    last?.destroy();
+    expect(await lost.ended).to.deep.equal({ kind: 'broken', reason: 'the connection to the guest was closed' });
   });
 
   it('that is only silent is not given up; an older one is asked what it answers in any case', async () => {
@@ -245,9 +289,36 @@ describe('an agent in a guest', () => {
     expect(agent.hello).not.to.equal(undefined);
   });
 
+  it('that accepts connections and says nothing is awaited for no longer than that either', async () => {
+    const address = await vmWith(() => {});
+    const error = await failure(awaitAgent(address, 1200, NEVER));
+    expect(error).to.deep.include({ code: 'PlatformUnreachable' });
+    expect(String(error)).to.contain('does not answer: nothing was heard of it; it was waited for 1200 ms');
+  });
+
+  it('is still awaited by others when one has waited for long enough', async () => {
+    const server = ownAgent();
+    let isUp = false;
+    const held: Socket[] = [];
+    const address = await vmWith((socket) => {
+      if (isUp) server.serve(socket);
+      else held.push(socket);
+    });
+    const impatient = failure(awaitAgent(address, 500, NEVER));
+    const patient = awaitAgent(address, 60_000, NEVER);
+    expect(String(await impatient)).to.contain('it was waited for 500 ms');
+    isUp = true;
+    for (const socket of held) server.serve(socket);
+    const agent = await patient;
+    agents.push(agent);
+    expect(agent.hello).not.to.equal(undefined);
+  });
+
   it('is not awaited for longer than that, nor where waiting is no use', async () => {
     const missing: VsockAddress = { kind: 'hybrid', path: join(scratchDirectory(), 'none'), port: 2222 };
     expect(await failure(awaitAgent(missing, 200, NEVER))).to.deep.include({ code: 'ContainerNotFound' });
+    const never: VsockAddress = { kind: 'hybrid', path: scratchDirectory(), port: 2222 };
+    expect(String(await failure(awaitAgent(never, 3_600_000, NEVER)))).to.contain('a directory');
     const cid: VsockAddress = { kind: 'cid', cid: 4242, port: 2222 };
     const before = process.env['PATH'];
     process.env['PATH'] = scratchDirectory();

@@ -1,4 +1,5 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 
@@ -119,9 +120,35 @@ describe('a connection by the socket of a VMM', () => {
       code: 'ContainerNotRunning',
       passing: true,
     });
+  });
+
+  it('is not waited for where there is what never becomes a socket', async () => {
+    const directory = scratchDirectory();
     mkdirSync(join(directory, 'd'));
-    expect(await failureOf(dial(at(join(directory, 'd')), NEVER)))
-      .to.have.property('code')
-      .that.is.oneOf(['ContainerNotRunning', 'PlatformUnreachable']);
+    writeFileSync(join(directory, 'f'), '');
+    for (const [path, says] of [
+      [join(directory, 'd'), 'a directory'],
+      [join(directory, 'f'), 'a plain file'],
+      ['/dev/null', 'a device or a pipe'],
+      [join(directory, 'f', 'vm.sock'), 'a part of its path is no directory'],
+    ] as const) {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      const error = await failureOf(dial(at(path), NEVER));
+      expect(error, path).to.deep.include({ code: 'ContainerNotFound', passing: false });
+      expect(String(error)).to.contain(says);
+    }
+  });
+
+  it('is said to be closed by a VMM that does so at once, however that shows', async () => {
+    const path = join(scratchDirectory(), 'vm.sock');
+    const server = createServer((socket) => socket.destroy());
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+    const said = new Set<string>();
+    for (let count = 0; count < 50; count++) {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      said.add(((await failureOf(dial(at(path), NEVER))) as Error).message.replace(/^.*: /, ''));
+    }
+    server.close();
+    expect([...said]).to.deep.equal(['the VMM closes the connection']);
   });
 });

@@ -1,6 +1,9 @@
 import { LxcriError } from '../../model/errors.ts';
 import type { ExecRequest } from '../../model/request.ts';
+import { STATUS } from '../../vsock/grpc/status.ts';
+import type { GrpcStatus } from '../../vsock/grpc/status.ts';
 import type { Refusal } from '../../vsock/protocol.ts';
+import { quoted } from '../../values/quoted.ts';
 import { NotStartedError } from '../method.ts';
 
 /** What an agent of ours says when a command was not started (ExecError of exec.proto). */
@@ -8,9 +11,9 @@ export function refusalOf({ code, message }: Refusal, request: ExecRequest): Err
   const said = shortened(message);
   switch (code) {
     case 'CommandNotFound':
-      return commandNotFound(request);
+      return commandNotFound(request, said);
     case 'CommandNotExecutable':
-      return commandNotExecutable(request);
+      return commandNotExecutable(request, said);
     case 'WorkdirNotFound':
       return new LxcriError('WorkdirNotFound', said, 'create it first, or choose another with --workdir');
     case 'UserNotFound':
@@ -28,6 +31,22 @@ export function refusalOf({ code, message }: Refusal, request: ExecRequest): Err
   }
 }
 
+/** The agent takes no further command now, which passes: no reason to ask for less, nor to try another method. */
+export function takesNoMore(reason: string): LxcriError {
+  return new LxcriError(
+    'PlatformUnreachable',
+    `the agent has started nothing: ${shortened(reason)}`,
+    'try again when it has less to do, or runs again',
+  );
+}
+
+/** The same, of the status by which a call was refused; `undefined` for every other. */
+export function passingRefusal({ code, message }: GrpcStatus): LxcriError | undefined {
+  if (code === STATUS.resourceExhausted) return takesNoMore(`it runs as many commands as it may (${message})`);
+  if (code === STATUS.unavailable) return takesNoMore(message || 'it is being stopped');
+  return undefined;
+}
+
 /**
  * What older agents say when a command was not started, in the words of Go's os/exec; `undefined` for everything else, after
  * which it may have run.
@@ -37,12 +56,21 @@ export function olderRefusal(message: string, request: ExecRequest): Error | und
   if (said === undefined) return undefined;
   if (said.startsWith('chdir '))
     return new LxcriError('WorkdirNotFound', shortened(said), 'create it first, or choose another with --workdir');
-  if (/executable file not found|no such file or directory/.test(said)) return commandNotFound(request);
-  if (/permission denied|exec format error|is a directory/.test(said)) return commandNotExecutable(request);
+  if (/executable file not found|no such file or directory/.test(said))
+    return commandNotFound(request, shortened(said));
+  if (/permission denied|exec format error|is a directory/.test(said))
+    return commandNotExecutable(request, shortened(said));
   return new NotStartedError(`the agent could not start the command: ${shortened(said)}`);
 }
 
-function commandNotFound(request: ExecRequest): LxcriError {
+/** @param said which shell it is: that is known in the guest alone. */
+function commandNotFound(request: ExecRequest, said: string): LxcriError {
+  if (request.command.length === 0)
+    return new LxcriError(
+      'CommandNotFound',
+      `the user's login shell is not in the guest: ${said}`,
+      'name a shell that it has, or another user with -u',
+    );
   return new LxcriError(
     'CommandNotFound',
     `no command ${wordOf(request)} in the guest`,
@@ -50,17 +78,17 @@ function commandNotFound(request: ExecRequest): LxcriError {
   );
 }
 
-function commandNotExecutable(request: ExecRequest): LxcriError {
+function commandNotExecutable(request: ExecRequest, said: string): LxcriError {
+  const what = request.command.length === 0 ? `the user's login shell (${said})` : wordOf(request);
   return new LxcriError(
     'CommandNotExecutable',
-    `${wordOf(request)} cannot be executed in the guest`,
+    `${what} cannot be executed in the guest`,
     'check its permissions and that it is a program',
   );
 }
 
-function wordOf({ command }: ExecRequest): string {
-  const [word] = command;
-  return word === undefined ? 'that is a login shell' : JSON.stringify(Buffer.from(word).toString('utf8'));
+function wordOf({ command: [word = ''] }: ExecRequest): string {
+  return quoted(Buffer.from(word).toString('utf8'));
 }
 
 const MAX_SAID = 300;

@@ -12,6 +12,8 @@ export interface Peer {
   readonly treeKill: boolean;
   /** What it lacks, in one line. */
   readonly remark?: string;
+  /** What is said where not all was ended; there where it may overlook processes that have left the command's session. */
+  readonly leftover?: string;
   exec(onMessage: (message: Buffer) => void): GrpcCall;
   endInput(call: GrpcCall, hasTerminal: boolean, done: () => void): void;
   resize(call: GrpcCall, columns: number, rows: number): void;
@@ -34,15 +36,19 @@ const AGENTS_KILL_AFTER_MS = 86_400_000;
 
 const CANCELING: ReadonlySet<ForwardedSignal> = new Set<ForwardedSignal>(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']);
 
+const WITHOUT_GROUPS = 'something of it may be left: the guest has no control groups';
+
 /** An agent of ours. */
 export class OwnPeer implements Peer {
   readonly treeKill = true;
+  readonly leftover?: string;
   readonly #agent: Agent;
   readonly #id: string;
 
   constructor(agent: Agent, id: string) {
     this.#agent = agent;
     this.#id = id;
+    if (agent.hello?.capabilities.includes('cgroup') !== true) this.leftover = WITHOUT_GROUPS;
   }
 
   exec(onMessage: (message: Buffer) => void): GrpcCall {

@@ -9,7 +9,7 @@ import type { GrpcStatus } from '../../vsock/grpc/status.ts';
 import { parseResponse, stdinRequest } from '../../vsock/protocol.ts';
 import type { Exit, Refusal, Said } from '../../vsock/protocol.ts';
 import { NotStartedError } from '../method.ts';
-import { olderRefusal } from './failures.ts';
+import { olderRefusal, takesNoMore } from './failures.ts';
 import type { Peer } from './peer.ts';
 
 /** What was heard of a command first. */
@@ -39,6 +39,7 @@ export class GuestSession implements Session {
   readonly exit: Promise<SessionExit>;
   readonly treeKill: boolean;
   readonly remark?: string;
+  readonly leftover?: string;
   /** Resolves as soon as something was heard of the command; never rejects. */
   readonly first: Promise<First>;
   readonly #peer: Peer;
@@ -55,6 +56,8 @@ export class GuestSession implements Session {
   /** Why we have given it up. */
   #abandoned: string | undefined;
   #left = 0;
+  /** Somebody who was not found by its agent has held its output. */
+  #isHeld = false;
 
   /** Begins at once, with this message. */
   constructor(peer: Peer, request: ExecRequest, start: Uint8Array) {
@@ -62,6 +65,7 @@ export class GuestSession implements Session {
     this.#request = request;
     this.treeKill = peer.treeKill;
     if (peer.remark !== undefined) this.remark = peer.remark;
+    if (peer.leftover !== undefined) this.leftover = peer.leftover;
     this.first = new Promise((resolve) => (this.#resolveFirst = resolve));
     this.exit = new Promise((resolve) => (this.#resolveExit = resolve));
     const { stdin, stdout, stderr, terminal } = request;
@@ -86,14 +90,18 @@ export class GuestSession implements Session {
 
   async kill(): Promise<boolean> {
     // An agent of ours has ended what it was asked to end before it says how the command ended.
-    if (this.#ended && !this.#isLost) return this.#peer.treeKill && this.#left === 0;
+    if (this.#ended && !this.#isLost) return this.#peer.treeKill && this.#isAllGone;
     this.#isFlowing = true;
     this.#call.resume();
     const isGone = await this.#peer.kill(this.#call);
     const timer = setTimeout(() => this.abandon('the agent does not say how it ended'), LAST_WORD_MS);
     await this.exit;
     clearTimeout(timer);
-    return isGone && this.#left === 0;
+    return isGone && this.#isAllGone;
+  }
+
+  get #isAllGone(): boolean {
+    return this.#left === 0 && !this.#isHeld;
   }
 
   release(): Promise<void> {
@@ -118,6 +126,7 @@ export class GuestSession implements Session {
       }
       this.#begin();
       this.#left = said.exit?.left ?? 0;
+      this.#isHeld = this.leftover !== undefined && said.exit?.outputIncomplete === true;
       this.#end(exitOf(said.exitCode, said.exit));
       return;
     }
@@ -146,8 +155,10 @@ export class GuestSession implements Session {
       const refusal = end.kind === 'status' ? olderRefusal(end.status.message, this.#request) : undefined;
       if (isSure || refusal !== undefined) {
         this.#resolveFirst(end.kind === 'status' ? { kind: 'status', status: end.status } : { kind: 'never' });
-        const said = end.kind === 'status' ? end.status.message : 'it takes no more commands';
-        const error = refusal ?? new NotStartedError(`the agent refuses it: ${said}`);
+        const error =
+          end.kind === 'refused'
+            ? takesNoMore('it is being stopped')
+            : (refusal ?? new NotStartedError(`the agent refuses it: ${end.status.message}`));
         this.#end({ kind: 'not-started', error: startError(error) });
         return;
       }

@@ -4,10 +4,9 @@ import type { Session } from '../../model/session.ts';
 import { TAG_VARIABLE } from '../../process/tree.ts';
 import type { Agent } from '../../vsock/agent.ts';
 import { agentAt } from '../../vsock/agent.ts';
-import { STATUS } from '../../vsock/grpc/status.ts';
 import { olderStartRequest, startRequest } from '../../vsock/protocol.ts';
 import { NotStartedError } from '../method.ts';
-import { refusalOf } from './failures.ts';
+import { passingRefusal, refusalOf, takesNoMore } from './failures.ts';
 import { OlderPeer, OwnPeer } from './peer.ts';
 import { GuestSession } from './session.ts';
 
@@ -55,13 +54,9 @@ async function startByOwn(agent: Agent, request: ExecRequest, abort: AbortSignal
   if (first.kind === 'refused') throw refusalOf(first.refusal, request);
   if (first.kind === 'status') {
     const { code, message: said } = first.status;
-    throw new NotStartedError(
-      code === STATUS.resourceExhausted
-        ? `the agent runs as many commands as it may: ${said}`
-        : `the agent refuses it: ${said || `gRPC status ${code}`}`,
-    );
+    throw passingRefusal(first.status) ?? new NotStartedError(`the agent refuses it: ${said || `gRPC status ${code}`}`);
   }
-  if (first.kind === 'never') throw new NotStartedError('the agent takes no more commands: it is being stopped');
+  if (first.kind === 'never') throw takesNoMore('it is being stopped');
   return session;
 }
 

@@ -1,11 +1,12 @@
 import { identityOf } from '../../model/container.ts';
 import type { ContainerIdentity } from '../../model/container.ts';
 import type { Diagnosis, MethodDiagnosis } from '../../model/diagnosis.ts';
-import { isLxcriError } from '../../model/errors.ts';
+import { LxcriError, isLxcriError } from '../../model/errors.ts';
 import { hasNodePty } from '../../methods/attach/pty.ts';
 import { fullReference, locate } from '../locate.ts';
 import type { HostInventory } from '../locate.ts';
 import { parseReference } from '../reference.ts';
+import type { Scheme } from '../reference.ts';
 import { validateRunning } from '../validate.ts';
 import type { Cluster } from '../cluster.ts';
 import { checkHost } from './checks.ts';
@@ -92,7 +93,14 @@ function runningOnes(listing: Listing): Candidate[] {
 }
 
 async function namedOne(inventory: HostInventory, target: string, node: string | undefined): Promise<Candidate> {
-  const container = locate(parseReference(target), inventory, node);
+  const reference = parseReference(target);
+  if (isElsewhere(reference.scheme))
+    throw new LxcriError(
+      'NoMethodAvailable',
+      `methods are not compared in ${reference.scheme}: containers, which have but one`,
+      `name a container of Proxmox or LXC; whether this one answers: proxmox-lxcri state ${target}`,
+    );
+  const container = locate(reference, inventory, node);
   const found = { reference: fullReference(container), identity: identityOf(container) };
   if (container.lock !== undefined) return { ...found, obstacle: `it is locked (${container.lock})` };
   try {
@@ -102,6 +110,11 @@ async function namedOne(inventory: HostInventory, target: string, node: string |
     if (isLxcriError(error)) return { ...found, obstacle: error.message };
     throw error;
   }
+}
+
+/** Whether it is a scheme of what one method alone reaches. */
+function isElsewhere(scheme: Scheme | undefined): boolean {
+  return scheme === 'docker' || scheme === 'k8s' || scheme === 'vsock';
 }
 
 async function tryCandidates(

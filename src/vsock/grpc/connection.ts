@@ -19,6 +19,12 @@ const MAX_FRAME_BYTES = 1024 * 1024;
 /** Megabytes; Node.js refuses streams above it, and windows bound it already. */
 const SESSION_MEMORY_MB = 4096;
 
+/** What is said of a connection that ended without a reason of its own: who has ended it does not show from here. */
+const CLOSED = 'the connection to the guest was closed';
+
+/** How the kernel and Node.js say the same. */
+const CLOSED_CODES: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'ERR_SOCKET_CLOSED', 'ERR_STREAM_DESTROYED']);
+
 /** The answer to one question. */
 export type Answer =
   | { readonly kind: 'message'; readonly message: Buffer }
@@ -34,7 +40,7 @@ export class GrpcConnection {
   #isOver = false;
   #failure: string | undefined;
 
-  private constructor(session: ClientHttp2Session) {
+  private constructor(session: ClientHttp2Session, socket: Socket) {
     this.#session = session;
     this.closed = new Promise((resolve) => {
       session.once('close', () => {
@@ -42,10 +48,17 @@ export class GrpcConnection {
         resolve();
       });
     });
-    session.on('error', (error) => (this.#failure ??= error.message));
+    session.on('error', ({ code = '', message }: NodeJS.ErrnoException) => {
+      this.#failure ??= CLOSED_CODES.has(code) ? CLOSED : message;
+    });
     session.on('goaway', () => (this.#isOver = true));
     // The session tells of what matters.
-    session.socket.on('error', () => {});
+    socket.on('error', () => {});
+    // Before the session, which then ends its calls.
+    socket.prependListener('close', () => {
+      this.#isOver = true;
+      this.#failure ??= CLOSED;
+    });
   }
 
   /**
@@ -59,7 +72,7 @@ export class GrpcConnection {
       maxSessionMemory: SESSION_MEMORY_MB,
       settings: { enablePush: false, initialWindowSize: STREAM_WINDOW_BYTES, maxFrameSize: MAX_FRAME_BYTES },
     });
-    const connection = new GrpcConnection(session);
+    const connection = new GrpcConnection(session, socket);
     session.setLocalWindowSize?.(CONNECTION_WINDOW_BYTES);
     try {
       await new Promise<void>((resolve, reject) => {
@@ -76,7 +89,7 @@ export class GrpcConnection {
         });
         void connection.closed.then(() => {
           over();
-          reject(new Error(connection.whyClosed ?? 'the connection was closed'));
+          reject(new Error(connection.whyClosed ?? CLOSED));
         });
       });
     } catch (error) {

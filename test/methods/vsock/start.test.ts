@@ -9,6 +9,8 @@ import { findGuest } from '../../../src/methods/vsock/guest.ts';
 import { startInGuest } from '../../../src/methods/vsock/start.ts';
 import type { ExecRequest } from '../../../src/model/request.ts';
 import type { Session } from '../../../src/model/session.ts';
+import { startExecution } from '../../../src/oci/execution.ts';
+import { NodeConfig } from '../../../src/proxmox/node/config.ts';
 import { agentAt } from '../../../src/vsock/agent.ts';
 import { grpcServer, olderAgent } from '../../support/vsock/agent-double.ts';
 import type { GrpcServer } from '../../support/vsock/agent-double.ts';
@@ -153,8 +155,7 @@ describe('a command in a microVM', () => {
 
   for (const [what, refuse] of [
     ['something new', (exec: ServedExec) => exec.refuse('Whatever', 'because').end()],
-    ['that it runs enough', (exec: ServedExec) => exec.end(8, 'because')],
-    ['that it ends', (exec: ServedExec) => exec.end(14, 'because')],
+    ['that something is wrong', (exec: ServedExec) => exec.end(9, 'because')],
   ] as const)
     it(`is not started, and another method may try, where the agent says ${what}`, async () => {
       const error = await failure(startBy({ exec: refuse }));
@@ -162,10 +163,31 @@ describe('a command in a microVM', () => {
       expect(error.message).to.contain('because');
     });
 
-  it('is not started where the agent does not even look at it', async () => {
-    const error = await failure(startBy({ exec: (exec) => exec.call.stream.close(7) }));
-    expect(error).to.be.instanceOf(NotStartedError);
+  for (const [what, refuse] of [
+    ['says that it runs enough', (exec: ServedExec) => exec.end(8, 'because')],
+    ['says that it ends', (exec: ServedExec) => exec.end(14, 'because')],
+    ['does not even look at it', (exec: ServedExec) => exec.call.stream.close(7)],
+  ] as const)
+    it(`is to be tried again where the agent ${what}`, async () => {
+      const error = await failure(startBy({ exec: refuse }));
+      expect(error).to.deep.include({ name: 'LxcriError', code: 'PlatformUnreachable' });
+      expect(error).to.have.property('hint').that.contains('try again');
+    });
+
+  it('is named in full only where it is short', async () => {
+    const error = await failure(
+      startBy({ exec: (exec) => exec.refuse('CommandNotFound', 'because').end() }, { command: ['x'.repeat(5000)] }),
+    );
+    expect(error.message).to.contain('xxxx').and.to.have.length.below(200);
   });
+
+  for (const code of ['CommandNotFound', 'CommandNotExecutable'])
+    it(`that is the login shell is named by the agent where it says ${code}`, async () => {
+      const exec = (served: ServedExec): void => served.refuse(code, 'there is no "/bin/gone"').end();
+      const error = await failure(startBy({ exec }, { command: [] }));
+      expect(error).to.deep.include({ code });
+      expect(error.message).to.contain('login shell').and.to.contain('"/bin/gone"');
+    });
 
   it('is left, and then killed by the agent, when it is canceled before it has said that it runs', async () => {
     let seen: ServedExec | undefined;
@@ -251,6 +273,46 @@ describe('a command in a microVM', () => {
     const session = await start(server);
     expect(await session.kill()).to.equal(true);
     expect(await session.exit).to.deep.include({ exitCode: 137, signal: 'SIGKILL' });
+  });
+
+  for (const capabilities of [['user'], ['user', 'cgroup']])
+    it(`whose output is held after it was killed is all gone only by a control group (${capabilities.join()})`, async () => {
+      let running: ServedExec | undefined;
+      const session = await startBy({
+        capabilities,
+        exec: (exec) => void (running = exec.started()),
+        control: () => {
+          running?.exit(137, { 2: 9, 6: 1 }).end();
+          return 0;
+        },
+      });
+      const isGone = capabilities.includes('cgroup');
+      // Asked for again after its end, as who reports the result does.
+      expect([await session.kill(), await session.kill()]).to.deep.equal([isGone, isGone]);
+    });
+
+  it('is not said to have been ended by a timeout where something may be left', async () => {
+    let running: ServedExec | undefined;
+    const server = ownAgent({
+      exec: (exec) => void (running = exec.started()),
+      control: (request) => {
+        if (inner(request, 2)?.get(1)?.[0] === 9) running?.exit(137, { 2: 9, 6: 1 }).end();
+        return 0;
+      },
+    });
+    const double = await startHybrid({ ports: { 2222: server.serve } });
+    doubles.push(double);
+    const inventory = { lxcpaths: [], pve: new NodeConfig('/nonexistent') };
+    // Connected to, so that the time is for the command alone.
+    (await startInGuest(findGuest(double.path), REQUEST, new AbortController().signal)).stdout?.resume();
+    running?.exit(0).end();
+    const { result } = startExecution(inventory, `vsock:${double.path}`, ['sleep', '1'], {
+      timeoutMs: 5000,
+      killAfterMs: 10,
+    });
+    const { exitCode, treeKill, error } = await result;
+    expect({ exitCode, treeKill }).to.deep.equal({ exitCode: 124, treeKill: false });
+    expect(error?.message).to.contain('something of it may be left: the guest has no control groups');
   });
 
   it('says so when processes of it are left', async () => {
