@@ -110,9 +110,7 @@ export class EngineClient implements Engine {
     const { line, http } = await this.#connection(abort);
     const stop = (): void => http.close();
     abort?.addEventListener('abort', stop);
-    const deadline = isLong
-      ? undefined
-      : setTimeout(() => http.close(`there was no whole answer within ${this.#answerMs / 1000} s`), this.#answerMs);
+    const deadline = isLong ? undefined : setTimeout(() => http.close(this.#silent()), this.#answerMs);
     try {
       abort?.throwIfAborted();
       const answer = await http.exchange(request);
@@ -130,9 +128,17 @@ export class EngineClient implements Engine {
     }
   }
 
+  #silent(): LxcriError {
+    return new LxcriError(
+      'PlatformUnreachable',
+      `the Docker engine at ${this.name} has not answered within ${this.#answerMs / 1000} s`,
+      'see whether it is well: docker version',
+    );
+  }
+
   #lost({ method }: HttpRequest, error: BrokenAnswerError): LxcriError {
     const { cause } = error;
-    // ssh fails after it was given the request.
+    // It has its own words for that; ssh fails after it was given the request.
     if (isLxcriError(cause) && method !== 'POST') return cause;
     return new LxcriError(
       method === 'POST' ? 'ConnectionLost' : 'PlatformUnreachable',

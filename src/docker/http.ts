@@ -94,8 +94,8 @@ export class HttpConnection {
   }
 
   /** @param reason why the answer that is waited for will not come. */
-  close(reason = 'it was closed'): void {
-    this.#finish(reason);
+  close(reason = new Error('it was closed')): void {
+    this.#finish(reason.message, reason);
     this.#stream.destroy();
   }
 

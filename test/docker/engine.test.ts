@@ -54,7 +54,7 @@ describe('an engine that does not answer', () => {
 
   for (const [what, serve] of SILENCES) {
     it(`is given up when it ${what}`, async () => {
-      const lost = 'the connection to the Docker engine at unix://S was lost: there was no whole answer within 0.3 s';
+      const lost = 'the Docker engine at unix://S has not answered within 0.3 s';
       expect(await errorOf(serve, (engine) => engine.request('GET', '/'))).to.equal(`PlatformUnreachable: ${lost}`);
       expect(await errorOf(serve, (engine) => engine.upgrade('/', {}))).to.equal(`ConnectionLost: ${lost}`);
     });
