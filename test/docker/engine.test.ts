@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
@@ -42,6 +43,25 @@ const drip =
     const timer = setInterval(() => socket.write(piece), 5);
     socket.on('close', () => clearInterval(timer));
   };
+
+describe('an engine behind an ssh that fails', () => {
+  it('cannot be reached, and no connection to it was lost', async () => {
+    const directory = scratchDirectory();
+    const ssh = `#!/bin/sh\necho 'ssh: connect to host h port 22: Connection refused' >&2\nexit 255\n`;
+    writeFileSync(join(directory, 'ssh'), ssh, { mode: 0o755 });
+    const env = { PATH: `${directory}:${process.env['PATH']}`, HOME: directory, XDG_RUNTIME_DIR: directory };
+    const engine = new EngineClient({ kind: 'ssh', destination: 'h', port: undefined }, env);
+    const words = 'the Docker engine at ssh://h cannot be reached: ssh: connect to host h port 22: Connection refused';
+    for (const [method, code] of [
+      ['GET', 'PlatformUnreachable'],
+      ['POST', 'ConnectionLost'],
+    ] as const) {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      const error: unknown = await engine.request(method, '/').catch((reason: unknown) => reason);
+      expect(error).to.include({ code, message: words });
+    }
+  });
+});
 
 describe('an engine that does not answer', () => {
   const SILENCES: readonly [string, (socket: Socket) => void][] = [
