@@ -152,6 +152,12 @@ describe('a container of Docker', () => {
     expect(await call(['start', target])).to.deep.include({ status: 'running' });
   });
 
+  it('is killed also while it is paused', async () => {
+    const paused = await engine.run();
+    await paused.freeze();
+    expect(await call(['kill', `docker:${paused.name}`])).to.deep.include({ status: 'stopped', signal: 'SIGKILL' });
+  });
+
   it('that ignores its stop signal is killed when its time is over, and it is said', async () => {
     const deaf = await engine.run({
       command: ['/bin/sh', '-c', "trap '' TERM; while :; do sleep 1; done"],

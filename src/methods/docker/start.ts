@@ -4,7 +4,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import { passwdEntry } from '../../docker/passwd.ts';
 import type { Container } from '../../model/container.ts';
 import type { CommandStream, DockerAccess } from '../../model/engine.ts';
-import { isLxcriError } from '../../model/errors.ts';
+import { LxcriError, isLxcriError } from '../../model/errors.ts';
 import type { ExecRequest } from '../../model/request.ts';
 import type { Session } from '../../model/session.ts';
 import { ProcessTree, TAG_VARIABLE } from '../../process/tree.ts';
@@ -113,7 +113,8 @@ async function startOnce(attempt: Attempt, spec: ExecutionSpec): Promise<Session
   const { engine } = docker;
   const making = createExecution(engine, container.id, spec, abort).catch((error: unknown) => {
     // Nothing runs by that alone.
-    if (isLxcriError(error) && error.code === 'ConnectionLost') throw new NotStartedError(error.message);
+    if (isLxcriError(error) && error.code === 'ConnectionLost')
+      throw new LxcriError('PlatformUnreachable', error.message, error.hint, { cause: error });
     throw error;
   });
   making.catch(() => {});
