@@ -46,6 +46,10 @@ const STATE_GRACE_MS = 10_000;
 const STATE_PAUSE_MS = 10;
 const LAST_STATE_PAUSE_MS = 250;
 
+/** How often a command inside is told that nobody reads its output, and the pause behind each. */
+const PIPE_TRIES = 3;
+const PIPE_PAUSE_MS = 300;
+
 /** How long the end of the command may take, once its processes were killed. */
 const KILL_GRACE_MS = 3000;
 
@@ -58,6 +62,8 @@ export class DockerSession implements Session {
   readonly #parts: DockerSessionParts;
   #treeKill: boolean;
   #ended = false;
+  #pipeTries = 0;
+  #isBreakingPipe = false;
   #gaveUp: (exit: SessionExit) => void = () => {};
 
   constructor(parts: DockerSessionParts) {
@@ -101,12 +107,35 @@ export class DockerSession implements Session {
     if (this.#ended) return;
     const { processes } = this.#parts;
     if (processes.kind === 'host') processes.tree.signalCommandGroup('SIGPIPE');
-    else void processes.control.signal('SIGPIPE');
+    else void this.#breakPipeInside(processes.control);
+  }
+
+  /** Every try is a further execution in the container: one at a time, a few, and only for a command that still writes. */
+  async #breakPipeInside(control: ControlInside): Promise<void> {
+    if (this.#isBreakingPipe) return;
+    this.#isBreakingPipe = true;
+    if (this.#pipeTries >= PIPE_TRIES) return this.#closeUnread();
+    this.#pipeTries += 1;
+    await control.signal('SIGPIPE');
+    await sleep(PIPE_PAUSE_MS, undefined, { ref: false });
+    this.#isBreakingPipe = false;
+  }
+
+  /** Gives up a connection whose output nobody reads, so that the engine closes the command's pipe. */
+  async #closeUnread(): Promise<void> {
+    const { output, engine, id } = this.#parts;
+    const state = await lookAt(engine, id, AbortSignal.timeout(STATE_GRACE_MS)).catch(() => undefined);
+    this.#gaveUp(
+      state?.kind === 'ended'
+        ? { kind: 'exited', exitCode: state.exitCode, signal: null }
+        : { kind: 'lost', reason: 'nobody reads its output any more, and SIGPIPE does not end it' },
+    );
+    output.close();
   }
 
   async kill(): Promise<boolean> {
     const { processes, output } = this.#parts;
-    const empty = await (isOfHost(processes) ? processes.tree : processes.control).kill();
+    const empty = await (isOfHost(processes) ? processes.tree.kill() : processes.control.kill(this.#parts.id));
     if (processes.kind !== 'host') this.#treeKill = empty;
     if (!this.#ended) {
       const timer = setTimeout(() => {

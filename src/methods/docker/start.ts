@@ -30,12 +30,18 @@ const WATCHDOG_LOOKS = 60;
 export async function startInDocker(container: Container, request: ExecRequest, abort: AbortSignal): Promise<Session> {
   const { docker } = container;
   if (docker === undefined) throw new NotStartedError('no Docker engine is known for it');
-  const control = new ControlInside(docker.engine, container, request.id);
+  const control = new ControlInside({
+    engine: docker.engine,
+    container,
+    execId: request.id,
+    user: userOf(request) ?? docker.user,
+    privileged: request.privileged,
+  });
   const isHere = docker.initPid !== undefined;
   const proven = !isHere && request.needsTreeKill;
   if (proven && !(await control.isPossible())) {
     throw new NotStartedError(
-      'the command could not be ended: the engine is not of this host (or we are not root), and the container has no /bin/sh with grep',
+      'the command could not be ended: the engine is not of this host (or we are not root), and the container has no /bin/sh with grep that its user can use',
     );
   }
   const spec = await specOf(container, docker, request, abort);
@@ -100,12 +106,17 @@ async function specOf(
   return {
     words: isLogin ? [entry?.shell || '/bin/sh', '-l'] : request.command.map(String),
     env: [...env].map(([key, value]) => `${key}=${value}`),
-    user: user === undefined ? undefined : `${user.user}${user.group === undefined ? '' : `:${user.group}`}`,
+    user: userOf(request),
     workdir,
     privileged,
     stdin: stdin.kind !== 'null',
     terminal,
   };
+}
+
+/** Who a request names, in the engine's form. */
+function userOf({ user }: ExecRequest): string | undefined {
+  return user === undefined ? undefined : `${user.user}${user.group === undefined ? '' : `:${user.group}`}`;
 }
 
 async function startOnce(attempt: Attempt, spec: ExecutionSpec): Promise<Session> {
