@@ -5,7 +5,7 @@ import type { Engine } from '../../model/engine.ts';
 import type { ForwardedSignal } from '../../model/session.ts';
 import { TAG_VARIABLE } from '../../process/tree.ts';
 import { CONTROL_EXIT, CONTROL_SCRIPT } from '../agent/guest-script.ts';
-import { createExecution, lookAt, startExecution } from './execution.ts';
+import { BROKEN_ATTACH, createExecution, lookAt, startExecution } from './execution.ts';
 import type { ExecutionState } from './execution.ts';
 import { CommandOutput } from './output.ts';
 
@@ -39,9 +39,6 @@ const LIMIT_MS = 20_000;
 /** How long the engine may take to see the end of a command that was killed. */
 const SEEN_MS = 3000;
 const SEEN_PAUSE_MS = 100;
-
-/** What Docker calls the exit code when its connection to us breaks, even if the command runs on (daemon/exec.go). */
-const BROKEN_ATTACH = 126;
 
 const ROOT = '0';
 const NAMES_OF_ROOT = /^(|root|0)(:(|root|0))?$/;
