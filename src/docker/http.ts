@@ -75,7 +75,9 @@ export class HttpConnection {
     this.#stream.write(content === undefined ? head : Buffer.concat([head, content]));
     for (;;) {
       const answer = await this.#readHead();
-      if (answer.status === 101) return { ...answer, body: Buffer.alloc(0) };
+      // Where an upgrade is answered with success, what follows ends with the command, and may be without an end.
+      if (answer.status === 101 || (upgrade && answer.status >= 200 && answer.status < 300))
+        return { ...answer, body: Buffer.alloc(0) };
       // Provisional ones say nothing.
       if (answer.status >= 200) return { ...answer, body: await this.#readBody(method, answer) };
     }
