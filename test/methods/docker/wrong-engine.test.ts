@@ -21,11 +21,11 @@ interface Script {
 
 const UPGRADED = 'HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n';
 
-function frame(stream: number, length: number, text: string): Buffer {
+function frame(stream: number, length: number, content: string): Buffer {
   const header = Buffer.alloc(8);
   header[0] = stream;
   header.writeUInt32BE(length, 4);
-  return Buffer.concat([header, Buffer.from(text)]);
+  return Buffer.concat([header, Buffer.from(content)]);
 }
 
 function json(status: number, body: object): string {
