@@ -103,8 +103,8 @@ export class WebSocketChannel implements PodChannel {
     this.#send(Buffer.concat([Buffer.of(CHANNEL.resize), Buffer.from(JSON.stringify({ Width, Height }))]));
   }
 
-  close(): void {
-    this.#end('the connection was closed from here');
+  close(why = 'the connection was closed from here'): void {
+    this.#end(why);
   }
 
   #output(): Readable {

@@ -37,8 +37,12 @@ export interface PodChannel {
   /** When something came last, on a clock of milliseconds. */
   readonly heardAt: number;
   resize(columns: number, rows: number): void;
-  /** Ends it from our side, at once. */
-  close(): void;
+  /**
+   * Ends it from our side, at once.
+   *
+   * @param why what its end says.
+   */
+  close(why?: string): void;
 }
 
 /** The API of a Kubernetes cluster. */
