@@ -110,8 +110,8 @@ export class WebSocketChannel implements PodChannel {
     this.#send(Buffer.of(CHANNEL.close, CHANNEL.stdin));
   }
 
-  close(): void {
-    this.#end('the connection was closed from here');
+  close(why = 'the connection was closed from here'): void {
+    this.#end(why);
   }
 
   #output(): Readable {

@@ -1,7 +1,9 @@
 import { Agent as PlainAgent, request as plainRequest } from 'node:http';
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import { Agent, request as tlsRequest } from 'node:https';
-import { getCACertificates } from 'node:tls';
+import { X509Certificate } from 'node:crypto';
+import { createSecureContext, getCACertificates } from 'node:tls';
+import type { SecureContext } from 'node:tls';
 
 import { WebSocket } from 'ws';
 
@@ -26,11 +28,11 @@ export class KubernetesClient implements ClusterClient {
   readonly #headers: Readonly<Record<string, string>>;
 
   constructor(config: ClusterConfig) {
-    const { server, namespace, ca, serverName, identity } = config;
+    const { server, namespace, serverName, identity } = config;
     this.name = server.host;
     this.namespace = namespace;
     this.#config = config;
-    const { token, basic, cert, key, headers } = identity;
+    const { token, basic, headers } = identity;
     const bearer = token === undefined ? undefined : `Bearer ${token}`;
     const authorization =
       basic === undefined ? bearer : `Basic ${Buffer.from(`${basic.user}:${basic.password}`).toString('base64')}`;
@@ -40,10 +42,7 @@ export class KubernetesClient implements ClusterClient {
     this.#agent = isSecure
       ? new Agent({
           keepAlive: true,
-          minVersion: 'TLSv1.2',
-          ca: ca ?? [...getCACertificates('default'), ...getCACertificates('system')],
-          ...(cert === undefined ? {} : { cert }),
-          ...(key === undefined ? {} : { key }),
+          secureContext: secureContextOf(config),
           ...(serverName === undefined ? {} : { servername: serverName }),
         })
       : new PlainAgent({ keepAlive: true });
@@ -137,6 +136,39 @@ export class KubernetesClient implements ClusterClient {
 
   #send(options: RequestOptions) {
     return this.#config.server.protocol === 'https:' ? tlsRequest(options) : plainRequest(options);
+  }
+}
+
+/** @throws LxcriError ConfigError where the certificates, or the key, are none. */
+function secureContextOf({ server, ca, identity: { cert, key } }: ClusterConfig): SecureContext {
+  // What is no authority is passed over in silence otherwise.
+  if (ca !== undefined && !isCertificate(ca))
+    throw new LxcriError(
+      'ConfigError',
+      `the certificate-authority-data (or certificate-authority) of the cluster at ${server.host} is no certificate`,
+      'see: kubectl config view --raw',
+    );
+  try {
+    return createSecureContext({
+      minVersion: 'TLSv1.2',
+      ca: ca ?? [...getCACertificates('default'), ...getCACertificates('system')],
+      ...(cert === undefined ? {} : { cert }),
+      ...(key === undefined ? {} : { key }),
+    });
+  } catch (error) {
+    throw new LxcriError(
+      'ConfigError',
+      `the client certificate or key for the cluster at ${server.host} cannot be used (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`,
+      'see the user in: kubectl config view --raw',
+    );
+  }
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).subject !== undefined;
+  } catch {
+    return false;
   }
 }
 

@@ -56,3 +56,12 @@ export function refused(answer: ClusterAnswer, server: string, what: string): Lx
       return new LxcriError('OperationFailed', `the Kubernetes API server at ${server} could not ${what}: ${words}`);
   }
 }
+
+/** The error of a server that answers, but not as the API does. */
+export function noKubernetes(server: string): LxcriError {
+  return new LxcriError(
+    'PlatformUnreachable',
+    `what answers at ${server} is no Kubernetes API`,
+    'check the address in the kubeconfig: kubectl config view',
+  );
+}

@@ -3,6 +3,8 @@ import { homedir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 
 import { LxcriError } from '../model/errors.ts';
+import { isHeaderText } from './header-text.ts';
+import { untilAborted } from '../process/until-aborted.ts';
 
 /** How a cluster is reached, and who we are to it. */
 export interface ClusterConfig {
@@ -59,9 +61,10 @@ export function isClusterChosen(env: NodeJS.ProcessEnv): boolean {
  * The cluster of the current context, as `kubectl` finds it: KUBECONFIG, `~/.kube/config`, and in a pod its own service
  * account.
  *
- * @throws LxcriError ConfigError, AuthenticationFailed.
+ * @param abort ends a program that is to give the credentials.
+ * @throws LxcriError ConfigError, AuthenticationFailed; the reason of `abort`.
  */
-export async function clusterConfig(env: NodeJS.ProcessEnv): Promise<ClusterConfig> {
+export async function clusterConfig(env: NodeJS.ProcessEnv, abort?: AbortSignal): Promise<ClusterConfig> {
   const { files, chosen } = filesOf(env);
   const found = files.flatMap((file) => {
     const text = readIfThere(file);
@@ -78,7 +81,7 @@ export async function clusterConfig(env: NodeJS.ProcessEnv): Promise<ClusterConf
   const documents: { file: string; document: unknown }[] = [];
   // oxlint-disable-next-line no-await-in-loop -- one after the other: the first that says something is right
   for (const { file, text } of found) documents.push({ file, document: await parsed(file, text) });
-  return currentCluster(merged(documents), env);
+  return currentCluster(merged(documents), env, abort);
 }
 
 function readIfThere(file: string): string | undefined {
@@ -133,7 +136,11 @@ function merged(documents: readonly { file: string; document: unknown }[]): Kube
   return { ...result, current };
 }
 
-async function currentCluster(config: Kubeconfig, env: NodeJS.ProcessEnv): Promise<ClusterConfig> {
+async function currentCluster(
+  config: Kubeconfig,
+  env: NodeJS.ProcessEnv,
+  abort: AbortSignal | undefined,
+): Promise<ClusterConfig> {
   const { current } = config;
   if (current === undefined)
     throw new LxcriError(
@@ -146,13 +153,18 @@ async function currentCluster(config: Kubeconfig, env: NodeJS.ProcessEnv): Promi
   const cluster = entry(config, 'clusters', clusterName);
   const userName = textOrNothing(context.value['user']);
   const user = userName === undefined ? undefined : entry(config, 'users', userName);
-  refuseWhatIsNotDone(cluster, clusterName, env);
+  refuseWhatIsNotDone(cluster, clusterName);
+  const server = serverOf(cluster, clusterName);
+  const ca = pem(cluster, 'certificate-authority');
   return {
-    server: serverOf(cluster, clusterName),
+    server,
     namespace: textOrNothing(context.value['namespace']) ?? 'default',
-    ca: pem(cluster, 'certificate-authority'),
+    ca,
     serverName: textOrNothing(cluster.value['tls-server-name']),
-    identity: user === undefined ? {} : await identityOf(user, userName ?? '', cluster, clusterName),
+    identity:
+      user === undefined
+        ? {}
+        : await identityOf({ ...user, name: userName ?? '' }, { ...cluster, name: clusterName, ca }, env, abort),
   };
 }
 
@@ -167,7 +179,7 @@ function entry(config: Kubeconfig, list: 'clusters' | 'users' | 'contexts', name
   );
 }
 
-function refuseWhatIsNotDone({ value }: Named, name: string, _env: NodeJS.ProcessEnv): void {
+function refuseWhatIsNotDone({ value }: Named, name: string): void {
   if (value['insecure-skip-tls-verify'] === true)
     throw new LxcriError(
       'ConfigError',
@@ -200,23 +212,36 @@ function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
-/** What needs a program or a provider is asked of the official client, which is loaded only then. */
-const OF_THE_CLIENT = ['exec', 'auth-provider'];
-
-async function identityOf(user: Named, name: string, cluster: Named, clusterName: string): Promise<Identity> {
-  const { value, file } = user;
-  const headers = impersonation(value);
-  if (OF_THE_CLIENT.some((key) => value[key] !== undefined && value[key] !== null)) {
-    const { identityByClient } = await import('./credentials.ts');
-    const identity = await identityByClient(
+async function identityOf(
+  user: Named & { readonly name: string },
+  cluster: Named & { readonly name: string; readonly ca: string | undefined },
+  env: NodeJS.ProcessEnv,
+  abort: AbortSignal | undefined,
+): Promise<Identity> {
+  const { value, file, name } = user;
+  const headers = impersonation(user);
+  const { exec, 'auth-provider': provider } = value;
+  if (exec !== undefined && exec !== null) {
+    const { identityByPlugin } = await import('./exec-plugin.ts');
+    return { ...(await identityByPlugin({ name, exec, file, cluster: clusterInfo(cluster) }, env, abort)), headers };
+  }
+  if (provider !== undefined && provider !== null) {
+    // The official client is loaded only for this.
+    const { identityByProvider } = await import('./credentials.ts');
+    const asked = identityByProvider(
       { name, value, directory: dirname(file) },
-      { name: clusterName, value: cluster.value },
+      { name: cluster.name, value: cluster.value },
     );
-    return { ...identity, headers };
+    return { ...(await untilAborted(asked, abort)), headers };
   }
   const tokenFile = textOrNothing(value['tokenFile']);
   const token =
     tokenFile === undefined ? textOrNothing(value['token']) : readSecret(file, tokenFile, 'tokenFile').trim();
+  if (token !== undefined && !isHeaderText(token))
+    throw wrong(
+      file,
+      `${tokenFile === undefined ? 'token' : `the file of tokenFile, ${resolve(dirname(file), tokenFile)},`} of user ${JSON.stringify(name)} is no token: it is empty, or has more than one line or characters that no token has`,
+    );
   const [userName, password] = [textOrNothing(value['username']), textOrNothing(value['password'])];
   return {
     token,
@@ -228,16 +253,32 @@ async function identityOf(user: Named, name: string, cluster: Named, clusterName
 }
 
 /** (k8s.io/client-go, transport/round_trippers.go) */
-function impersonation(value: Named['value']): Record<string, string> {
+function impersonation({ value, file }: Named): Record<string, string> {
   const as = textOrNothing(value['as']);
   const uid = textOrNothing(value['as-uid']);
   const groups = value['as-groups'];
   if (Array.isArray(groups) && groups.length > 1)
     throw new LxcriError('ConfigError', 'the kubeconfig has more than one of as-groups, which is not supported');
-  return {
+  const headers = {
     ...(as === undefined ? {} : { 'Impersonate-User': as }),
     ...(uid === undefined ? {} : { 'Impersonate-Uid': uid }),
     ...(Array.isArray(groups) && groups.length === 1 ? { 'Impersonate-Group': String(groups[0]) } : {}),
+  };
+  for (const [header, text] of Object.entries(headers))
+    if (!isHeaderText(text)) throw wrong(file, `${header} would be ${JSON.stringify(text)}, which no header can hold`);
+  return headers;
+}
+
+/** What a program that gives credentials is told (k8s.io/client-go, pkg/apis/clientauthentication, Cluster). */
+function clusterInfo({ value, ca }: Named & { readonly ca: string | undefined }): Record<string, unknown> {
+  const { server, 'tls-server-name': serverName, extensions } = value;
+  const entries = Array.isArray(extensions) ? (extensions as { name?: unknown; extension?: unknown }[]) : [];
+  const config = entries.find((each) => each?.name === 'client.authentication.k8s.io/exec')?.extension;
+  return {
+    server,
+    ...(serverName === undefined ? {} : { 'tls-server-name': serverName }),
+    ...(ca === undefined ? {} : { 'certificate-authority-data': Buffer.from(ca).toString('base64') }),
+    ...(config === undefined ? {} : { config }),
   };
 }
 
@@ -263,12 +304,14 @@ function ofServiceAccount(env: NodeJS.ProcessEnv): ClusterConfig {
   const read = (name: string): string => readSecret(`${SERVICE_ACCOUNT}/`, `${SERVICE_ACCOUNT}/${name}`, name).trim();
   const host = env['KUBERNETES_SERVICE_HOST'] ?? '';
   const shown = host.includes(':') ? `[${host}]` : host;
+  const token = read('token');
+  if (!isHeaderText(token)) throw wrong(`${SERVICE_ACCOUNT}/token`, 'it is no token');
   return {
     server: new URL(`https://${shown}:${env['KUBERNETES_SERVICE_PORT'] ?? '443'}`),
     namespace: read('namespace'),
     ca: read('ca.crt'),
     serverName: undefined,
-    identity: { token: read('token') },
+    identity: { token },
   };
 }
 

@@ -1,9 +1,9 @@
 import type { Container } from '../model/container.ts';
 import { LxcriError } from '../model/errors.ts';
-import type { ClusterClient } from '../model/pod.ts';
+import type { ClusterAnswer, ClusterClient } from '../model/pod.ts';
 import type { PowerEnd, RemoteControl } from '../model/remote.ts';
 import type { ContainerSummary, Status } from '../model/status.ts';
-import { refused } from './failures.ts';
+import { noKubernetes, refused } from './failures.ts';
 import { podName } from './names.ts';
 import { wordsOf } from './status.ts';
 
@@ -87,7 +87,10 @@ async function getPod(
   abort: AbortSignal | undefined,
 ): Promise<Pod> {
   const answer = await cluster.request('GET', podPath(namespace, pod), undefined, abort);
-  if (answer.status === 200) return answer.body as Pod;
+  if (answer.status === 200) {
+    if (isPod(answer.body)) return answer.body;
+    throw noKubernetes(cluster.name);
+  }
   if (answer.status !== 404) throw refused(answer, cluster.name, `look at pod ${namespace}/${pod}`);
   throw new LxcriError(
     'ContainerNotFound',
@@ -96,16 +99,33 @@ async function getPod(
   );
 }
 
+function isPod(body: unknown): body is Pod {
+  const { metadata, spec, status } = (body ?? {}) as Partial<Pod>;
+  return typeof metadata?.name === 'string' && Array.isArray(spec?.containers) && typeof status === 'object';
+}
+
+/**
+ * The pods of an answer that is a list of them.
+ *
+ * @throws LxcriError PlatformUnreachable where it is none.
+ */
+export function podsIn({ body }: ClusterAnswer, server: string): readonly Pod[] {
+  const { items } = (body ?? {}) as { items?: unknown };
+  if (Array.isArray(items) && items.every(isPod)) return items;
+  throw noKubernetes(server);
+}
+
 async function whatIsThere(cluster: ClusterClient, namespace: string, abort: AbortSignal | undefined): Promise<string> {
   const path = `/api/v1/namespaces/${namespace}/pods?limit=${MAX_NAMES + 1}`;
-  const { status, body } = await cluster.request('GET', path, undefined, abort);
-  const names = status === 200 ? (body as { items: Pod[] }).items.map(({ metadata }) => metadata.name) : [];
+  const answer = await cluster.request('GET', path, undefined, abort);
+  const names = answer.status === 200 ? podsIn(answer, cluster.name).map(({ metadata }) => metadata.name) : [];
   if (names.length === 0) return `see: kubectl get pods -n ${namespace}`;
   return `its pods: ${names.slice(0, MAX_NAMES).join(', ')}${names.length > MAX_NAMES ? ', ...' : ''}`;
 }
 
 /** The one that is named; else, as `kubectl` has it, the one of the annotation, or the first. */
-function chosenContainer({ metadata, spec }: Pod, named: string | undefined): string {
+function chosenContainer(pod: Pod, named: string | undefined): string {
+  const { metadata, spec } = pod;
   const own = spec.containers.map(({ name }) => name);
   const others = [...(spec.initContainers ?? []), ...(spec.ephemeralContainers ?? [])].map(({ name }) => name);
   if (named !== undefined) {
@@ -116,8 +136,21 @@ function chosenContainer({ metadata, spec }: Pod, named: string | undefined): st
       `it has: ${[...own, ...others].join(', ')}`,
     );
   }
+  return markedContainer(pod) ?? own[0] ?? '';
+}
+
+/**
+ * @throws LxcriError ContainerNotFound where there is none of the name: `kubectl` takes the first then, with a warning, and a
+ *   command would run where nobody wants it.
+ */
+function markedContainer({ metadata, spec }: Pod): string | undefined {
   const marked = metadata.annotations?.[DEFAULT_CONTAINER];
-  return marked !== undefined && own.includes(marked) ? marked : (own[0] ?? '');
+  if (marked === undefined || spec.containers.some(({ name }) => name === marked)) return marked;
+  throw new LxcriError(
+    'ContainerNotFound',
+    `pod ${metadata.namespace}/${metadata.name} has no container ${JSON.stringify(marked)}, which its annotation ${DEFAULT_CONTAINER} names`,
+    `name one behind the pod: ${spec.containers.map(({ name }) => name).join(', ')}`,
+  );
 }
 
 /**
@@ -148,7 +181,8 @@ async function accessReview(
   };
   const answer = await cluster.request('POST', path, review, abort);
   if (answer.status !== 201 && answer.status !== 200) return undefined;
-  const { allowed, reason } = (answer.body as { status?: { allowed?: unknown; reason?: unknown } }).status ?? {};
+  const { allowed, reason } =
+    (answer.body as { status?: { allowed?: unknown; reason?: unknown } } | null)?.status ?? {};
   if (allowed !== false) return undefined;
   return typeof reason === 'string' && reason !== '' ? wordsOf({ status: 403, body: reason }) : 'no role allows it';
 }
@@ -227,12 +261,18 @@ function timeOf(text: string | null | undefined): string | null {
   return Number.isNaN(time.getTime()) ? null : time.toISOString();
 }
 
+/** The one whose state is the pod's in a list. */
+function shownContainer({ metadata, spec }: Pod): string {
+  const marked = metadata.annotations?.[DEFAULT_CONTAINER];
+  return spec.containers.find(({ name }) => name === marked)?.name ?? spec.containers[0]?.name ?? '';
+}
+
 /** The pods of a namespace, in no order. */
 export async function listPods(cluster: ClusterClient, abort?: AbortSignal): Promise<ContainerSummary[]> {
   const { namespace } = cluster;
   const answer = await cluster.request('GET', `/api/v1/namespaces/${namespace}/pods`, undefined, abort);
   if (answer.status !== 200) throw refused(answer, cluster.name, `list the pods of the namespace ${namespace}`);
-  return (answer.body as { items: Pod[] }).items.map((pod) => {
+  return podsIn(answer, cluster.name).map((pod) => {
     const { name } = pod.metadata;
     return {
       reference: `k8s:${namespace}/${name}`,
@@ -242,7 +282,7 @@ export async function listPods(cluster: ClusterClient, abort?: AbortSignal): Pro
       type: 'pod',
       context: null,
       node: null,
-      status: statusOf(pod, chosenContainer(pod, undefined)),
+      status: statusOf(pod, shownContainer(pod)),
       pid: null,
       startedAt: timeOf(pod.status.startTime),
       lock: null,

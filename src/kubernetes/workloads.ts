@@ -1,7 +1,7 @@
 import { LxcriError } from '../model/errors.ts';
 import type { ClusterClient } from '../model/pod.ts';
-import { refused } from './failures.ts';
-import type { Pod } from './pods.ts';
+import { noKubernetes, refused } from './failures.ts';
+import { podsIn } from './pods.ts';
 
 /** What of the API a kind of workload is. */
 const RESOURCES = {
@@ -45,7 +45,8 @@ export async function podsOfWorkload(
     );
   if (answer.status !== 200)
     throw refused(answer, cluster.name, `look at ${kind}:${name} in the namespace ${namespace}`);
-  const { spec } = answer.body as { spec: { selector?: Selector | null } };
+  const { spec } = (answer.body ?? {}) as { spec?: { selector?: Selector | null } };
+  if (spec === undefined) throw noKubernetes(cluster.name);
   const selector = encodeURIComponent(selectorText(spec.selector ?? {}));
   const list = await cluster.request(
     'GET',
@@ -54,7 +55,7 @@ export async function podsOfWorkload(
     abort,
   );
   if (list.status !== 200) throw refused(list, cluster.name, `list the pods of the namespace ${namespace}`);
-  const pods = (list.body as { items: Pod[] }).items
+  const pods = podsIn(list, cluster.name)
     .filter(({ metadata, status }) => status.phase === 'Running' && !metadata.deletionTimestamp)
     .map(({ metadata }) => metadata.name)
     .toSorted();

@@ -39,8 +39,12 @@ export interface PodChannel {
   resize(columns: number, rows: number): void;
   /** Nothing more of {@link stdin} is sent, and its end is, where {@link halfCloses} says that it can be. */
   endInput(): void;
-  /** Ends it from our side, at once. */
-  close(): void;
+  /**
+   * Ends it from our side, at once.
+   *
+   * @param why what its end says.
+   */
+  close(why?: string): void;
 }
 
 /** The API of a Kubernetes cluster. */

@@ -88,7 +88,7 @@ async function findInKubernetes(
       'leave out one of the two',
     );
   const { clusterOf, findPod } = await import('../methods/kubernetes/room.ts');
-  return findPod(await clusterOf(kubernetes), id, abort);
+  return findPod(await clusterOf(kubernetes, abort), id, abort);
 }
 
 /** It is where the reference says; nothing is asked. */

@@ -102,7 +102,8 @@ async function listKubernetes(
   const signals = [abort, late].filter((signal) => signal !== undefined);
   try {
     if (!isClusterChosen(env)) return NOTHING;
-    return { containers: await listPods(await clusterOf(env), AbortSignal.any(signals)), unreachable: [] };
+    const ending = AbortSignal.any(signals);
+    return { containers: await listPods(await clusterOf(env, ending), ending), unreachable: [] };
   } catch (error) {
     abort?.throwIfAborted();
     if (!isLxcriError(error)) throw error;

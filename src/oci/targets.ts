@@ -182,5 +182,5 @@ async function podsByCluster(
   abort: AbortSignal | undefined,
 ): Promise<WorkloadPods> {
   const { clusterOf, podsOfWorkload } = await import('../methods/kubernetes/room.ts');
-  return podsOfWorkload(await clusterOf(process.env), kind, name, namespace, abort);
+  return podsOfWorkload(await clusterOf(process.env, abort), kind, name, namespace, abort);
 }

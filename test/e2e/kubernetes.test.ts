@@ -183,6 +183,13 @@ describe('a pod of Kubernetes', () => {
     });
   });
 
+  it('ends what has shed all but its parent, which the request to end takes away', async () => {
+    const script = 'env -i setsid sleep 100384 </dev/null >/dev/null 2>&1 & sleep 100384';
+    const result = await exec(['--timeout', '1', '--kill-after', '1', 'k8s:web-1', '--', 'sh', '-c', script]);
+    expect([result.exitCode, result.treeKill]).to.deep.equal([124, true]);
+    await isQuiet('second');
+  });
+
   describe('without a shell', () => {
     it('runs commands as they are, and says what it cannot', async () => {
       const result = await exec(['k8s:bare', '--', 'cat'], { stdin: 'through' });

@@ -108,6 +108,19 @@ describe('a kubeconfig', () => {
         .and.to.match(reason);
     });
 
+  it('that names a token of several lines, or a user of several, is refused without showing it', async () => {
+    const tokenFile = written('secret-one\nsecret-two\n', 'token');
+    expect(await codeOf(read(kubeconfig({ user: { tokenFile } })))).to.match(/^ConfigError: .*token.* is no token/);
+    expect(await codeOf(read(kubeconfig({ user: { token: 'secret-\nx' } })))).to.match(
+      /^ConfigError: .*user "u" is no/,
+    );
+    expect(await codeOf(read(kubeconfig({ user: { as: 'one\ntwo' } })))).to.match(/^ConfigError: .*Impersonate-User/);
+  });
+
+  it('with a provider that Kubernetes has given up is refused', async () => {
+    expect(await codeOf(read(kubeconfig({ user: { 'auth-provider': { name: 'gcp' } } })))).to.match(/exec|oidc/);
+  });
+
   it('may be missing: that is told, and ps lists nothing', async () => {
     expect(isClusterChosen({ HOME: '/nonexistent' })).to.equal(false);
     expect(isClusterChosen({ KUBECONFIG: written(kubeconfig()) })).to.equal(true);

@@ -31,6 +31,13 @@ export function refusedExecution(answer: ClusterAnswer, { cluster, namespace, po
       );
     default:
   }
+  // We always say both. A server that has read neither was given more parameters than it takes (10 000, Go's net/url).
+  if (answer.status === 400 && /must specify at least (1|one)|at least one of (tty|stdin|stdout)/i.test(words))
+    return new LxcriError(
+      'UsageError',
+      'the command has too many words for the API server',
+      'pass the data on standard input',
+    );
   if (/not valid for pod|container not found|does not have a host assigned|completed pod|not running/i.test(words))
     return new LxcriError(
       'ContainerNotRunning',

@@ -200,14 +200,15 @@ plx_watch() {
   plx_hold
   return 0
 }
+plx_kept=
 plx_members() {
-  plx_list=
+  plx_list= plx_born=
   for plx_f in /proc/[0-9]*/stat; do
     { read -r plx_l <"$plx_f"; } 2>/dev/null || continue
     plx_p=\${plx_f#/proc/}
     plx_p=\${plx_p%/stat}
     set -- \${plx_l##*) }
-    case $1 in Z|X) ;; *) plx_list="$plx_list $plx_p:$2:$3:$4" ;; esac
+    case $1 in Z|X) ;; *) plx_list="$plx_list $plx_p:$2:$3:$4" plx_born="$plx_born $plx_p:\${20}" ;; esac
   done
   plx_look
   plx_seeds="$plx_launchers$(plx_pids $(plx_files -e '${TAG_VARIABLE}=${pattern}' /proc/[0-9]*/environ))"
@@ -217,6 +218,9 @@ plx_members() {
   done
   plx_hold
   if [ -n "$plx_held" ]; then plx_seeds="$plx_seeds$(plx_pids $(eval "$plx_scan"; plx_theirs /bin/sh -c "$plx_scan"))"; fi
+  for plx_l in $plx_born; do
+    case $plx_kept in *" $plx_l "*) plx_seeds="$plx_seeds\${plx_l%%:*} " ;; esac
+  done
   plx_found=' ' plx_grows=1
   while [ -n "$plx_grows" ]; do
     plx_grows=
@@ -238,8 +242,17 @@ plx_kill() {
     sleep 0.05 2>/dev/null || { sleep 1; plx_n=$((plx_n + 19)); }
   done
 }
+# Who is one of them now is so also when the signal has taken away its parent. A number that is given to another has
+# another time of birth.
+plx_keep() {
+  for plx_l in $plx_born; do
+    case $plx_kept in *" $plx_l "*) continue ;; esac
+    case $plx_found in *" \${plx_l%%:*} "*) plx_kept="$plx_kept $plx_l " ;; esac
+  done
+}
 plx_signal() {
   plx_members
+  plx_keep
   plx_leader= plx_command=
   for plx_l in $plx_list; do
     plx_p=\${plx_l%%:*}

@@ -86,9 +86,13 @@ export class PodSession implements Session {
   async kill(): Promise<boolean> {
     const { guard, channel } = this.#parts;
     this.#isEnding = true;
-    const isEmpty = guard === undefined ? false : await guard.kill();
+    const answer = await guard?.kill();
+    const isEmpty = answer === true;
     this.#treeKill = isEmpty;
-    const timer = setTimeout(() => channel.close(), guard === undefined ? 0 : KILL_GRACE_MS);
+    const isSilent = guard !== undefined && answer === undefined;
+    const why = isSilent ? 'nothing was heard from the pod any more' : undefined;
+    // Where nobody has answered, nobody will.
+    const timer = setTimeout(() => channel.close(why), answer === undefined ? 0 : KILL_GRACE_MS);
     await channel.ended;
     await this.exit;
     clearTimeout(timer);

@@ -97,7 +97,9 @@ async function startByShell(
     (error: unknown) => {
       void guard.end();
       // Nothing runs before it was told what.
-      if (isLxcriError(error) && error.code === 'ConnectionLost') throw new NotStartedError(error.message);
+      // Nobody else is to wait for that server as long again.
+      if (isLxcriError(error) && error.code === 'ConnectionLost')
+        throw new LxcriError('PlatformUnreachable', error.message, error.hint);
       throw error;
     },
   );
@@ -115,6 +117,7 @@ async function startByShell(
     guard,
     abort,
     marked: new MarkedOutput(id),
+    shell: user?.user.shell,
     sent: false,
     isWatched: false,
   };
@@ -152,6 +155,8 @@ interface Attempt {
   readonly guard: Guard;
   readonly abort: AbortSignal;
   readonly marked: MarkedOutput;
+  /** The login shell of the user who was asked for. */
+  readonly shell: string | undefined;
   /** Whether the container was told what to run. */
   sent: boolean;
   /** Whether the guard sees it. */
@@ -220,7 +225,7 @@ function flushed(marked: MarkedOutput): Promise<void> {
 }
 
 function afterAnnouncement(attempt: Attempt, { message }: Announcement): Session | typeof NO_SHELL {
-  const { request, channel } = attempt;
+  const { request, channel, shell } = attempt;
   if (message === 'started') return sessionOf(attempt);
   if (message === 'no-stty') return discarded(attempt);
   channel.close();
@@ -228,6 +233,12 @@ function afterAnnouncement(attempt: Attempt, { message }: Announcement): Session
   if (user !== undefined && !RUN_MESSAGES.some((known) => known === message.split(' ')[0]))
     throw new NotStartedError(
       `the container cannot become user ${JSON.stringify(user.user)}: ${JSON.stringify(message.slice(0, 300))}`,
+    );
+  if (request.command.length === 0 && /^not-(found|executable)\b/.test(message))
+    throw new LxcriError(
+      message.startsWith('not-found') ? 'CommandNotFound' : 'CommandNotExecutable',
+      `the login shell${shell === undefined ? '' : ` ${JSON.stringify(shell)}`} that the container's /etc/passwd names cannot be run`,
+      'name a shell that is there, for example: -- /bin/sh',
     );
   throw refusal(message, request);
 }

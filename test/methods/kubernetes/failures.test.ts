@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 
-import { startFailure } from '../../../src/methods/kubernetes/failures.ts';
+import type { PodAccess } from '../../../src/model/pod.ts';
+import { refusedExecution, startFailure } from '../../../src/methods/kubernetes/failures.ts';
 
 /** As they were seen, or stand in the sources of the runtimes. */
 const MESSAGES: Record<string, readonly string[]> = {
@@ -30,4 +31,15 @@ describe('what a runtime says of a command that it could not start', () => {
       it(`is ${kind}: ${message.slice(-60)}`, () => {
         expect(startFailure(message).kind).to.equal(kind);
       });
+});
+
+describe('what an API server says instead of running a command', () => {
+  it('is that it has too many words, where their number made it drop all that was asked', () => {
+    const access = { cluster: { name: 'host' }, namespace: 'web', pod: 'pod', container: 'main' } as PodAccess;
+    for (const message of [
+      'you must specify at least 1 command for the pod',
+      'you must specify at least one of stdin, stdout',
+    ])
+      expect(refusedExecution({ status: 400, body: { message } }, access).message).to.contain('too many words');
+  });
 });
