@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -48,6 +49,10 @@ type settings struct {
 	noCgroup    bool
 	version     bool
 }
+
+// The kernel gives signals to the first thread. Was it waiting for a file that never answers, SIGTERM would be lost; so it
+// is kept for the main function, which does nothing of the kind.
+func init() { runtime.LockOSThread() }
 
 func main() {
 	asked, err := parse(os.Args[1:], os.Stderr)

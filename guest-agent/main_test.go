@@ -238,11 +238,13 @@ func TestACopyThatWaitsForEver(t *testing.T) {
 		return err == nil
 	}
 	ctx, cancel := context.WithCancel(patiently(t))
-	// As many as there may be at the same time.
-	for range 16 {
+	waitFor(t, "all places to be taken", func() bool {
+		if !isFree() {
+			return true
+		}
 		ask(ctx, directory+"/file")
-	}
-	waitFor(t, "all places to be taken", func() bool { return !isFree() })
+		return false
+	})
 	cancel()
 	waitFor(t, "a free place", isFree)
 	waitFor(t, "lines in the log", func() bool { return strings.Contains(agent.log.String(), "a copy is given up") })

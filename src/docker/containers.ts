@@ -8,22 +8,63 @@ import type { PowerEnd, RemoteControl } from '../model/remote.ts';
 import type { ContainerSummary, Status } from '../model/status.ts';
 import { endpointOf } from './endpoint.ts';
 import { EngineClient } from './engine.ts';
-import { refused, wordsOf } from './failures.ts';
+import { refused, unreadable, wordsOf } from './failures.ts';
 
 /** What we read of `GET /containers/{id}/json`. */
 interface Inspection {
-  readonly Id: string;
-  readonly Name: string;
-  readonly HostnamePath?: string;
-  readonly State: { readonly Status?: string; readonly Pid?: number };
-  readonly Config: { readonly User?: string; readonly Env?: readonly string[] | null };
+  readonly id: string;
+  readonly name: string;
+  readonly hostnamePath: string;
+  readonly status: string;
+  readonly pid: number;
+  readonly user: string;
+  readonly env: readonly string[];
 }
 
-/** What we read of `GET /containers/json`. */
+/** What we read of each of `GET /containers/json`. */
 interface Listed {
-  readonly Id: string;
-  readonly Names?: readonly string[];
-  readonly State: string;
+  readonly id: string;
+  readonly names: readonly string[];
+  readonly state: string;
+}
+
+/** Reads what somebody sent; `undefined` where it is not what an engine sends. */
+function parseInspection(body: unknown): Inspection | undefined {
+  const { Id: id, Name: name, HostnamePath: hostnamePath = '', State: state, Config: config } = fieldsOf(body);
+  const { Status: status, Pid: pid = 0 } = fieldsOf(state);
+  const { User: user = '', Env: env } = fieldsOf(config);
+  if (!isId(id) || !isWord(name) || !isWord(status) || typeof hostnamePath !== 'string') return undefined;
+  if (typeof pid !== 'number' || typeof user !== 'string' || !isListOfStrings(env ?? [])) return undefined;
+  return { id, name, hostnamePath, status, pid, user, env: (env ?? []) as string[] };
+}
+
+/** The same, for a list. */
+function parseList(body: unknown): Listed[] | undefined {
+  if (!Array.isArray(body)) return undefined;
+  const list: Listed[] = [];
+  for (const each of body as unknown[]) {
+    const { Id: id, Names: names, State: state } = fieldsOf(each);
+    if (!isId(id) || !isListOfStrings(names ?? []) || !isWord(state)) return undefined;
+    list.push({ id, names: (names ?? []) as string[], state });
+  }
+  return list;
+}
+
+function fieldsOf(value: unknown): Record<string, unknown> {
+  return (typeof value === 'object' ? (value ?? {}) : {}) as Record<string, unknown>;
+}
+
+function isWord(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
+}
+
+/** It becomes a part of paths. */
+function isId(value: unknown): value is string {
+  return isWord(value) && /^[\w-]+$/.test(value);
+}
+
+function isListOfStrings(value: unknown): boolean {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string');
 }
 
 /** Docker's words for what a container does (its API's ContainerState), and those that Podman adds. */
@@ -62,8 +103,8 @@ export async function findContainer(engine: Engine, id: string, abort?: AbortSig
   const state = { initPid: initPidOf(found) };
   const access: DockerAccess = {
     engine,
-    user: found.Config.User ?? '',
-    env: found.Config.Env ?? [],
+    user: found.user,
+    env: found.env,
     directory: directoryOf(found),
     get initPid() {
       return state.initPid;
@@ -71,28 +112,32 @@ export async function findContainer(engine: Engine, id: string, abort?: AbortSig
   };
   const look = async (signal: AbortSignal | undefined): Promise<Status> => {
     // What has just been said need not be asked again.
-    const now = known ?? (await inspect(engine, found.Id, signal));
+    const now = known ?? (await inspect(engine, found.id, signal));
     known = undefined;
     state.initPid = initPidOf(now);
-    return statusOf(now.State.Status ?? '');
+    return statusOf(now.status);
   };
   return {
-    id: found.Id,
-    name: found.Name.replace(/^\//, ''),
+    id: found.id,
+    name: found.name.replace(/^\//, ''),
     platform: 'docker',
-    control: controlOf(engine, found.Id, look, () => state.initPid),
+    control: controlOf(engine, found.id, look, () => state.initPid),
     docker: access,
   };
 }
 
-/** One that was never started has no files yet. */
-function directoryOf({ Id: id, HostnamePath: file = '' }: Inspection): string {
-  return isAbsolute(file) ? dirname(file) : `/var/lib/docker/containers/${id}`;
+/** Of one that was never started, the engine does not say it. */
+function directoryOf({ hostnamePath: file }: Inspection): string {
+  return isAbsolute(file) ? dirname(file) : '/';
 }
 
 async function inspect(engine: Engine, id: string, abort: AbortSignal | undefined): Promise<Inspection> {
   const answer = await engine.request('GET', `/containers/${encodeURIComponent(id)}/json`, undefined, abort);
-  if (answer.status === 200) return answer.body as Inspection;
+  if (answer.status === 200) {
+    const inspection = parseInspection(answer.body);
+    if (inspection === undefined) throw unreadable(engine.name);
+    return inspection;
+  }
   throw await notFound(engine, id, answer, abort);
 }
 
@@ -103,6 +148,8 @@ async function notFound(
   abort: AbortSignal | undefined,
 ): Promise<LxcriError> {
   const words = wordsOf(answer);
+  // A server of something else does not find it either, and has other words for that.
+  if (answer.status === 404 && !isWord(fieldsOf(answer.body)['message'])) return unreadable(engine.name);
   // An engine before 25 says of an ambiguous one that there is none.
   const candidates =
     answer.status === 404 || /multiple IDs|more than one/i.test(words) ? await begunBy(engine, id, abort) : [];
@@ -130,8 +177,9 @@ async function begunBy(engine: Engine, prefix: string, abort: AbortSignal | unde
  * The init process of a container, where it is a process of this host that we may look into and signal. What the engine says
  * is believed only if the process's cgroup bears the container's id: the engine may be another host's, or in a machine.
  */
-function initPidOf({ Id: id, State: { Pid: pid = 0 } }: Inspection): number | undefined {
-  if (!(pid > 0) || process.geteuid?.() !== 0) return undefined;
+function initPidOf({ id, pid }: Inspection): number | undefined {
+  // Less than all of an id may be found in anybody's cgroup.
+  if (!(Number.isInteger(pid) && pid > 0) || id.length !== 64 || process.geteuid?.() !== 0) return undefined;
   try {
     if (!readFileSync(`/proc/${pid}/cgroup`, 'latin1').includes(id)) return undefined;
     closeSync(openSync(`/proc/${pid}/environ`, 'r'));
@@ -145,7 +193,9 @@ function initPidOf({ Id: id, State: { Pid: pid = 0 } }: Inspection): number | un
 export async function listContainers(engine: Engine, abort?: AbortSignal): Promise<ContainerSummary[]> {
   const answer = await engine.request('GET', '/containers/json?all=1', undefined, abort);
   if (answer.status !== 200) throw refused(answer, engine.name, 'list its containers');
-  return (answer.body as Listed[]).map(({ Id: id, Names: names = [], State: state }) => {
+  const list = parseList(answer.body);
+  if (list === undefined) throw unreadable(engine.name);
+  return list.map(({ id, names, state }) => {
     // Links of other containers are further names, with a "/" in them.
     const name = names.map((each) => each.replace(/^\//, '')).find((each) => !each.includes('/')) ?? id.slice(0, 12);
     return {
@@ -177,8 +227,9 @@ function controlOf(
   initPid: () => number | undefined,
 ): RemoteControl {
   const path = `/containers/${id}`;
+  // Each is limited by whoever asks for it.
   const power = async (what: string, abort: AbortSignal | undefined): Promise<PowerEnd> => {
-    const answer = await engine.request('POST', `${path}/${what}`, undefined, abort);
+    const answer = await engine.request('POST', `${path}/${what}`, undefined, abort, true);
     // 304: it is so already.
     if (answer.status === 204 || answer.status === 304 || answer.status === 200) return {};
     return { failure: wordsOf(answer) };

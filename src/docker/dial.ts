@@ -7,7 +7,7 @@ import { keepReading } from './keep-reading.ts';
 import { unreachable } from './unreachable.ts';
 
 /** How long another host may take to accept a connection. */
-const CONNECT_TIMEOUT_MS = 15_000;
+const CONNECT_TIMEOUT_MS = 10_000;
 
 /** A connection to an engine. */
 export interface Line {

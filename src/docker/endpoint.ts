@@ -33,7 +33,7 @@ export function endpointName(endpoint: Endpoint): string {
     case 'ssh':
       return `ssh://${endpoint.destination}${endpoint.port === undefined ? '' : `:${endpoint.port}`}`;
     default:
-      return `tcp://${endpoint.host}:${endpoint.port}`;
+      return `tcp://${endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host}:${endpoint.port}`;
   }
 }
 
@@ -86,11 +86,14 @@ function currentContext(file: string): string | undefined {
   const text = readText(file);
   if (text === undefined) return undefined;
   const { currentContext: name } = parseJson(text, file) as { currentContext?: unknown };
-  return typeof name === 'string' && name !== '' ? name : undefined;
+  if (name !== undefined && name !== null && typeof name !== 'string') throw noDocument(file);
+  return name === '' || name === null ? undefined : name;
 }
 
 interface ContextFile {
-  readonly Endpoints?: { readonly docker?: { readonly Host?: string; readonly SkipTLSVerify?: boolean } };
+  readonly Endpoints?: {
+    readonly docker?: { readonly Host?: unknown; readonly SkipTLSVerify?: unknown } | null;
+  } | null;
 }
 
 function endpointOfContext(name: string, env: NodeJS.ProcessEnv): Endpoint {
@@ -109,7 +112,8 @@ function endpointOfContext(name: string, env: NodeJS.ProcessEnv): Endpoint {
   }
   const { Host: host = '', SkipTLSVerify: unverified = false } =
     (parseJson(text, file) as ContextFile).Endpoints?.docker ?? {};
-  if (unverified) throw unverifiedTls(`the context ${JSON.stringify(name)}`);
+  if (typeof host !== 'string') throw noDocument(file);
+  if (unverified === true) throw unverifiedTls(`the context ${JSON.stringify(name)}`);
   const tls = tlsIn(join(directory, 'tls', digest, 'docker'));
   return parseHost(host, `the context ${JSON.stringify(name)} of Docker`, tls);
 }
@@ -169,9 +173,16 @@ export function parseHost(text: string, source: string, tls?: TlsFiles): Endpoin
   }
   throw new LxcriError(
     'ConfigError',
-    `${source} is ${JSON.stringify(text.slice(0, 200))}, which names no engine`,
-    'write unix:///PATH, tcp://HOST:PORT or ssh://USER@HOST',
+    `${source} is ${JSON.stringify(shown(text))}, which names no engine`,
+    'write unix:///PATH, tcp://HOST:PORT or ssh://USER@HOST, without a password',
   );
+}
+
+/** What can be shown of a host: who is named before its last "@" may have a password, or be one. */
+function shown(text: string): string {
+  const at = text.lastIndexOf('@');
+  const scheme = /^[a-z]*:\/\//i.exec(text)?.[0] ?? '';
+  return (at === -1 ? text : `${scheme}***${text.slice(at)}`).slice(0, 200);
 }
 
 function readText(file: string): string | undefined {
@@ -187,9 +198,13 @@ function readText(file: string): string | undefined {
 function parseJson(text: string, file: string): object {
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null) return value;
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
   } catch {
     // It may hold secrets: nothing of it is shown.
   }
-  throw new LxcriError('ConfigError', `${file} is no JSON document of Docker`, 'repair it, or set DOCKER_HOST');
+  throw noDocument(file);
+}
+
+function noDocument(file: string): LxcriError {
+  return new LxcriError('ConfigError', `${file} is no JSON document of Docker`, 'repair it, or set DOCKER_HOST');
 }

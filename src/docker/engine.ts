@@ -10,6 +10,9 @@ import type { HttpAnswer, HttpRequest } from './http.ts';
 /** How long a connection that is not used is kept, and trusted to be still there. */
 const IDLE_MS = 1000;
 
+/** How long an answer may take, to its last byte, as that of a cluster. */
+const ANSWER_MS = 40_000;
+
 interface Idle {
   readonly line: Line;
   readonly http: HttpConnection;
@@ -21,13 +24,16 @@ export class EngineClient implements Engine {
   readonly name: string;
   readonly #endpoint: Endpoint;
   readonly #env: NodeJS.ProcessEnv;
+  readonly #answerMs: number;
   readonly #idle: Idle[] = [];
   #version: readonly [number, number] = [0, 0];
 
-  constructor(endpoint: Endpoint, env: NodeJS.ProcessEnv) {
+  /** @param answerMs how long each answer may take. */
+  constructor(endpoint: Endpoint, env: NodeJS.ProcessEnv, answerMs: number = ANSWER_MS) {
     this.name = endpointName(endpoint);
     this.#endpoint = endpoint;
     this.#env = env;
+    this.#answerMs = answerMs;
   }
 
   get version(): readonly [number, number] {
@@ -39,8 +45,9 @@ export class EngineClient implements Engine {
     path: string,
     body?: unknown,
     abort?: AbortSignal,
+    isLong = false,
   ): Promise<EngineAnswer> {
-    const { answer, line, http } = await this.#exchange({ method, path, body }, abort);
+    const { answer, line, http } = await this.#exchange({ method, path, body }, abort, isLong);
     if (http.isOpen && answer.headers.get('connection')?.toLowerCase() !== 'close') this.#keep(line, http);
     else http.close();
     return engineAnswer(answer);
@@ -98,10 +105,12 @@ export class EngineClient implements Engine {
   async #exchange(
     request: HttpRequest,
     abort: AbortSignal | undefined,
+    isLong = false,
   ): Promise<{ answer: HttpAnswer; line: Line; http: HttpConnection }> {
     const { line, http } = await this.#connection(abort);
     const stop = (): void => http.close();
     abort?.addEventListener('abort', stop);
+    const deadline = isLong ? undefined : setTimeout(() => http.close(this.#silent()), this.#answerMs);
     try {
       abort?.throwIfAborted();
       const answer = await http.exchange(request);
@@ -111,16 +120,34 @@ export class EngineClient implements Engine {
     } catch (error) {
       http.close();
       abort?.throwIfAborted();
-      if (isLxcriError(error) || !(error instanceof BrokenAnswerError)) throw error;
-      throw new LxcriError(
-        request.method === 'POST' ? 'ConnectionLost' : 'PlatformUnreachable',
-        `the connection to the Docker engine at ${this.name} was lost: ${error.message}`,
-        'see whether it runs, and what it has done: proxmox-lxcri ps',
-        { cause: error },
-      );
+      if (!(error instanceof BrokenAnswerError)) throw error;
+      throw this.#lost(request, error);
     } finally {
+      clearTimeout(deadline);
       abort?.removeEventListener('abort', stop);
     }
+  }
+
+  #silent(): LxcriError {
+    return new LxcriError(
+      'PlatformUnreachable',
+      `the Docker engine at ${this.name} has not answered within ${this.#answerMs / 1000} s`,
+      'see whether it is well: docker version',
+    );
+  }
+
+  #lost({ method }: HttpRequest, error: BrokenAnswerError): LxcriError {
+    const { cause } = error;
+    // It has its own words for that; ssh fails after it was given the request.
+    if (isLxcriError(cause) && method !== 'POST') return cause;
+    return new LxcriError(
+      method === 'POST' ? 'ConnectionLost' : 'PlatformUnreachable',
+      isLxcriError(cause)
+        ? cause.message
+        : `the connection to the Docker engine at ${this.name} was lost: ${error.message}`,
+      'see whether it runs, and what it has done: proxmox-lxcri ps',
+      { cause: error },
+    );
   }
 }
 

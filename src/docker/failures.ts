@@ -11,6 +11,15 @@ export function wordsOf({ body, bytes, status }: EngineAnswer): string {
   return oneLine(text) || `status ${status}`;
 }
 
+/** The error of somebody who answers, and not as an engine does. */
+export function unreadable(engine: string): LxcriError {
+  return new LxcriError(
+    'PlatformUnreachable',
+    `what answers at ${engine} is no Docker engine, or cannot be understood`,
+    'check DOCKER_HOST or the context of Docker: docker version',
+  );
+}
+
 /** Text of an engine, or of the runtime below it, for a message of ours. */
 export function oneLine(text: string): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what is taken out

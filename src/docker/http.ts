@@ -32,17 +32,23 @@ export class HttpConnection {
   readonly #stream: Duplex;
   #received: Buffer = Buffer.alloc(0);
   #end: Error | undefined;
+  /** Whether the other side has ended it. */
+  #hasEnded = false;
   #notify: () => void = () => {};
   readonly #onData = (chunk: Buffer): void => {
     this.#received = this.#received.length === 0 ? chunk : Buffer.concat([this.#received, chunk]);
     this.#notify();
   };
-  readonly #onError = (error: Error): void => this.#finish(error.message);
-  readonly #onEnd = (): void => this.#finish('it was closed');
+  readonly #onError = (error: Error): void => this.#finish(error.message, error);
+  readonly #onEnd = (): void => {
+    this.#hasEnded ||= this.#end === undefined;
+    this.#finish('it was closed');
+  };
+  readonly #onClose = (): void => this.#finish('it was closed');
 
   constructor(stream: Duplex) {
     this.#stream = stream;
-    stream.on('data', this.#onData).on('error', this.#onError).on('end', this.#onEnd).on('close', this.#onEnd);
+    stream.on('data', this.#onData).on('error', this.#onError).on('end', this.#onEnd).on('close', this.#onClose);
   }
 
   /** Whether a further request can be sent on it. */
@@ -69,7 +75,9 @@ export class HttpConnection {
     this.#stream.write(content === undefined ? head : Buffer.concat([head, content]));
     for (;;) {
       const answer = await this.#readHead();
-      if (answer.status === 101) return { ...answer, body: Buffer.alloc(0) };
+      // Where an upgrade is answered with success, what follows ends with the command, and may be without an end.
+      if (answer.status === 101 || (upgrade && answer.status >= 200 && answer.status < 300))
+        return { ...answer, body: Buffer.alloc(0) };
       // Provisional ones say nothing.
       if (answer.status >= 200) return { ...answer, body: await this.#readBody(method, answer) };
     }
@@ -81,18 +89,20 @@ export class HttpConnection {
       .off('data', this.#onData)
       .off('error', this.#onError)
       .off('end', this.#onEnd)
-      .off('close', this.#onEnd);
+      .off('close', this.#onClose);
     this.#stream.pause();
     if (this.#received.length > 0) this.#stream.unshift(this.#received);
     return this.#stream;
   }
 
-  close(): void {
+  /** @param reason why the answer that is waited for will not come. */
+  close(reason = new Error('it was closed')): void {
+    this.#finish(reason.message, reason);
     this.#stream.destroy();
   }
 
-  #finish(reason: string): void {
-    this.#end ??= new BrokenAnswerError(reason);
+  #finish(reason: string, cause?: Error): void {
+    this.#end ??= new BrokenAnswerError(reason, { cause });
     this.#notify();
   }
 
@@ -129,15 +139,14 @@ export class HttpConnection {
     const length = headers.get('content-length');
     if (length !== undefined) return this.#readBytes(Number(length));
     // Ended by the end of the connection.
-    try {
-      for (;;) {
-        if (this.#received.length > MAX_BODY_BYTES) throw new Error('the answer is too long');
-        await this.#more();
-      }
-    } catch (error) {
-      if (!(error instanceof BrokenAnswerError)) throw error;
-      return this.#take(this.#received.length);
+    while (!this.#hasEnded) {
+      if (this.#received.length > MAX_BODY_BYTES) throw new BrokenAnswerError('the answer is too long');
+      // oxlint-disable-next-line no-await-in-loop -- one piece after the other
+      await this.#more().catch((error: unknown) => {
+        if (!this.#hasEnded) throw error;
+      });
     }
+    return this.#take(this.#received.length);
   }
 
   async #readChunks(): Promise<Buffer> {

@@ -68,6 +68,7 @@ export class WebSocketChannel implements PodChannel {
   #lookedAt = Date.now();
   #aliveAt = Date.now();
   #sentSince = 0;
+  #inputOver = false;
 
   constructor(webSocket: WebSocket, pulse: Pulse = PULSE) {
     this.#webSocket = webSocket;
@@ -80,7 +81,7 @@ export class WebSocketChannel implements PodChannel {
       highWaterMark: 2 * INPUT_BYTES,
       write: (chunk: Buffer, _encoding, done) => this.#sendInput(chunk, done),
       final: (done) => {
-        if (this.halfCloses) this.#send(Buffer.of(CHANNEL.close, CHANNEL.stdin));
+        this.endInput();
         done();
       },
     });
@@ -101,6 +102,12 @@ export class WebSocketChannel implements PodChannel {
   resize(columns: number, rows: number): void {
     const [Width, Height] = [columns, rows].map((cells) => Math.min(Math.max(Math.trunc(cells) || 1, 1), 0xff_ff));
     this.#send(Buffer.concat([Buffer.of(CHANNEL.resize), Buffer.from(JSON.stringify({ Width, Height }))]));
+  }
+
+  endInput(): void {
+    if (!this.halfCloses || this.#inputOver) return;
+    this.#inputOver = true;
+    this.#send(Buffer.of(CHANNEL.close, CHANNEL.stdin));
   }
 
   close(why = 'the connection was closed from here'): void {
@@ -175,7 +182,7 @@ export class WebSocketChannel implements PodChannel {
 
   #sendInput(chunk: Buffer, done: () => void): void {
     // Whoever has more of it at hand would not let us get to the end.
-    if (this.#webSocket.readyState !== WebSocket.OPEN) {
+    if (this.#inputOver || this.#webSocket.readyState !== WebSocket.OPEN) {
       this.stdin.destroy();
       return done();
     }

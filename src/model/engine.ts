@@ -27,8 +27,15 @@ export interface Engine {
    *
    * @throws LxcriError PlatformUnreachable or PermissionDenied where it was not sent, ConnectionLost where a request that
    *   changes something was sent and not answered; the reason of `abort`.
+   * @param isLong whether its answer may take as long as `abort` allows. Default: 40 s at most.
    */
-  request(method: 'GET' | 'POST' | 'HEAD', path: string, body?: unknown, abort?: AbortSignal): Promise<EngineAnswer>;
+  request(
+    method: 'GET' | 'POST' | 'HEAD',
+    path: string,
+    body?: unknown,
+    abort?: AbortSignal,
+    isLong?: boolean,
+  ): Promise<EngineAnswer>;
   /** The same, for a connection: an answer is a refusal. */
   upgrade(path: string, body: unknown, abort?: AbortSignal): Promise<EngineAnswer | CommandStream>;
   /** Connects in advance, so that the next request need not wait. */

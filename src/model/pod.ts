@@ -37,6 +37,8 @@ export interface PodChannel {
   /** When something came last, on a clock of milliseconds. */
   readonly heardAt: number;
   resize(columns: number, rows: number): void;
+  /** Nothing more of {@link stdin} is sent, and its end is, where {@link halfCloses} says that it can be. */
+  endInput(): void;
   /**
    * Ends it from our side, at once.
    *

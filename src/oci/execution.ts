@@ -407,8 +407,16 @@ class RunningExecution implements Execution {
     }
     if (exit.kind === 'exited')
       return this.#report({ exitCode: exit.exitCode, signal: exit.signal, started: true, canceled });
-    if (this.#canceledBy !== undefined)
-      return this.#report({ exitCode: exitCodeOfSignal(this.#canceledBy), started: true, canceled, connectionLost });
+    if (this.#canceledBy !== undefined) {
+      const exitCode = exitCodeOfSignal(this.#canceledBy);
+      if (!connectionLost) return this.#report({ exitCode, started: true, canceled });
+      const unknown = new LxcriError(
+        'ConnectionLost',
+        `the command was asked to end, and it is not known whether it did: ${exit.reason}`,
+        'check in the container what the command has done, and whether it still runs',
+      );
+      return this.#report({ exitCode, started: true, canceled, connectionLost, error: unknown });
+    }
     const error = new LxcriError(
       'ConnectionLost',
       `the command's exit status was lost: ${exit.reason}`,

@@ -1,7 +1,6 @@
 import { lxcStates } from '../lxc/states.ts';
 import type { ContainerState } from '../lxc/state.ts';
-import { isLxcriError } from '../model/errors.ts';
-import type { LxcriError } from '../model/errors.ts';
+import { LxcriError, isLxcriError } from '../model/errors.ts';
 import type { LxcHandle } from '../model/container.ts';
 import type { ContainerStatus, ContainerSummary } from '../model/status.ts';
 import { startedAt } from '../process/start-time.ts';
@@ -38,7 +37,7 @@ export async function listEverything(inventory: HostInventory, abort?: AbortSign
   const { clusters, docker, kubernetes } = inventory;
   const [ofHost, ofDocker, ofKubernetes, ofClusters] = await Promise.all([
     listHost(inventory),
-    docker === undefined ? NOTHING : listDocker(docker, abort),
+    docker === undefined ? NOTHING : listDocker(docker, abort, late),
     kubernetes === undefined ? NOTHING : listKubernetes(kubernetes, abort, late),
     clusters === undefined ? NOTHING : listOthers(clusters, abort, late),
   ]);
@@ -67,20 +66,28 @@ const NOTHING: List = { containers: [], unreachable: [] };
  * The containers of the Docker engine, where there is one: one that was named must answer, and there need be none at the
  * usual place.
  */
-async function listDocker(env: NodeJS.ProcessEnv, abort: AbortSignal | undefined): Promise<List> {
+async function listDocker(
+  env: NodeJS.ProcessEnv,
+  abort: AbortSignal | undefined,
+  late: AbortSignal | undefined,
+): Promise<List> {
   const {
     engineOf,
     isEndpointChosen,
     isThere,
     listContainers: listOfEngine,
   } = await import('../methods/docker/room.ts');
+  const signals = [abort, late].filter((signal) => signal !== undefined);
   try {
     if (!isEndpointChosen(env) && !(await isThere())) return NOTHING;
-    return { containers: await listOfEngine(engineOf(env), abort), unreachable: [] };
+    return { containers: await listOfEngine(engineOf(env), AbortSignal.any(signals)), unreachable: [] };
   } catch (error) {
     abort?.throwIfAborted();
     if (!isLxcriError(error)) throw error;
-    return { containers: [], unreachable: [{ context: 'docker', error }] };
+    // It does not say who is late.
+    const named =
+      error === late?.reason ? new LxcriError(error.code, `the Docker engine: ${error.message}`, error.hint) : error;
+    return { containers: [], unreachable: [{ context: 'docker', error: named }] };
   }
 }
 

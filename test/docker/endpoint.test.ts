@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { expect } from 'chai';
 
-import { endpointOf, isEndpointChosen, isThere } from '../../src/docker/endpoint.ts';
+import { endpointName, endpointOf, isEndpointChosen, isThere } from '../../src/docker/endpoint.ts';
 import { isLxcriError } from '../../src/model/errors.ts';
 import { scratchDirectory } from '../support/scratch.ts';
 
@@ -48,6 +48,24 @@ describe('where the Docker engine is', () => {
       ).to.match(/^ConfigError: DOCKER_HOST is /);
   });
 
+  it('has no password that an error could show', () => {
+    for (const wrong of [
+      'ssh://root:secret@h',
+      'tcp://user:secret@h',
+      'secret@h',
+      'ssh://root:s/@ecret@h:1',
+      '://secret@',
+    ])
+      expect(errorOf(() => endpointOf({ ...none, DOCKER_HOST: wrong })))
+        .to.match(/^ConfigError: DOCKER_HOST is "[a-z:/]*\*\*\*@/)
+        .and.not.include('ecret');
+  });
+
+  it('has a name that can be written into DOCKER_HOST', () => {
+    for (const host of ['tcp://[::1]:99', 'tcp://127.0.0.1:99', 'ssh://me@host:2222', 'unix:///run/s'])
+      expect(endpointName(endpointOf({ ...none, DOCKER_HOST: host }))).to.equal(host);
+  });
+
   it('is verified with TLS, or refused', () => {
     const directory = scratchDirectory();
     writeFileSync(join(directory, 'ca.pem'), 'the authority');
@@ -79,6 +97,17 @@ describe('where the Docker engine is', () => {
     expect(endpointOf({ ...env, DOCKER_CONTEXT: 'default' })).to.deep.include({ kind: 'unix' });
     expect(errorOf(() => endpointOf({ ...env, DOCKER_CONTEXT: 'open' }))).to.match(/^ConfigError: the context "open"/);
     expect(errorOf(() => endpointOf({ ...env, DOCKER_CONTEXT: 'none' }))).to.match(/^ConfigError: there is no context/);
+    for (const wrong of ['[]', 'null', '{"currentContext":5}']) {
+      writeFileSync(join(directory, 'config.json'), wrong);
+      expect(
+        errorOf(() => endpointOf(env)),
+        wrong,
+      ).to.match(/^ConfigError: .*config\.json is no JSON/);
+    }
+    write('wrong', { Host: 5 });
+    expect(errorOf(() => endpointOf({ ...env, DOCKER_CONTEXT: 'wrong' }))).to.match(
+      /^ConfigError: .*meta\.json is no JSON/,
+    );
     writeFileSync(join(directory, 'config.json'), '{"auths": secret');
     expect(errorOf(() => endpointOf(env)))
       .to.match(/^ConfigError: .*config\.json is no JSON/)

@@ -9,6 +9,7 @@ import { createServer } from 'node:tls';
 
 import { expect } from 'chai';
 
+import { EngineClient } from '../../src/docker/engine.ts';
 import { createRuntime, isLxcriError } from '../../src/index.ts';
 import { needsDocker, startEngine } from '../support/docker/engine.ts';
 import type { DockerContainer, TestEngine } from '../support/docker/engine.ts';
@@ -152,6 +153,12 @@ describe('a container of Docker', () => {
     expect(await call(['start', target])).to.deep.include({ status: 'running' });
   });
 
+  it('is killed also while it is paused', async () => {
+    const paused = await engine.run();
+    await paused.freeze();
+    expect(await call(['kill', `docker:${paused.name}`])).to.deep.include({ status: 'stopped', signal: 'SIGKILL' });
+  });
+
   it('that ignores its stop signal is killed when its time is over, and it is said', async () => {
     const deaf = await engine.run({
       command: ['/bin/sh', '-c', "trap '' TERM; while :; do sleep 1; done"],
@@ -251,27 +258,33 @@ describe('a container of Docker', () => {
 
   it('leaves nothing when the program is killed, also while the engine is about to start the command', async () => {
     const before = (await processesIn(container)).length;
+    const api = new EngineClient({ kind: 'unix', path: engine.socket }, {});
+    const executions = async (): Promise<readonly string[]> => {
+      const { stdout } = await engine.docker('inspect', '--format', '{{json .ExecIDs}}', container.id);
+      return (JSON.parse(stdout) as string[] | null) ?? [];
+    };
+    // The engine remembers for minutes what was made and never started.
+    const running = async (): Promise<unknown[]> => {
+      const answers = (await executions()).map(async (id) => (await api.request('GET', `/exec/${id}/json`)).body);
+      return (await Promise.all(answers)).filter((state) => (state as { Running?: boolean } | undefined)?.Running);
+    };
     for (let round = 0; round < 3; round++) {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      const former = new Set(await executions());
       const cli = startCli(['exec', `docker:${container.name}`, '--', 'sleep', '100006'], { env: engine.environment });
       // oxlint-disable-next-line no-await-in-loop -- one after the other
-      await waitFor(
-        async () => (await engine.docker('inspect', '--format', '{{.ExecIDs}}', container.id)).stdout.trim() !== '[]',
-        {
-          what: 'the execution to be made',
-          intervalMs: 1,
-        },
-      );
+      await waitFor(async () => (await executions()).some((id) => !former.has(id)), {
+        what: 'the execution to be made',
+        intervalMs: 1,
+      });
       process.kill(cli.pid, 'SIGKILL');
       // oxlint-disable-next-line no-await-in-loop -- one after the other
       await cli.ended;
       // oxlint-disable-next-line no-await-in-loop -- one after the other
-      await waitFor(
-        async () => (await engine.docker('inspect', '--format', '{{.ExecIDs}}', container.id)).stdout.trim() === '[]',
-        {
-          what: 'nothing to run any more',
-        },
-      );
+      await waitFor(async () => (await running()).length === 0 && (await processesIn(container)).length === before, {
+        what: 'nothing to run any more',
+      });
     }
-    expect((await processesIn(container)).length).to.equal(before);
+    api.close();
   });
 });

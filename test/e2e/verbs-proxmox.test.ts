@@ -1,7 +1,7 @@
 /** The verbs on containers of a Proxmox node: its files, a double of `pct`, and real LXC containers. */
 import { expect } from 'chai';
 
-import { createContainer, DEFAULT_LXCPATH } from '../support/lxc.ts';
+import { createContainer, DEFAULT_LXCPATH, run, waitFor } from '../support/lxc.ts';
 import type { Container } from '../support/lxc.ts';
 import { createPctDouble } from '../support/pve/pct-double.ts';
 import { createPveTree } from '../support/pve/tree.ts';
@@ -39,7 +39,13 @@ describe('the verbs on a Proxmox node', () => {
     if ((await container.state()) === 'FROZEN') await container.unfreeze();
   });
 
-  after(() => container.destroy());
+  after(async () => {
+    // What was requested of the HA manager must not start what is being removed.
+    await waitFor(async () => (await run(['pgrep', '-f', `pct start ${VMID}`])).exitCode === 1, {
+      what: 'the HA manager to be done',
+    });
+    await container.destroy();
+  });
 
   const stopped = async (): Promise<void> => {
     if (await container.running()) await container.stop();

@@ -126,6 +126,23 @@ describe('the channel of an execution', () => {
     channel.close();
   });
 
+  it('sends no more input once it was ended, and its end once', async () => {
+    const seen: Buffer[] = [];
+    const channel = await open({
+      onExec: ({ webSocket }) => webSocket.on('message', (message: Buffer) => seen.push(message)),
+    });
+    channel.stdin.write('in');
+    channel.endInput();
+    channel.stdin.write('more');
+    channel.endInput();
+    channel.resize(1, 1);
+    await waitFor(() => seen.some(([channelNumber]) => channelNumber === RESIZE), { what: 'the last message' });
+    expect(seen.slice(0, 2).map(String)).to.deep.equal([Buffer.from('\0in'), Buffer.of(CLOSE, STDIN)].map(String));
+    expect(seen).to.have.length(3);
+    expect(channel.stdin.destroyed).to.equal(true);
+    channel.close();
+  });
+
   it('does not close the input with v4, where that would close all', async () => {
     const seen: Buffer[] = [];
     const channel = await open({

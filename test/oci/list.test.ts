@@ -1,4 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { Socket } from 'node:net';
 
 import { expect } from 'chai';
 
@@ -95,6 +97,34 @@ describe('the list of containers', () => {
       expect(await named(lxcpathWith(), new NodeConfig(tree.dir))).to.deep.equal(['pve:101@home', 'pve:102@home']);
     } finally {
       await server.close();
+    }
+  });
+
+  it('has all others where an engine says nothing until it is too late, or what no engine says', async () => {
+    const lxcpath = lxcpathWith('ct');
+    const path = `${lxcpath}/s`;
+    const answers: string[] = ['', httpAnswer('200 OK', '{}'), httpAnswer('200 OK', '<html>')];
+    const sockets: Socket[] = [];
+    const server = createServer((socket) => {
+      sockets.push(socket.on('error', () => {}));
+      socket.write(answers.shift() ?? '');
+    });
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+    try {
+      for (const code of ['ExecutionTimeout', 'PlatformUnreachable', 'PlatformUnreachable']) {
+        const late = new AbortController();
+        if (code === 'ExecutionTimeout')
+          server.once('connection', () => late.abort(new LxcriError('ExecutionTimeout', 'too late')));
+        const inventory = { lxcpaths: [lxcpath], pve: NO_PROXMOX, docker: { DOCKER_HOST: `unix://${path}` } };
+        // oxlint-disable-next-line no-await-in-loop -- one answer after the other
+        const { containers, unreachable } = await listEverything(inventory, undefined, late.signal);
+        expect(containers.map(({ id }) => id)).to.deep.equal(['ct']);
+        expect(unreachable.map(({ context, error }) => [context, error.code])).to.deep.equal([['docker', code]]);
+        expect(unreachable[0]?.error.message).to.match(/Docker engine/);
+      }
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      server.close();
     }
   });
 

@@ -195,7 +195,10 @@ describe('the double of pct', () => {
       tree.putContainer({ vmid: 101, ha: true });
       expect(await call(['stop', '101'])).to.include({ exitCode: 0, stdout: 'Requesting HA stop for CT 101\n' });
       expect(await container.state()).to.equal('RUNNING');
-      await waitFor(async () => (await container.state()) === 'STOPPED', { what: 'the HA manager to stop it' });
+      // Not by LXC's word: its monitor may still be there for a moment, by which pct knows what runs.
+      await waitFor(async () => (await call(['status', '101'])).stdout === 'status: stopped\n', {
+        what: 'the HA manager to stop it',
+      });
       expect(await call(['start', '101'])).to.include({ exitCode: 0, stdout: 'Requesting HA start for CT 101\n' });
       expect(await container.state()).to.equal('STOPPED');
       await waitFor(async () => (await container.state()) === 'RUNNING', { what: 'the HA manager to start it' });

@@ -1,4 +1,4 @@
-import { wordsOf } from '../../docker/failures.ts';
+import { oneLine, wordsOf } from '../../docker/failures.ts';
 import type { CommandStream, Engine, EngineAnswer } from '../../model/engine.ts';
 import { LxcriError } from '../../model/errors.ts';
 
@@ -72,17 +72,31 @@ export type ExecutionState =
   | { readonly kind: 'ended'; readonly exitCode: number }
   /** There has never been a process. */
   | { readonly kind: 'never-started' }
-  | { readonly kind: 'gone'; readonly reason: string };
+  | { readonly kind: 'gone'; readonly reason: string }
+  /** What the engine says makes no sense. */
+  | { readonly kind: 'unclear'; readonly reason: string };
+
+/** What Docker calls the exit code when its connection to us breaks, even if the command runs on (moby, daemon/exec.go). */
+export const BROKEN_ATTACH = 126;
+
+/** The greatest exit code that there is. */
+const LAST_EXIT_CODE = 255;
 
 /** Looks at an execution. An exit code that is missing is never a 0. */
 export async function lookAt(engine: Engine, id: string, abort?: AbortSignal): Promise<ExecutionState> {
   const answer = await engine.request('GET', `/exec/${id}/json`, undefined, abort);
   if (answer.status !== 200) return { kind: 'gone', reason: wordsOf(answer) };
-  const fields = (answer.body ?? {}) as Record<string, unknown>;
-  const { Running: running, ExitCode: exitCode, Pid: pid, CanRemove: isOver } = fields;
-  const hasPid = typeof pid === 'number' && pid > 0;
+  if (typeof answer.body !== 'object' || answer.body === null || Array.isArray(answer.body))
+    return { kind: 'unclear', reason: 'the engine does not say how the command is' };
+  const { Running: running, ExitCode: exitCode, Pid: pid, CanRemove: isOver } = answer.body as Record<string, unknown>;
+  const hasPid = typeof pid === 'number' && Number.isSafeInteger(pid) && pid > 0;
   if (running === true) return hasPid ? { kind: 'running', pid } : { kind: 'pending' };
-  if (typeof exitCode !== 'number') return { kind: 'pending' };
+  if (exitCode === undefined || exitCode === null) return { kind: 'pending' };
+  if (typeof exitCode !== 'number' || !Number.isInteger(exitCode) || exitCode < 0 || exitCode > LAST_EXIT_CODE)
+    return {
+      kind: 'unclear',
+      reason: `the engine gives an exit code that is none: ${oneLine(JSON.stringify(exitCode))}`,
+    };
   // Podman forgets the process, and says 0 before there is one; Docker has nothing to remove, and no 0 without a process.
   if (hasPid || isOver === true) return { kind: 'ended', exitCode };
   return { kind: exitCode === 0 ? 'pending' : 'never-started' };

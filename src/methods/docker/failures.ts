@@ -12,6 +12,18 @@ import { NotStartedError } from '../method.ts';
 export function startFailure(text: string, { command, workdir, user }: ExecRequest): Error {
   const said = oneLine(text);
   const word = JSON.stringify(String(command[0] ?? ''));
+  const isLogin = command.length === 0;
+  if (
+    /container (\S+ )?(is )?not running|in a stopped (container|state)|that has stopped|open \/proc\/\d+\/ns\//i.test(
+      said,
+    )
+  ) {
+    return new LxcriError(
+      'ContainerNotRunning',
+      'the container has ended before the command was started',
+      'see what runs: proxmox-lxcri ps',
+    );
+  }
   if (/unable to find (user|group)|no matching entries in (passwd|group)|no users found/i.test(said)) {
     const what = /group/i.test(/(unable to find|matching entries in) (\w+)/i.exec(said)?.[0] ?? '') ? 'group' : 'user';
     const name = what === 'group' ? (user?.group ?? '') : (user?.user ?? '');
@@ -40,14 +52,14 @@ export function startFailure(text: string, { command, workdir, user }: ExecReque
   if (/executable file not found|no such file or directory|not found in \$PATH/i.test(said)) {
     return new LxcriError(
       'CommandNotFound',
-      `no command ${word} in the container`,
-      'check its name, and PATH with -e PATH=...',
+      isLogin ? 'there is no shell in the container' : `no command ${word} in the container`,
+      isLogin ? 'name a program that it has: exec CONTAINER -- PROGRAM' : 'check its name, and PATH with -e PATH=...',
     );
   }
   if (/permission denied|is a directory|exec format error|not executable/i.test(said)) {
     return new LxcriError(
       'CommandNotExecutable',
-      `${word} cannot be executed in the container`,
+      `${isLogin ? 'the shell' : word} cannot be executed in the container`,
       'check its permissions and that it is a program',
     );
   }

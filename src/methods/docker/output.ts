@@ -1,6 +1,8 @@
 import { Readable } from 'node:stream';
 import type { Duplex } from 'node:stream';
 
+import { oneLine } from '../../docker/failures.ts';
+
 /** How the output of a command ended. */
 export type OutputEnd =
   | { readonly kind: 'whole' }
@@ -21,13 +23,21 @@ export interface OutputOptions {
 }
 
 const HEADER_BYTES = 8;
+/** Standard input is told apart as well, and shown as output (Docker Engine API, "Attach to a container"). */
+const STDIN = 0;
+const STDOUT = 1;
 const STDERR = 2;
+/** What the engine itself has to say: its stream has failed (moby, pkg/stdcopy: Systemerr). */
+const ENGINE_ERROR = 3;
+const MAX_ENGINE_ERROR_BYTES = 1024;
 
 /** The output of a command as it comes over one connection, taken apart, with the backpressure of whoever reads it. */
 export class CommandOutput {
   readonly stdout: Readable | null;
   readonly stderr: Readable | null;
   /** Resolves when the connection has ended. */
+  readonly over: Promise<void>;
+  /** Resolves when it has ended and was opened before. */
   readonly ended: Promise<OutputEnd>;
   /** Resolves when something has come, or nothing will. */
   readonly stirred: Promise<void>;
@@ -36,12 +46,17 @@ export class CommandOutput {
   readonly #full = new Set<Readable>();
   #first: Buffer[] = [];
   #isOpen = false;
-  #end: OutputEnd | undefined;
+  #isOver = false;
+  #reason: string | undefined;
+  #hasSettled = false;
+  #resolveOver: () => void = () => {};
   #resolveEnd: (end: OutputEnd) => void = () => {};
   /** The header of a frame, as far as it has come, and what is left of the frame. */
   #header: Buffer = Buffer.alloc(0);
   #left = 0;
   #target: Readable | null = null;
+  /** What the engine says in place of output, as far as it has come. */
+  #engineError: Buffer | undefined;
 
   constructor(source: Duplex, options: OutputOptions) {
     this.#source = source;
@@ -49,6 +64,7 @@ export class CommandOutput {
     this.stdout = options.stdout ? this.#readable() : null;
     this.stderr = options.stderr && options.framed ? this.#readable() : null;
     this.#target = this.stdout;
+    this.over = new Promise((resolve) => (this.#resolveOver = resolve));
     this.ended = new Promise((resolve) => (this.#resolveEnd = resolve));
     this.stirred = new Promise((resolve) => {
       source.once('data', (chunk: Buffer) => {
@@ -56,7 +72,7 @@ export class CommandOutput {
         this.#first.push(chunk);
         resolve();
       });
-      void this.ended.then(() => resolve());
+      void this.over.then(() => resolve());
     });
     source.on('error', (error: NodeJS.ErrnoException) => {
       const isUsual = error.code === 'ECONNRESET' && options.mayBeReset;
@@ -67,12 +83,24 @@ export class CommandOutput {
     source.resume();
   }
 
+  /**
+   * Whether a frame has begun whose rest is still to come, and nothing here holds it up. Without its rest, what has come
+   * is not the whole output.
+   */
+  get isWithinFrame(): boolean {
+    return this.#isPartial && this.#full.size === 0;
+  }
+
+  get #isPartial(): boolean {
+    return this.#left > 0 || this.#header.length > 0;
+  }
+
   /** Lets it flow: the command has started, and what comes is its output. */
   open(): void {
     this.#isOpen = true;
     for (const chunk of this.#first.splice(0)) this.#take(chunk);
     this.#source.on('data', (chunk: Buffer) => this.#take(chunk));
-    if (this.#end !== undefined) this.#endStreams();
+    if (this.#isOver) this.#settle();
     else if (this.#full.size === 0) this.#source.resume();
   }
 
@@ -83,7 +111,7 @@ export class CommandOutput {
       if (chunks.reduce((sum, each) => sum + each.length, 0) < limit) chunks.push(chunk);
     });
     this.#source.resume();
-    await this.ended;
+    await this.over;
     const bytes = Buffer.concat(chunks);
     if (!this.#options.framed) return bytes.toString('utf8');
     const parts: Buffer[] = [];
@@ -118,14 +146,17 @@ export class CommandOutput {
   }
 
   #take(chunk: Buffer): void {
+    if (this.#hasSettled) return;
     if (!this.#options.framed) return this.#give(this.stdout, chunk);
     let at = 0;
     while (at < chunk.length) {
       if (this.#left > 0) {
         const end = Math.min(chunk.length, at + this.#left);
-        this.#give(this.#target, chunk.subarray(at, end));
+        if (this.#engineError === undefined) this.#give(this.#target, chunk.subarray(at, end));
+        else this.#engineError = Buffer.concat([this.#engineError, chunk.subarray(at, end)]);
         this.#left -= end - at;
         at = end;
+        if (this.#left === 0 && this.#engineError !== undefined) return this.#fail(this.#engineError.toString());
         continue;
       }
       const end = Math.min(chunk.length, at + HEADER_BYTES - this.#header.length);
@@ -133,9 +164,14 @@ export class CommandOutput {
       this.#header = this.#header.length === 0 ? piece : Buffer.concat([this.#header, piece]);
       at = end;
       if (this.#header.length < HEADER_BYTES) return;
-      this.#target = this.#header[0] === STDERR ? this.stderr : this.stdout;
+      const kind = this.#header[0];
       this.#left = this.#header.readUInt32BE(4);
       this.#header = Buffer.alloc(0);
+      if (kind === STDIN || kind === STDOUT) this.#target = this.stdout;
+      else if (kind === STDERR) this.#target = this.stderr;
+      else if (kind === ENGINE_ERROR && this.#left > 0 && this.#left <= MAX_ENGINE_ERROR_BYTES)
+        this.#engineError = Buffer.alloc(0);
+      else return this.#fail(kind === ENGINE_ERROR ? 'an error' : undefined);
     }
   }
 
@@ -147,13 +183,30 @@ export class CommandOutput {
     this.#source.pause();
   }
 
+  /** @param said what the engine says of it; `undefined` where it cannot be read. */
+  #fail(said: string | undefined): void {
+    this.#reason = said === undefined ? 'what the engine sends is no output' : `the engine says: ${oneLine(said)}`;
+    this.#isOver = true;
+    this.#resolveOver();
+    this.#settle();
+    this.close();
+  }
+
   #finish(reason: string | undefined): void {
-    if (this.#end !== undefined) return;
-    const isPartial = this.#left > 0 || this.#header.length > 0;
-    const broken = reason ?? (isPartial && this.#isOpen ? 'it ended in the middle of output' : undefined);
-    this.#end = broken === undefined ? { kind: 'whole' } : { kind: 'broken', reason: broken };
-    if (this.#isOpen) this.#endStreams();
-    this.#resolveEnd(this.#end);
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#reason = reason;
+    this.#resolveOver();
+    if (this.#isOpen) this.#settle();
+  }
+
+  /** Only what has been taken apart shows whether it was whole. */
+  #settle(): void {
+    if (this.#hasSettled) return;
+    this.#hasSettled = true;
+    const reason = this.#reason ?? (this.#isPartial ? 'it ended in the middle of output' : undefined);
+    this.#endStreams();
+    this.#resolveEnd(reason === undefined ? { kind: 'whole' } : { kind: 'broken', reason });
   }
 
   #endStreams(): void {

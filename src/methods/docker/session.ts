@@ -7,7 +7,7 @@ import type { ForwardedSignal, Session, SessionExit } from '../../model/session.
 import type { ProcessTree } from '../../process/tree.ts';
 import type { Watchdog } from '../../process/watchdog.ts';
 import type { ControlInside } from './control.ts';
-import { lookAt, resizeTerminal } from './execution.ts';
+import { BROKEN_ATTACH, lookAt, resizeTerminal } from './execution.ts';
 import type { CommandOutput, OutputEnd } from './output.ts';
 
 /** What acts on the processes of a command. */
@@ -46,6 +46,10 @@ const STATE_GRACE_MS = 10_000;
 const STATE_PAUSE_MS = 10;
 const LAST_STATE_PAUSE_MS = 250;
 
+/** How often a command inside is told that nobody reads its output, and the pause behind each. */
+const PIPE_TRIES = 3;
+const PIPE_PAUSE_MS = 300;
+
 /** How long the end of the command may take, once its processes were killed. */
 const KILL_GRACE_MS = 3000;
 
@@ -58,6 +62,8 @@ export class DockerSession implements Session {
   readonly #parts: DockerSessionParts;
   #treeKill: boolean;
   #ended = false;
+  #pipeTries = 0;
+  #isBreakingPipe = false;
   #gaveUp: (exit: SessionExit) => void = () => {};
 
   constructor(parts: DockerSessionParts) {
@@ -101,12 +107,35 @@ export class DockerSession implements Session {
     if (this.#ended) return;
     const { processes } = this.#parts;
     if (processes.kind === 'host') processes.tree.signalCommandGroup('SIGPIPE');
-    else void processes.control.signal('SIGPIPE');
+    else void this.#breakPipeInside(processes.control);
+  }
+
+  /** Every try is a further execution in the container: one at a time, a few, and only for a command that still writes. */
+  async #breakPipeInside(control: ControlInside): Promise<void> {
+    if (this.#isBreakingPipe) return;
+    this.#isBreakingPipe = true;
+    if (this.#pipeTries >= PIPE_TRIES) return this.#closeUnread();
+    this.#pipeTries += 1;
+    await control.signal('SIGPIPE');
+    await sleep(PIPE_PAUSE_MS, undefined, { ref: false });
+    this.#isBreakingPipe = false;
+  }
+
+  /** Gives up a connection whose output nobody reads, so that the engine closes the command's pipe. */
+  async #closeUnread(): Promise<void> {
+    const { output, engine, id } = this.#parts;
+    const state = await lookAt(engine, id, AbortSignal.timeout(STATE_GRACE_MS)).catch(() => undefined);
+    this.#gaveUp(
+      state?.kind === 'ended'
+        ? { kind: 'exited', exitCode: state.exitCode, signal: null }
+        : { kind: 'lost', reason: 'nobody reads its output any more, and SIGPIPE does not end it' },
+    );
+    output.close();
   }
 
   async kill(): Promise<boolean> {
     const { processes, output } = this.#parts;
-    const empty = await (isOfHost(processes) ? processes.tree : processes.control).kill();
+    const empty = await (isOfHost(processes) ? processes.tree.kill() : processes.control.kill(this.#parts.id));
     if (processes.kind !== 'host') this.#treeKill = empty;
     if (!this.#ended) {
       const timer = setTimeout(() => {
@@ -133,10 +162,24 @@ export class DockerSession implements Session {
     }
     const end = await Promise.race([output.ended, this.#commandGone()]);
     if (end === 'gone') {
-      const ended = await Promise.race([output.ended, sleep(OUTPUT_GRACE_MS, undefined, { ref: false })]);
-      return this.#outcome(ended ?? { kind: 'whole' }, true);
+      return this.#outcome(await this.#restOfOutput(), true);
     }
     return this.#outcome(end, false);
+  }
+
+  /** What others still write is not waited for, but what has begun must come whole. */
+  async #restOfOutput(): Promise<OutputEnd> {
+    const { output } = this.#parts;
+    const deadline = Date.now() + STATE_GRACE_MS;
+    let grace = OUTPUT_GRACE_MS;
+    do {
+      // oxlint-disable-next-line no-await-in-loop -- one look after the other
+      const ended = await Promise.race([output.ended, sleep(grace, undefined, { ref: false })]);
+      if (ended !== undefined) return ended;
+      grace = STATE_PAUSE_MS;
+      if (!output.isWithinFrame) return { kind: 'whole' };
+    } while (Date.now() < deadline);
+    return { kind: 'broken', reason: 'the rest of the output does not come' };
   }
 
   /** Resolves when the command itself has ended; where it is another host's, only the engine knows. */
@@ -154,7 +197,7 @@ export class DockerSession implements Session {
    * @param isOver the command is known to have ended.
    */
   async #outcome(end: OutputEnd, isOver: boolean): Promise<SessionExit> {
-    const { engine, id, exitCode } = this.#parts;
+    const { engine, id, exitCode, processes } = this.#parts;
     if (exitCode !== undefined && end.kind === 'whole') return { kind: 'exited', exitCode, signal: null };
     let known = isOver;
     let deadline = Date.now() + STATE_GRACE_MS;
@@ -167,9 +210,12 @@ export class DockerSession implements Session {
         const reason = isLxcriError(error) ? error.message : 'the engine does not answer';
         return { kind: 'lost', reason };
       }
+      if (state.kind === 'unclear') return { kind: 'lost', reason: state.reason };
       if (state.kind === 'gone') return { kind: 'lost', reason: `the container was removed (${state.reason})` };
       if (state.kind === 'ended') {
         if (end.kind === 'broken') return { kind: 'lost', reason: `the connection was lost: ${end.reason}` };
+        if (state.exitCode === BROKEN_ATTACH && processes.kind === 'host' && processes.tree.commandPid !== undefined)
+          return { kind: 'lost', reason: 'the connection of the engine to the command was lost' };
         return { kind: 'exited', exitCode: state.exitCode, signal: null };
       }
       if (!known && state.kind === 'running') {

@@ -4,7 +4,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import { passwdEntry } from '../../docker/passwd.ts';
 import type { Container } from '../../model/container.ts';
 import type { CommandStream, DockerAccess } from '../../model/engine.ts';
-import { isLxcriError } from '../../model/errors.ts';
+import { LxcriError, isLxcriError } from '../../model/errors.ts';
 import type { ExecRequest } from '../../model/request.ts';
 import type { Session } from '../../model/session.ts';
 import { ProcessTree, TAG_VARIABLE } from '../../process/tree.ts';
@@ -30,12 +30,18 @@ const WATCHDOG_LOOKS = 60;
 export async function startInDocker(container: Container, request: ExecRequest, abort: AbortSignal): Promise<Session> {
   const { docker } = container;
   if (docker === undefined) throw new NotStartedError('no Docker engine is known for it');
-  const control = new ControlInside(docker.engine, container, request.id);
+  const control = new ControlInside({
+    engine: docker.engine,
+    container,
+    execId: request.id,
+    user: userOf(request) ?? docker.user,
+    privileged: request.privileged,
+  });
   const isHere = docker.initPid !== undefined;
   const proven = !isHere && request.needsTreeKill;
   if (proven && !(await control.isPossible())) {
     throw new NotStartedError(
-      'the command could not be ended: the engine is not of this host (or we are not root), and the container has no /bin/sh with grep',
+      'the command could not be ended: the engine is not of this host (or we are not root), and the container has no /bin/sh with grep that its user can use',
     );
   }
   const spec = await specOf(container, docker, request, abort);
@@ -100,7 +106,7 @@ async function specOf(
   return {
     words: isLogin ? [entry?.shell || '/bin/sh', '-l'] : request.command.map(String),
     env: [...env].map(([key, value]) => `${key}=${value}`),
-    user: user === undefined ? undefined : `${user.user}${user.group === undefined ? '' : `:${user.group}`}`,
+    user: userOf(request),
     workdir,
     privileged,
     stdin: stdin.kind !== 'null',
@@ -108,12 +114,18 @@ async function specOf(
   };
 }
 
+/** Who a request names, in the engine's form. */
+function userOf({ user }: ExecRequest): string | undefined {
+  return user === undefined ? undefined : `${user.user}${user.group === undefined ? '' : `:${user.group}`}`;
+}
+
 async function startOnce(attempt: Attempt, spec: ExecutionSpec): Promise<Session> {
   const { container, docker, request, abort, isHere } = attempt;
   const { engine } = docker;
   const making = createExecution(engine, container.id, spec, abort).catch((error: unknown) => {
     // Nothing runs by that alone.
-    if (isLxcriError(error) && error.code === 'ConnectionLost') throw new NotStartedError(error.message);
+    if (isLxcriError(error) && error.code === 'ConnectionLost')
+      throw new LxcriError('PlatformUnreachable', error.message, error.hint, { cause: error });
     throw error;
   });
   making.catch(() => {});
@@ -134,7 +146,12 @@ async function startOnce(attempt: Attempt, spec: ExecutionSpec): Promise<Session
     if (error.code !== 'ConnectionLost') throw new NotStartedError(error.message);
     return afterLostAnswer(attempt, made.id, error.message);
   }
-  if (!('stream' in started)) throw refusal(started, attempt);
+  if (!('stream' in started)) {
+    // It has run what it was asked to, and the way for its streams is missing: a proxy between, perhaps.
+    if (started.status >= 200 && started.status < 300)
+      return afterLostAnswer(attempt, made.id, `the way there carries no streams (status ${started.status}; a proxy?)`);
+    throw refusal(started, attempt);
+  }
   return awaitStart(attempt, made.id, started, spec.terminal);
 }
 
@@ -178,10 +195,10 @@ async function awaitStart(
     output.close();
     throw error;
   }
-  if (state.kind === 'gone' || state.kind === 'pending') {
-    const reason = state.kind === 'gone' ? state.reason : 'the engine does not say whether it has started';
+  if (state.kind === 'gone' || state.kind === 'unclear' || state.kind === 'pending') {
+    const reason = state.kind === 'pending' ? 'the engine does not say whether it has started' : state.reason;
     output.open();
-    if (abort.aborted || state.kind === 'pending') output.close();
+    if (abort.aborted || state.kind !== 'gone') output.close();
     parts.session = sessionOf(attempt, id, output, stream, processesUnclear(attempt, reason));
     return parts.session;
   }
@@ -202,10 +219,15 @@ async function firstState(
   deadlineMs = START_DEADLINE_MS,
 ): Promise<ExecutionState> {
   const begin = Date.now();
-  const limit = (): number => begin + (abort.aborted ? ABORT_GRACE_MS : deadlineMs);
+  let end = Number.POSITIVE_INFINITY;
+  const limit = (): number => Math.min(end, begin + (abort.aborted ? ABORT_GRACE_MS : deadlineMs));
   await Promise.race([output.stirred, sleep(FIRST_PAUSE_MS, undefined, { ref: false })]);
   const isOver = { yes: false };
-  const ended = output.ended.then(() => void (isOver.yes = true));
+  const ended = output.over.then(() => {
+    isOver.yes = true;
+    // Its output has ended: the engine knows by now, or never.
+    end = Date.now() + LOST_GRACE_MS;
+  });
   for (let pause = PAUSE_MS; ; pause = Math.min(pause * 1.5, LAST_PAUSE_MS)) {
     let state: ExecutionState;
     try {

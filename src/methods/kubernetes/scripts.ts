@@ -110,11 +110,18 @@ ${
 ${starts})
 plx_code=$?
 printf '%s exit %s\\n' "$0" "$plx_code" >&3
+${hasInput ? DRAIN : ''}
 exit "$plx_code"`
     : starts
 }
 `;
 }
+
+/**
+ * Reads the input that the command has left, until we end it, who have just been told. A server that closes a connection on
+ * which input still comes resets it, and what it said last, the status, is lost on the way.
+ */
+const DRAIN = 'cat >/dev/null 2>&1 || while read -r plx_l; do :; done';
 
 /** Finds home, name and login shell of the container's own user; for root the run script does. */
 const OWN_USER = `

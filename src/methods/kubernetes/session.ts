@@ -61,7 +61,11 @@ export class PodSession implements Session {
     });
     channel.onUnread = () => this.#breakPipe();
     void channel.ended.then((end) => this.#settle(parts.judge(end)));
-    void marked?.exited.then((code) => this.#waitForHeldOutput(code));
+    void marked?.exited.then((code) => {
+      // The container reads what the command has left of it, to its end.
+      channel.endInput();
+      this.#waitForHeldOutput(code);
+    });
   }
 
   get treeKill(): boolean {

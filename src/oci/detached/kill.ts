@@ -35,7 +35,8 @@ export async function namedExecution(
   inventory: HostInventory,
 ): Promise<string | undefined> {
   const { lxcpaths, pve, clusters } = inventory;
-  if (/^\d*$/.test(word) || (await isContainer(word, { lxcpaths, pve }))) return undefined;
+  // No execution's id has a scheme: whose container it is need not be asked twice.
+  if (/^\d*$|:/.test(word) || (await isContainer(word, { lxcpaths, pve }))) return undefined;
   if (isExecutionId(word)) return store.get(word).id;
   const id = store.find(word);
   return id !== undefined && clusters !== undefined && (await isContainer(word, inventory)) ? undefined : id;

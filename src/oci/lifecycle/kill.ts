@@ -75,7 +75,11 @@ export async function killContainer(
   const before = await containerStatus(inventory, target, node);
   const { container, status, initPid } = before;
   refuseUnreachable(before);
-  if (container.control !== undefined && status === 'running') return killByPlatform(container, inventory.pve, signal);
+  // An engine lets one that it has paused end; a signal to its init alone would wait until it is thawed.
+  const isPausedByEngine = container.docker !== undefined && status === 'frozen';
+  const isByEngine = isPausedByEngine && (signal === 'SIGKILL' || initPid === undefined);
+  if (container.control !== undefined && (status === 'running' || isByEngine))
+    return killByPlatform(container, inventory.pve, signal);
   if (initPid === undefined) {
     const consequence = `: there is no process to send ${signal} to`;
     throw notRunning(container, status, consequence, 'see what runs: proxmox-lxcri ps');

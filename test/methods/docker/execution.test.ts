@@ -111,11 +111,24 @@ describe('what an engine says of an execution', () => {
       { kind: 'ended', exitCode: 0 },
     ],
     ['that has no code at all', {}, { kind: 'pending' }],
-    ['whose code is no number', { Running: false, ExitCode: '0', Pid: 77 }, { kind: 'pending' }],
   ];
   for (const [what, body, state] of rows) {
     it(`is understood ${what}`, async () => {
       expect(await look({ body })).to.deep.equal(state);
+    });
+  }
+
+  for (const body of [
+    { Running: false, ExitCode: '0', Pid: 77 },
+    { Running: false, ExitCode: 0.5, Pid: 77 },
+    { Running: false, ExitCode: -1, Pid: 77 },
+    { Running: false, ExitCode: 99_999, Pid: 77 },
+    [1],
+    null,
+    'x',
+  ]) {
+    it(`is unclear where it makes no sense: ${JSON.stringify(body)}`, async () => {
+      expect((await look({ body })).kind).to.equal('unclear');
     });
   }
 

@@ -43,6 +43,12 @@ describe('why a command in Docker did not start', () => {
       `${RUNC}chdir to cwd ("/srv") set in config.json failed: permission denied: unknown`,
       'WorkdirNotFound: the user may not enter "/srv"',
     ],
+    [`${RUNC}cannot exec in a stopped container: unknown`, 'ContainerNotRunning: the container has ended'],
+    ['Container 0123456789ab is not running', 'ContainerNotRunning: the container has ended'],
+    [
+      `${RUNC}exec: "not running": executable file not found in $PATH: unknown`,
+      'CommandNotFound: no command "prog" in the container',
+    ],
     ['unable to find user web: no matching entries in passwd file', 'UserNotFound: no user "web" in the container'],
     ['unable to find group team: no matching entries in group file', 'UserNotFound: no group "team" in the container'],
     ['something \u001b[31mnew', 'NotStartedError: the engine could not start the command: something  [31mnew'],
@@ -53,6 +59,17 @@ describe('why a command in Docker did not start', () => {
       expect(told(startFailure(words, REQUEST)).replaceAll('  ', ' ')).to.include(meaning.replaceAll('  ', ' '));
     });
   }
+});
+
+describe('why a shell in Docker did not start', () => {
+  it('is said of the shell, and of no command without a name', () => {
+    const shell: ExecRequest = { ...REQUEST, command: [] };
+    const missing = startFailure(`${RUNC}exec: "/bin/sh": stat /bin/sh: no such file or directory: unknown`, shell);
+    expect(told(missing)).to.equal('CommandNotFound: there is no shell in the container');
+    expect(told(startFailure(`${RUNC}exec: "/bin/sh": permission denied: unknown`, shell))).to.equal(
+      'CommandNotExecutable: the shell cannot be executed in the container',
+    );
+  });
 });
 
 describe('what an engine refuses to start', () => {

@@ -91,6 +91,24 @@ describe('a command in Docker that is cut off', () => {
     expect(result.exitCode === 255).to.equal(result.error?.code === 'ConnectionLost');
   });
 
+  it('is not silent about a command that was asked to end, and of which nobody knows whether it did', async () => {
+    const paused = await engine.run();
+    const cli = startCli(['exec', '--json', '--kill-after', '1s', `docker:${paused.name}`, '--', 'sleep', '100009'], {
+      env: engine.environment,
+    });
+    await waitFor(async () => (await processesIn(paused)).some(({ args }) => args === 'sleep 100009'), {
+      what: 'the command to run',
+    });
+    await paused.freeze();
+    cli.child.kill('SIGTERM');
+    const result = resultOf(await cli.ended);
+    await paused.unfreeze();
+    expect(result).to.deep.include({ exitCode: 143, canceled: true, connectionLost: true, treeKill: false });
+    expect(result.error?.code).to.equal('ConnectionLost');
+    expect(result.error?.message).to.include('it is not known whether it did');
+    await paused.destroy();
+  });
+
   it('has the exit code of its end when its container is stopped meanwhile', async () => {
     const stopped = await engine.run();
     const cli = startCli(['exec', '--json', `docker:${stopped.name}`, '--', 'sleep', '100002'], {

@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { CommandOutput } from '../../../src/methods/docker/output.ts';
 import type { OutputOptions } from '../../../src/methods/docker/output.ts';
 
-function frame(stream: 1 | 2, text: string | Buffer): Buffer {
+function frame(stream: number, text: string | Buffer): Buffer {
   const content = Buffer.from(text);
   const header = Buffer.alloc(8);
   header[0] = stream;
@@ -61,6 +61,50 @@ describe("a command's output from Docker", () => {
       // oxlint-disable-next-line no-await-in-loop -- one after the other
       expect((await output.ended).kind, String(length)).to.equal('broken');
     }
+  });
+
+  it('is broken when it has ended within a frame before it was opened', async () => {
+    const source = new PassThrough();
+    const output = outputOf(source);
+    source.write(bytes.subarray(0, 9));
+    await output.stirred;
+    source.emit('end');
+    await output.over;
+    expect(await read(output)).to.deep.equal(['o', '']);
+    expect((await output.ended).kind).to.equal('broken');
+  });
+
+  it('is never what the engine says of itself, nor what is unknown', async () => {
+    for (const [stream, reason] of [
+      [3, 'the engine says: the attach has failed'],
+      [4, 'what the engine sends is no output'],
+      [255, 'what the engine sends is no output'],
+    ] as const) {
+      const source = new PassThrough();
+      const output = outputOf(source);
+      source.write(frame(1, 'one'));
+      source.write(frame(stream, 'the attach\nhas failed'));
+      source.end(frame(1, 'two'));
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      expect(await read(output)).to.deep.equal(['one', '']);
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      expect(await output.ended).to.deep.equal({ kind: 'broken', reason });
+    }
+  });
+
+  it('says whether more of it must come', async () => {
+    const source = new PassThrough();
+    const output = outputOf(source);
+    output.open();
+    output.stdout?.resume();
+    expect(output.isWithinFrame).to.equal(false);
+    source.write(bytes.subarray(0, 9));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(output.isWithinFrame).to.equal(true);
+    source.write(bytes.subarray(9, 11));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(output.isWithinFrame).to.equal(false);
+    output.close();
   });
 
   it('is as it comes with a terminal', async () => {

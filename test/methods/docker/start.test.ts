@@ -6,6 +6,7 @@ import { expect } from 'chai';
 import { engineOf, findContainer } from '../../../src/docker/containers.ts';
 import { startInDocker } from '../../../src/methods/docker/start.ts';
 import type { Container } from '../../../src/model/container.ts';
+import type { Engine } from '../../../src/model/engine.ts';
 import type { ExecRequest } from '../../../src/model/request.ts';
 import { needsDocker, startEngine } from '../../support/docker/engine.ts';
 import { startUnixProxy } from '../../support/docker/unix-proxy.ts';
@@ -102,6 +103,102 @@ describe('commands in Docker', () => {
       await session.release();
       await assertNothingNew(small, before);
     });
+
+    it('are signalled and ended whoever they run as', async () => {
+      const before = await snapshotProcesses(small);
+      const script = "trap 'echo got it' USR1; setsid sleep 100014 & while :; do sleep 0.1; done";
+      for (const user of [{ user: 'app' }, { user: 'root', group: 'app' }]) {
+        const asked = request(['sh', '-c', script], { needsTreeKill: true, user });
+        // oxlint-disable-next-line no-await-in-loop -- one after the other
+        const session = await startInDocker(await fromAfar(small), asked, NEVER);
+        let said = '';
+        session.stdout?.on('data', (chunk: Buffer) => (said += chunk.toString()));
+        session.stderr?.resume();
+        // oxlint-disable-next-line no-await-in-loop -- as above
+        await waitFor(async () => (await processesIn(small)).some(({ args }) => args === 'sleep 100014'), {
+          what: 'the command to run',
+        });
+        session.signal('SIGUSR1');
+        // oxlint-disable-next-line no-await-in-loop -- as above
+        await waitFor(() => said === 'got it\n', { what: 'the command to hear' });
+        // oxlint-disable-next-line no-await-in-loop -- as above
+        expect([await session.kill(), session.treeKill, (await session.exit).kind]).to.deep.equal([
+          true,
+          true,
+          'exited',
+        ]);
+        // oxlint-disable-next-line no-await-in-loop -- as above
+        await session.release();
+        // oxlint-disable-next-line no-await-in-loop -- as above
+        await assertNothingNew(small, before);
+      }
+    });
+
+    it('are not called ended while they run', async () => {
+      const known = await fromAfar(shellless);
+      const session = await startInDocker(known, request(['sleep', '100015']), NEVER);
+      session.stdout?.resume();
+      session.stderr?.resume();
+      expect([await session.kill(), session.treeKill]).to.deep.equal([false, false]);
+      expect((await session.exit).kind).to.equal('lost');
+      await session.release();
+      const left = (await processesIn(shellless)).find(({ args }) => args === 'sleep 100015');
+      if (left === undefined) throw new Error('it is not there');
+      process.kill(left.pid, 'SIGKILL');
+    });
+
+    for (const [what, words, user] of [
+      ['of a user', ['yes'], { user: 'app' }],
+      ['of root', ['yes'], undefined],
+      ['that ignores SIGPIPE', ['sh', '-c', 'trap "" PIPE; while :; do echo y; done'], undefined],
+      ['without a shell', ['cat', '/dev/zero'], undefined],
+    ] as const) {
+      it(`are told a few times that nobody reads: ${what}`, async () => {
+        const container = what === 'without a shell' ? shellless : small;
+        const before = await snapshotProcesses(container);
+        const known = await fromAfar(container);
+        const { docker } = known;
+        if (docker === undefined) throw new Error('no access');
+        let made = 0;
+        let open = 0;
+        let most = 0;
+        const counting: Engine = {
+          name: docker.engine.name,
+          version: docker.engine.version,
+          request: async (...asked) => {
+            if (asked[0] === 'POST' && asked[1].endsWith('/exec')) made += 1;
+            open += 1;
+            most = Math.max(most, open);
+            return docker.engine.request(...asked).finally(() => (open -= 1));
+          },
+          upgrade: (...asked) => docker.engine.upgrade(...asked),
+          warmUp: () => docker.engine.warmUp(),
+          close: () => docker.engine.close(),
+        };
+        const session = await startInDocker(
+          { ...known, docker: { ...docker, engine: counting } },
+          request(words, { user }),
+          NEVER,
+        );
+        session.stderr?.resume();
+        session.stdout?.once('data', () => session.stdout?.destroy());
+        const exit = await session.exit;
+        const isTold = what === 'of a user' || what === 'of root';
+        expect(exit.kind).to.equal(isTold ? 'exited' : 'lost');
+        // Its own, and for each of three tries one for each user.
+        expect(made).to.be.within(2, 7);
+        expect(most).to.be.below(4);
+        const empty = exit.kind === 'lost' ? await session.kill() : true;
+        if (what === 'without a shell') expect([empty, session.treeKill]).to.deep.equal([false, false]);
+        else expect(empty).to.equal(true);
+        await session.release();
+        if (what === 'without a shell') {
+          const left = (await processesIn(container)).find(({ args }) => args === words.join(' '));
+          if (left !== undefined) process.kill(left.pid, 'SIGKILL');
+        }
+        await assertNothingNew(container, before);
+      });
+    }
 
     it('are lost where what has come could be all of their output', async () => {
       const before = await snapshotProcesses(small);

@@ -90,6 +90,7 @@ function channelOf(path: string, searchPath: string): PodChannel {
     isFull: false,
     heardAt: 0,
     resize: () => {},
+    endInput: () => void child.stdin.end(),
     close: () => void child.kill('SIGKILL'),
   };
 }
