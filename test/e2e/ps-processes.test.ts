@@ -143,7 +143,7 @@ describe('ps of a container', () => {
     });
 
     it('lets no process draw on the terminal, nor break the JSON', async () => {
-      attach(container, ['bash', '-c', `exec -a $'\\e[2J\\xff\\n\\u202e' sleep 3004`]);
+      attach(container, ['bash', '-c', `exec -a $'\\e[2J\\xff\\n\\xe2\\x80\\xae' sleep 3004`]);
       await appear('\u001b[2J\ufffd\n\u202e 3004');
       const lines = await text([container.name]);
       expect(lines.find((line) => line.includes('3004'))).to.match(/ {3}\\u001b\[2J\ufffd\\u000a\\u202e 3004$/);
