@@ -1,7 +1,7 @@
 /** What a suite with a guest of its own needs on the host. */
 import { existsSync } from 'node:fs';
-import { findExecutable } from '../../../src/process/executable.ts';
 import { needs } from '../component.ts';
+import { needsGo } from '../go.ts';
 
 export const USER_MODE_LINUX = '/usr/bin/linux.uml';
 
@@ -14,5 +14,5 @@ export function needsMicroVm(context: { skip(): void }): void {
   }
   needs(context, 'user-mode-linux', existsSync(USER_MODE_LINUX));
   needs(context, 'busybox-static', existsSync('/bin/busybox'));
-  needs(context, 'Go', findExecutable('go') !== undefined);
+  needsGo(context);
 }
