@@ -10,6 +10,7 @@ import { Screen } from '../../src/framed/screen.ts';
 import { ShellSession } from '../../src/framed/shell-session.ts';
 import type { ShellEnd } from '../../src/framed/shell-command.ts';
 import type { Word } from '../../src/model/request.ts';
+import { runSync } from '../support/run.ts';
 import { waitFor } from '../support/lxc.ts';
 import { processInfo } from '../support/proc.ts';
 import { localTerminal } from './local-terminal.ts';
@@ -121,9 +122,11 @@ for (const [name, argv] of Object.entries(SHELLS)) {
       await screen.until(() => (whatIsShown(screen.lastLine, screen.text) === 'prompt' ? true : undefined), 20_000);
       const options = { youngMs: 60_000, commandTag: TAG, silenceSeconds: 30 };
       const session = await ShellSession.open(screen, { ...terminal, output }, options);
+      // It is only said to have ended: nobody but us ends it.
+      const sleeper = `sleep 123452.${process.pid}`;
       const command = session.run({
         ...tagged(),
-        words: ['sh', '-c', 'echo on; exec sleep 123452'],
+        words: ['sh', '-c', `echo on; exec ${sleeper}`],
         stdin: false,
         stdout: true,
         stderr: true,
@@ -136,6 +139,7 @@ for (const [name, argv] of Object.entries(SHELLS)) {
         .to.have.property('lost')
         .that.matches(/^the console has ended/);
       await session.close();
+      runSync(['pkill', '-f', `^${sleeper}$`]);
     });
 
     it('waits for a shell that always answers late', async () => {
