@@ -54,6 +54,13 @@ export async function find(
   }
 }
 
+/** What names a cluster or a node of Proxmox has no meaning elsewhere. That somebody is not root says nothing there. */
+function refuseProxmoxWords(closed: HostInventory['closed'], node: string | undefined, what: string): void {
+  if (closed?.code === 'UsageError') throw closed;
+  if (node !== undefined)
+    throw new LxcriError('UsageError', `--node names a node of Proxmox, and ${what}`, 'leave out one of the two');
+}
+
 /** Asks the engine that the caller's variables and configuration say. */
 async function findInDocker(
   { id }: Reference,
@@ -61,14 +68,7 @@ async function findInDocker(
   node: string | undefined,
   abort: AbortSignal | undefined,
 ): Promise<Container> {
-  // A cluster was named. That somebody is not root says nothing here.
-  if (closed?.code === 'UsageError') throw closed;
-  if (node !== undefined)
-    throw new LxcriError(
-      'UsageError',
-      '--node names a node of Proxmox, and docker: a container of Docker',
-      'leave out one of the two',
-    );
+  refuseProxmoxWords(closed, node, 'docker: a container of Docker');
   const { engineOf, findContainer } = await import('../methods/docker/room.ts');
   return findContainer(engineOf(docker), id, abort);
 }
@@ -80,26 +80,14 @@ async function findInKubernetes(
   node: string | undefined,
   abort: AbortSignal | undefined,
 ): Promise<Container> {
-  if (closed?.code === 'UsageError') throw closed;
-  if (node !== undefined)
-    throw new LxcriError(
-      'UsageError',
-      '--node names a node of Proxmox, and k8s: a pod of Kubernetes',
-      'leave out one of the two',
-    );
+  refuseProxmoxWords(closed, node, 'k8s: a pod of Kubernetes');
   const { clusterOf, findPod } = await import('../methods/kubernetes/room.ts');
   return findPod(await clusterOf(kubernetes, abort), id, abort);
 }
 
 /** It is where the reference says; nothing is asked. */
 async function findMicrovm({ id }: Reference, { closed }: HostInventory, node: string | undefined): Promise<Container> {
-  if (closed?.code === 'UsageError') throw closed;
-  if (node !== undefined)
-    throw new LxcriError(
-      'UsageError',
-      '--node names a node of Proxmox, and vsock: a microVM of this host',
-      'leave out one of the two',
-    );
+  refuseProxmoxWords(closed, node, 'vsock: a microVM of this host');
   const { findGuest } = await import('../methods/vsock/room.ts');
   return findGuest(id);
 }

@@ -1,5 +1,4 @@
 /** Commands in containers without a shell, and of an engine whose processes are not ours to see. */
-import { randomUUID } from 'node:crypto';
 
 import { expect } from 'chai';
 
@@ -12,26 +11,14 @@ import { needsDocker, startEngine } from '../../support/docker/engine.ts';
 import { startUnixProxy } from '../../support/docker/unix-proxy.ts';
 import type { DockerContainer, TestEngine } from '../../support/docker/engine.ts';
 import { assertNothingNew, processesIn, snapshotProcesses, waitFor } from '../../support/lxc.ts';
+import { requestOf } from '../../oci/requests.ts';
 import { resultOf } from '../contract/result.ts';
 import { runCli } from '../contract/cli.ts';
 
 const NEVER = new AbortController().signal;
 
 function request(command: readonly string[], further: Partial<ExecRequest> = {}): ExecRequest {
-  return {
-    id: randomUUID(),
-    command,
-    env: new Map(),
-    workdir: undefined,
-    user: undefined,
-    privileged: false,
-    terminal: undefined,
-    stdin: { kind: 'null' },
-    stdout: { kind: 'pipe' },
-    stderr: { kind: 'pipe' },
-    needsTreeKill: false,
-    ...further,
-  };
+  return requestOf({ command, ...further });
 }
 
 describe('commands in Docker', () => {

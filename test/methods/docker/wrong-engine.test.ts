@@ -1,5 +1,4 @@
 /** Engines, and proxies before them, that say what they must not. */
-import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { join } from 'node:path';
@@ -10,6 +9,7 @@ import { expect } from 'chai';
 import { EngineClient } from '../../../src/docker/engine.ts';
 import { startInDocker } from '../../../src/methods/docker/start.ts';
 import type { SessionExit } from '../../../src/model/session.ts';
+import { requestOf } from '../../oci/requests.ts';
 import { scratchDirectory } from '../../support/scratch.ts';
 
 interface Script {
@@ -64,19 +64,7 @@ describe('an engine that says what it must not', () => {
     const docker = { engine, user: '', directory: '/', env: [], initPid: undefined };
     const session = await startInDocker(
       { id: 'c', name: 'c', platform: 'docker', docker },
-      {
-        id: randomUUID(),
-        command: ['x'],
-        env: new Map(),
-        workdir: undefined,
-        user: undefined,
-        privileged: false,
-        terminal: undefined,
-        stdin: { kind: 'null' },
-        stdout: { kind: 'pipe' },
-        stderr: { kind: 'pipe' },
-        needsTreeKill: false,
-      },
+      requestOf({ command: ['x'] }),
       new AbortController().signal,
     );
     const reading = session.stdout === null ? '' : text(session.stdout);
