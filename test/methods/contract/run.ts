@@ -162,11 +162,7 @@ function hasBegun({ expected }: ExecCase, form: Form, done: CliResult): boolean 
 }
 
 /** Exactly the process that was meant to stay is there, and is ended. */
-async function endWhatIsLeft(
-  container: Observed,
-  before: ProcessSnapshot,
-  marker: string,
-): Promise<void> {
+async function endWhatIsLeft(container: Observed, before: ProcessSnapshot, marker: string): Promise<void> {
   // The attaching program may still be on its way out, and a shell not yet have become the daemon.
   const left = await waitFor(
     async () => {
@@ -190,13 +186,15 @@ function outsideOf(container: Observed): Outside {
         what: `${commandLine} to run in ${container.name}`,
       });
     },
-    commandLines: ({ words }) => {
+    commandLines: async ({ words }) => {
       // By what it was called with, not by its pid: for a moment a child that it starts looks like it.
       const typed = `\0${words.map(String).join('\0')}\0`;
-      return readdirSync('/proc')
+      const ofHost = readdirSync('/proc')
         .filter((name) => /^\d+$/.test(name))
         .map(commandLineOf)
         .filter((line) => !line.endsWith(typed));
+      if ('pids' in container) return ofHost;
+      return [...ofHost, ...(await processesIn(container)).map(({ args }) => args)];
     },
   };
 }
