@@ -4,7 +4,6 @@ import { delimiter, dirname, join, resolve } from 'node:path';
 
 import { LxcriError } from '../model/errors.ts';
 import { isHeaderText } from './header-text.ts';
-import { untilAborted } from '../process/until-aborted.ts';
 import { tokenIn } from './token-file.ts';
 
 /** How a cluster is reached, and who we are to it. */
@@ -232,13 +231,8 @@ async function identityOf(
     return { ...(await identityByPlugin({ name, exec, file, cluster: clusterInfo(cluster) }, env, abort)), headers };
   }
   if (provider !== undefined && provider !== null) {
-    // The official client is loaded only for this.
-    const { identityByProvider } = await import('./credentials.ts');
-    const asked = identityByProvider(
-      { name, value, directory: dirname(file) },
-      { name: cluster.name, value: cluster.value },
-    );
-    return { ...(await untilAborted(asked, abort)), headers };
+    const { identityByProvider } = await import('./auth-provider.ts');
+    return { ...identityByProvider(name, provider), headers };
   }
   const namedFile = textOrNothing(value['tokenFile']);
   const tokenFile = namedFile === undefined ? undefined : resolve(dirname(file), namedFile);

@@ -121,6 +121,20 @@ describe('a kubeconfig', () => {
     expect(await codeOf(read(kubeconfig({ user: { 'auth-provider': { name: 'gcp' } } })))).to.match(/exec|oidc/);
   });
 
+  it('with a token of OpenID Connect is believed as long as that is good', async () => {
+    const withToken = (token?: string): Promise<ClusterConfig> =>
+      read(kubeconfig({ user: { 'auth-provider': { name: 'oidc', config: { 'id-token': token } } } }));
+    const tokenUntil = (seconds: number): string =>
+      `e30.${Buffer.from(JSON.stringify({ exp: seconds })).toString('base64url')}.secret-signature`;
+    const good = tokenUntil(Math.round(Date.now() / 1000) + 600);
+    expect((await withToken(good)).identity.token).to.equal(good);
+    expect(await codeOf(withToken(tokenUntil(1000)))).to.match(
+      /^AuthenticationFailed: the id-token of user "u".* expired \(1970-01-01T00:16:40/,
+    );
+    expect(await codeOf(withToken('secret-one\ntwo'))).to.match(/^AuthenticationFailed: .*no id-token/);
+    expect(await codeOf(withToken())).to.match(/^AuthenticationFailed: .*no id-token/);
+  });
+
   it('may be missing: that is told, and ps lists nothing', async () => {
     expect(isClusterChosen({ HOME: '/nonexistent' })).to.equal(false);
     expect(isClusterChosen({ KUBECONFIG: written(kubeconfig()) })).to.equal(true);
