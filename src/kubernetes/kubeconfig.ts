@@ -45,6 +45,9 @@ interface Named {
   readonly file: string;
 }
 
+/** Names the context that is meant, whatever the current one is. */
+const CONTEXT_VARIABLE = 'PROXMOX_LXCRI_KUBE_CONTEXT';
+
 const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 /** The files that KUBECONFIG names, else the usual one. */
@@ -61,7 +64,7 @@ export function isClusterChosen(env: NodeJS.ProcessEnv): boolean {
 
 /**
  * The cluster of the current context, as `kubectl` finds it: KUBECONFIG, `~/.kube/config`, and in a pod its own service
- * account.
+ * account. PROXMOX_LXCRI_KUBE_CONTEXT names another context, as the flag `--context` of `kubectl` does.
  *
  * @param abort ends a program that is to give the credentials.
  * @throws LxcriError ConfigError, AuthenticationFailed; the reason of `abort`.
@@ -73,7 +76,7 @@ export async function clusterConfig(env: NodeJS.ProcessEnv, abort?: AbortSignal)
     return text === undefined ? [] : [{ file: resolve(file), text }];
   });
   if (found.length === 0) {
-    const own = chosen ? undefined : ofServiceAccount(env);
+    const own = chosen || env[CONTEXT_VARIABLE] ? undefined : ofServiceAccount(env);
     if (own !== undefined) return own;
     throw new LxcriError(
       'ConfigError',
@@ -146,12 +149,12 @@ async function currentCluster(
   env: NodeJS.ProcessEnv,
   abort: AbortSignal | undefined,
 ): Promise<ClusterConfig> {
-  const { current } = config;
+  const current = env[CONTEXT_VARIABLE] || config.current;
   if (current === undefined)
     throw new LxcriError(
       'ConfigError',
       'the kubeconfig names no current context',
-      'choose one with: kubectl config use-context NAME',
+      `choose one with: kubectl config use-context NAME, or ${CONTEXT_VARIABLE}=NAME`,
     );
   const context = entry(config, 'contexts', current);
   const clusterName = textOrNothing(context.value['cluster']) ?? '';

@@ -64,6 +64,24 @@ describe('a kubeconfig', () => {
     expect((await clusterConfig({ KUBECONFIG })).namespace).to.equal('mine');
   });
 
+  it('has more contexts than the current one: a variable of ours chooses', async () => {
+    const KUBECONFIG = written(
+      JSON.stringify({
+        'current-context': 'a',
+        contexts: ['a', 'arn:aws:eks:x:1:cluster/b@c'].map((name) => ({
+          name,
+          context: { cluster: 'c', namespace: name.slice(0, 3) },
+        })),
+        clusters: [{ name: 'c', cluster: { server: 'https://one.example' } }],
+      }),
+    );
+    const namespaceOf = async (PROXMOX_LXCRI_KUBE_CONTEXT: string): Promise<string> =>
+      (await clusterConfig({ KUBECONFIG, PROXMOX_LXCRI_KUBE_CONTEXT })).namespace;
+    expect(await namespaceOf('')).to.equal('a');
+    expect(await namespaceOf('arn:aws:eks:x:1:cluster/b@c')).to.equal('arn');
+    expect(await codeOf(namespaceOf('other'))).to.match(/^ConfigError: .* no context "other"/);
+  });
+
   it('names files from where it stands itself', async () => {
     const directory = scratchDirectory();
     mkdirSync(join(directory, 'pki'));
