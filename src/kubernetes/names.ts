@@ -44,6 +44,16 @@ export function podName(text: string): PodName {
   return { namespace: namespace === '' ? undefined : namespace, pod, container };
 }
 
+/** @throws LxcriError UsageError for what cannot be the name of a namespace. */
+export function checkNamespace(name: string): void {
+  if (LABEL.test(name)) return;
+  throw new LxcriError(
+    'UsageError',
+    `${JSON.stringify(name.slice(0, 64))} cannot be the name of a namespace`,
+    'see: kubectl get namespaces',
+  );
+}
+
 /**
  * Refuses a reference that names a context, as those of Proxmox do: names of contexts may hold every character that parts
  * the names of Kubernetes.
