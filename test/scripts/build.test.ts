@@ -18,6 +18,7 @@ const BUNDLES = [
   'contexts.cjs',
   'contexts-yaml.cjs',
   'docker.cjs',
+  'kubernetes.cjs',
 ];
 
 interface Start {
