@@ -57,6 +57,9 @@ export class CommandOutput {
   #target: Readable | null = null;
   /** What the engine says in place of output, as far as it has come. */
   #engineError: Buffer | undefined;
+  /** Since when nothing has come, once that is watched, and until when. */
+  #silentSince: number | undefined;
+  #silentUntil: number | undefined;
 
   constructor(source: Duplex, options: OutputOptions) {
     this.#source = source;
@@ -89,6 +92,17 @@ export class CommandOutput {
    */
   get isWithinFrame(): boolean {
     return this.#isPartial && this.#full.size === 0;
+  }
+
+  /** From now on it counts how long nothing comes. */
+  watchSilence(): void {
+    this.#silentSince ??= Date.now();
+  }
+
+  /** How long nothing has come, to its end, although we were ready to read: what still holds it is not the command. */
+  get silentMs(): number {
+    if (this.#silentSince === undefined || this.#full.size > 0) return 0;
+    return (this.#silentUntil ?? Date.now()) - this.#silentSince;
   }
 
   get #isPartial(): boolean {
@@ -141,12 +155,17 @@ export class CommandOutput {
   }
 
   #flow(stream: Readable): void {
-    this.#full.delete(stream);
+    if (this.#full.delete(stream)) this.#stir();
     if (this.#isOpen && this.#full.size === 0) this.#source.resume();
+  }
+
+  #stir(): void {
+    if (this.#silentSince !== undefined) this.#silentSince = Date.now();
   }
 
   #take(chunk: Buffer): void {
     if (this.#hasSettled) return;
+    this.#stir();
     if (!this.#options.framed) return this.#give(this.stdout, chunk);
     let at = 0;
     while (at < chunk.length) {
@@ -195,6 +214,7 @@ export class CommandOutput {
   #finish(reason: string | undefined): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#silentUntil = Date.now();
     this.#reason = reason;
     this.#resolveOver();
     if (this.#isOpen) this.#settle();

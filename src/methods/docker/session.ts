@@ -43,6 +43,9 @@ const LOOK_MS = 100;
 /** How long the end of the output may follow that of the command, and the engine's word on it that. */
 const OUTPUT_GRACE_MS = 150;
 const STATE_GRACE_MS = 10_000;
+
+/** Output that is silent for so long, when its command has ended, is held by somebody else. */
+const HELD_MS = 1000;
 const STATE_PAUSE_MS = 10;
 const LAST_STATE_PAUSE_MS = 250;
 
@@ -162,7 +165,10 @@ export class DockerSession implements Session {
     }
     const end = await Promise.race([output.ended, this.#commandGone()]);
     if (end === 'gone') {
-      return this.#outcome(await this.#restOfOutput(), true);
+      output.watchSilence();
+      const exit = await this.#outcome(await this.#restOfOutput(), true);
+      // Engines from 23 on end it themselves, two seconds after the command, and do not answer before.
+      return exit.kind === 'exited' && output.silentMs >= HELD_MS ? { ...exit, outputIncomplete: true } : exit;
     }
     return this.#outcome(end, false);
   }
