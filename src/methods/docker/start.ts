@@ -6,6 +6,7 @@ import type { Container } from '../../model/container.ts';
 import type { CommandStream, DockerAccess } from '../../model/engine.ts';
 import { LxcriError, isLxcriError } from '../../model/errors.ts';
 import type { ExecRequest } from '../../model/request.ts';
+import { isShellVariableName } from '../../model/rules.ts';
 import type { Session } from '../../model/session.ts';
 import { ProcessTree, TAG_VARIABLE } from '../../process/tree.ts';
 import { startWatchdog } from '../../process/watchdog.ts';
@@ -47,8 +48,10 @@ export async function startInDocker(container: Container, request: ExecRequest, 
   const spec = await specOf(container, docker, request, abort);
   const attempt: Attempt = { container, docker, request, abort, control, proven, isHere, watchdog: undefined };
   try {
-    if (request.terminal === undefined || makesSizedTerminals(docker.engine)) return await startOnce(attempt, spec);
-    return await startWithSize(attempt, spec);
+    const isSized = request.terminal === undefined || makesSizedTerminals(docker.engine);
+    return await (isSized || !isKeptByShells([...docker.env, ...spec.env])
+      ? startOnce(attempt, spec)
+      : startWithSize(attempt, spec));
   } catch (error) {
     await attempt.watchdog?.dismiss();
     throw error;
@@ -70,6 +73,11 @@ interface Attempt {
 
 /** For engines that make a terminal of no size: it is set before the command can look at it, where there is a shell. */
 const SIZE_SCRIPT = `stty rows "$1" cols "$2" 2>/dev/null; shift 2; exec "$@"`;
+
+/** @param entries `KEY=VALUE` of an environment that a shell would hand on. */
+function isKeptByShells(entries: readonly string[]): boolean {
+  return entries.every((entry) => isShellVariableName(entry.split('=', 1)[0] ?? ''));
+}
 
 async function startWithSize(attempt: Attempt, spec: ExecutionSpec): Promise<Session> {
   const { columns, rows } = attempt.request.terminal ?? { columns: 80, rows: 24 };

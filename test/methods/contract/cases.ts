@@ -14,7 +14,7 @@ import { OPEN } from './cli.ts';
 import type { RunningCli, Word } from './cli.ts';
 
 /** What not every method can: one that cannot declares it, and must then refuse, with its reason. */
-export type Need = 'environment' | 'user' | 'privileged' | 'exact-bytes' | 'terminal';
+export type Need = 'environment' | 'any-name' | 'user' | 'privileged' | 'exact-bytes' | 'terminal';
 
 /**
  * What the channel of a method may lack, so that a row has no meaning there; its suite has tests of what it does instead.
@@ -387,6 +387,11 @@ function environment(): ExecCase[] {
       plx_f: 'f',
       plx_i: 'i',
     }),
+    withVariables(
+      '-e may have names that no shell can hold',
+      { 'a.b': 'dots', 'A-B': 'a=b', 'dots.and-more_1': '', é: 'ä', 1: 'one', 'a;b$c': "'" },
+      { needs: ['environment', 'any-name'] },
+    ),
     withVariables(
       '-e may name variables that mean something on the way',
       {
