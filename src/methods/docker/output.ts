@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { oneLine } from '../../docker/failures.ts';
 
@@ -126,15 +127,46 @@ export class CommandOutput {
     });
     this.#source.resume();
     await this.over;
-    const bytes = Buffer.concat(chunks);
-    if (!this.#options.framed) return bytes.toString('utf8');
+    return this.#textOf(Buffer.concat(chunks)).text;
+  }
+
+  /**
+   * What has come, where that is little, the connection has ended, and all of it is on standard error (at a terminal there
+   * is no other). Nothing is taken away: it can still be opened.
+   */
+  async onlyErrors(limit = 16_384, withinMs = 1000): Promise<string | undefined> {
+    const late = sleep(withinMs, undefined, { ref: false });
+    await Promise.race([this.stirred, late]);
+    const chunks = this.#first;
+    const size = (): number => chunks.reduce((sum, each) => sum + each.length, 0);
+    if (chunks.length === 0) return undefined;
+    let take: (chunk: Buffer) => void = () => {};
+    const full = new Promise<void>((resolve) => {
+      take = (chunk) => {
+        chunks.push(chunk);
+        if (size() > limit) resolve();
+      };
+    });
+    this.#source.on('data', take).resume();
+    await Promise.race([this.over, full, late]);
+    this.#source.off('data', take).pause();
+    if (!this.#isOver || size() > limit) return undefined;
+    const { text, kinds } = this.#textOf(Buffer.concat(chunks));
+    return [...kinds].every((kind) => kind === STDERR) ? text : undefined;
+  }
+
+  /** The text of frames, and of which streams they are. */
+  #textOf(bytes: Buffer): { readonly text: string; readonly kinds: ReadonlySet<number> } {
+    const kinds = new Set<number>();
+    if (!this.#options.framed) return { text: bytes.toString('utf8'), kinds };
     const parts: Buffer[] = [];
     for (let at = 0; at + HEADER_BYTES <= bytes.length; ) {
       const length = bytes.readUInt32BE(at + 4);
+      kinds.add(bytes.readUInt8(at));
       parts.push(bytes.subarray(at + HEADER_BYTES, at + HEADER_BYTES + length));
       at += HEADER_BYTES + length;
     }
-    return Buffer.concat(parts).toString('utf8');
+    return { text: Buffer.concat(parts).toString('utf8'), kinds };
   }
 
   /** Gives up what may still come. */

@@ -49,6 +49,9 @@ const HELD_MS = 1000;
 const STATE_PAUSE_MS = 10;
 const LAST_STATE_PAUSE_MS = 250;
 
+/** How often a command of this host is told that nobody reads its output. */
+const HOST_PIPE_PAUSE_MS = 20;
+
 /** How often a command inside is told that nobody reads its output, and the pause behind each. */
 const PIPE_TRIES = 3;
 const PIPE_PAUSE_MS = 300;
@@ -66,6 +69,7 @@ export class DockerSession implements Session {
   #treeKill: boolean;
   #ended = false;
   #pipeTries = 0;
+  #brokenAt = 0;
   #isBreakingPipe = false;
   #gaveUp: (exit: SessionExit) => void = () => {};
 
@@ -109,8 +113,13 @@ export class DockerSession implements Session {
   breakPipe(): void {
     if (this.#ended) return;
     const { processes } = this.#parts;
-    if (processes.kind === 'host') processes.tree.signalCommandGroup('SIGPIPE');
-    else void this.#breakPipeInside(processes.control);
+    if (processes.kind === 'host') {
+      // Each looks for the processes, and there may be thousands of frames in a moment.
+      const now = Date.now();
+      if (now - this.#brokenAt < HOST_PIPE_PAUSE_MS) return;
+      processes.tree.signalCommandGroup('SIGPIPE');
+      this.#brokenAt = now;
+    } else void this.#breakPipeInside(processes.control);
   }
 
   /** Every try is a further execution in the container: one at a time, a few, and only for a command that still writes. */
@@ -203,7 +212,7 @@ export class DockerSession implements Session {
    * @param isOver the command is known to have ended.
    */
   async #outcome(end: OutputEnd, isOver: boolean): Promise<SessionExit> {
-    const { engine, id, exitCode, processes } = this.#parts;
+    const { engine, id, exitCode, processes, output } = this.#parts;
     if (exitCode !== undefined && end.kind === 'whole') return { kind: 'exited', exitCode, signal: null };
     let known = isOver;
     let deadline = Date.now() + STATE_GRACE_MS;
@@ -222,6 +231,8 @@ export class DockerSession implements Session {
         if (end.kind === 'broken') return { kind: 'lost', reason: `the connection was lost: ${end.reason}` };
         if (state.exitCode === BROKEN_ATTACH && processes.kind === 'host' && processes.tree.commandPid !== undefined)
           return { kind: 'lost', reason: 'the connection of the engine to the command was lost' };
+        // Podman ends the output with the command, whoever holds it, but some time after it says so.
+        if (!state.hadProcess) await Promise.race([output.ended, sleep(STATE_GRACE_MS, undefined, { ref: false })]);
         return { kind: 'exited', exitCode: state.exitCode, signal: null };
       }
       if (!known && state.kind === 'running') {

@@ -22,6 +22,7 @@ export type Need = 'environment' | 'any-name' | 'user' | 'privileged' | 'exact-b
  * `all-capabilities`: this host has given some away, and can give nobody more than it has.
  * `unnamed-user`: one that the container's files do not know.
  * `entered-as-user`: the working directory is entered before the user is changed.
+ * `output-outlives`: what others hold of a command's output goes on after its end.
  */
 export type Gap =
   | 'large-input'
@@ -31,6 +32,7 @@ export type Gap =
   | 'static-programs'
   | 'unnamed-user'
   | 'entered-as-user'
+  | 'output-outlives'
   | 'all-capabilities';
 
 export type Form = 'text' | 'json';
@@ -269,6 +271,7 @@ function streams(): ExecCase[] {
     },
     {
       rule: 'a child that keeps the output does not hold the command: reading stops after a second of silence',
+      restsOn: 'output-outlives',
       form: 'json',
       command: ['sh', '-c', `${daemon} & echo done; exit 3`],
       expected: { exitCode: 3, stdout: 'done\n', result: { outputIncomplete: true }, withinMs: 5000 },
