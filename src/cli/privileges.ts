@@ -15,11 +15,13 @@ export function requireRoot(words: readonly Word[], maskValues = true): void {
 
 /** The hint that shows a call as root would make it. */
 export function asRoot(words: readonly Word[], maskValues: boolean): string {
-  return `run: sudo proxmox-lxcri ${words.map((word) => shown(word, maskValues)).join(' ')}`;
+  const texts = words.map((word) => (typeof word === 'string' ? word : Buffer.from(word).toString('utf8')));
+  const shown = maskValues ? texts.map((text, index) => masked(text, texts[index - 1])) : texts;
+  return `run: sudo proxmox-lxcri ${shown.map(shellWord).join(' ')}`;
 }
 
-function shown(word: Word, maskValues: boolean): string {
-  const text = typeof word === 'string' ? word : Buffer.from(word).toString('utf8');
-  const masked = !maskValues ? text : text.replace(/^((?:--env=|-[A-Za-z]*e=?)?[A-Za-z_][A-Za-z0-9_]*=).*/s, '$1...');
-  return shellWord(masked);
+/** Behind a flag a name may be anything. */
+function masked(text: string, before = ''): string {
+  const entry = /^(--env|-[A-Za-z]*e)$/.test(before) ? /^([^=]+=).*/s : /^((?:--env=|-[A-Za-z]*e=?)[^=]+=).*/s;
+  return text.replace(entry, '$1...').replace(/^([A-Za-z_][A-Za-z0-9_]*=).*/s, '$1...');
 }

@@ -4,6 +4,7 @@ import type { Session } from '../model/session.ts';
 import { isOurTerminal } from './attach/own-terminal.ts';
 import { NotStartedError } from './method.ts';
 import type { Availability, Method } from './method.ts';
+import { shellCarries } from './shell-variables.ts';
 
 /**
  * The container's own console, over the API: takes somebody at a terminal there, or runs a command in the shell on it.
@@ -20,7 +21,7 @@ export const consoleMethod: Method = {
     if (request.privileged) return unavailable('the console has no elevated privileges');
     if (request.guard !== undefined)
       return unavailable('the console cannot keep a lock until the command has ended, should the connection be lost');
-    return { ok: true };
+    return shellCarries(request);
   },
 
   async start(container: Container, request: ExecRequest, abort: AbortSignal): Promise<Session> {

@@ -2,6 +2,7 @@ import type { Container } from '../model/container.ts';
 import type { ExecRequest } from '../model/request.ts';
 import type { Session } from '../model/session.ts';
 import type { Availability, Method } from './method.ts';
+import { shellCarries } from './shell-variables.ts';
 
 /**
  * Runs commands in virtual machines with their QEMU guest agents, over the API of Proxmox VE: with no terminal, the whole
@@ -17,7 +18,7 @@ export const guestAgent: Method = {
     if (request.terminal !== undefined) return unavailable('the guest agent gives no terminal');
     if (request.privileged) return unavailable('the guest agent has no elevated privileges');
     if (request.guard !== undefined) return unavailable('the guest agent cannot hold a lock of this host');
-    return { ok: true };
+    return shellCarries(request);
   },
 
   async start(container: Container, request: ExecRequest, abort: AbortSignal): Promise<Session> {

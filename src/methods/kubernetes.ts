@@ -3,6 +3,7 @@ import type { ExecRequest } from '../model/request.ts';
 import type { Session } from '../model/session.ts';
 import { NotStartedError } from './method.ts';
 import type { Availability, Method } from './method.ts';
+import { shellCarries } from './shell-variables.ts';
 
 /** Runs commands in the pods of a Kubernetes cluster by its API, as `kubectl exec` does. */
 export const kubernetes: Method = {
@@ -16,7 +17,7 @@ export const kubernetes: Method = {
       return unavailable('the API of Kubernetes gives a command no more privileges than its container has');
     if (request.guard !== undefined)
       return unavailable('a lock of this host cannot be kept until a command in a pod has ended');
-    return { ok: true };
+    return shellCarries(request);
   },
 
   async start(container: Container, request: ExecRequest, abort: AbortSignal): Promise<Session> {

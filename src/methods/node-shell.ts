@@ -7,6 +7,7 @@ import { startByLxcAttach } from './attach/by-lxc-attach.ts';
 import type { Place } from './attach/place.ts';
 import { NotStartedError } from './method.ts';
 import type { Availability, Method } from './method.ts';
+import { shellCarries } from './shell-variables.ts';
 
 /**
  * Runs commands with `lxc-attach` on the container's node, in a shell of that node that its API gives: a new one of root's
@@ -16,12 +17,12 @@ import type { Availability, Method } from './method.ts';
 export const nodeShell: Method = {
   name: 'node-shell',
 
-  check({ api }: Container): Availability {
+  check({ api }: Container, request: ExecRequest): Availability {
     if (api === undefined) return unavailable('it needs a context: the API of a Proxmox cluster');
     if (api.type !== 'lxc') return unavailable('lxc-attach on the node is for containers; this is a virtual machine');
     switch (api.login) {
       case 'root-ticket':
-        return { ok: true };
+        return shellCarries(request);
       case 'token':
         return unavailable(
           'a token gets no root shell of a node, whatever its privileges: log in as root@pam with the password, or use ssh',

@@ -7,9 +7,22 @@ export const MAX_TIMER_MS = 2_147_483_647;
 /** Above this a result would not fit into the strings and memory of one process. */
 export const MAX_OUTPUT_BYTES = 256 * 1024 ** 2;
 
-/** Names of POSIX (Base Definitions 8.1), because a shell in the container must be able to hold them; ours are reserved. */
+/**
+ * What the kernel takes (execve(2): all but "=" and NUL), without what nobody means: white space, what cannot be seen, and
+ * a "-" in front, which is a flag that has slipped. Ours are reserved.
+ */
 export function isVariableName(name: string): boolean {
-  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !name.startsWith('PROXMOX_LXCRI_');
+  return /^(?!-)[^=\s\p{C}\uFFFD]+$/u.test(name) && !name.startsWith('PROXMOX_LXCRI_');
+}
+
+/** Names of POSIX (Base Definitions 8.1): a shell hands no others on to what it starts, and can set no others. */
+export function isShellVariableName(name: string): boolean {
+  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name);
+}
+
+/** A name as an error may show it: what looks like none may be a value whose "KEY=" was forgotten. */
+export function shownVariableName(name: string): string {
+  return /^[\w.-]{1,40}$/.test(name) ? JSON.stringify(name) : 'a variable';
 }
 
 /** Whether this can be the value of `TERM`. */

@@ -183,7 +183,7 @@ function environmentOf(env: ExecOptions['env']): ReadonlyMap<string, string> {
     if (!isVariableName(name))
       throw usageError(
         `the option env has ${shown(name)}, which is no name of a variable`,
-        'a name is letters, digits and "_", and does not start with a digit or PROXMOX_LXCRI_',
+        'a name has no white space, and does not start with "-" or PROXMOX_LXCRI_',
       );
     if (!isExactText(value))
       throw usageError(

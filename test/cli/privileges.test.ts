@@ -47,7 +47,16 @@ describe('a caller who is not root', () => {
   });
 
   it('does not see them in a cluster either, nor after "-e="', () => {
-    for (const words of [['-ieKEY=secret'], ['-qteKEY=secret'], ['-e=KEY=secret']]) {
+    for (const words of [
+      ['-ieKEY=secret'],
+      ['-qteKEY=secret'],
+      ['-e=KEY=secret'],
+      ['-e', 'a;b=secret'],
+      ['-qe', 'é=secret'],
+      ['-ea.b=secret'],
+      ['--env=a-b=secret'],
+      ['--env', 'a b=secret'],
+    ]) {
       expect(refusal('exec', ...words, 'web', 'true').hint, words.join(' ')).not.to.include('secret');
     }
   });

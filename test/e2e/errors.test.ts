@@ -264,8 +264,8 @@ describe('errors', () => {
     }
     for (const text of [
       `=${SECRET}`,
-      `1A=${SECRET}`,
-      `A-B=${SECRET}`,
+      `-A=${SECRET}`,
+      `A\u0085B=${SECRET}`,
       `A B=${SECRET}`,
       `\u001b[31m=${SECRET}`,
       `PROXMOX_LXCRI_X=${SECRET}`,

@@ -32,7 +32,7 @@ describe('node-shell', () => {
       environment: () => made().env,
       holdsOutput: true,
       inTurn: true,
-      exceptions: {},
+      exceptions: { 'any-name': /leads through a shell/ },
     });
   });
 

@@ -102,7 +102,7 @@ describe('a call of exec', () => {
       { KEY: 'secret\0' },
       { KEY: ['secret'] },
       { PROXMOX_LXCRI_X: 'secret' },
-      { '1A': 'secret' },
+      { '-A': 'secret' },
     ]) {
       const { message, hint } = refusal('web', ['true'], { env });
       expect(`${message} ${hint}`).not.to.include('secret');

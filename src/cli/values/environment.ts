@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 
 import { LxcriError } from '../../model/errors.ts';
-import { isVariableName } from '../../model/rules.ts';
+import { isShellVariableName, isVariableName, shownVariableName } from '../../model/rules.ts';
 
 /**
  * Reads `--env-file` files, then `--env` values; later ones win. No value ever appears in an error.
@@ -36,21 +36,25 @@ function set(env: Map<string, string>, entry: string, caller: NodeJS.ProcessEnv,
     throw new LxcriError(
       'UsageError',
       `${where}: not a variable name${shown}`,
-      'write KEY=VALUE; KEY is letters, digits and "_", and does not start with a digit or PROXMOX_LXCRI_',
+      'write KEY=VALUE; KEY has no white space, and does not start with "-" or PROXMOX_LXCRI_',
     );
   }
   const value = equals === -1 ? callerValue(caller, key) : entry.slice(equals + 1);
   if (value === undefined)
     throw new LxcriError(
       'UsageError',
-      `${where}: the variable ${key} is not set here`,
-      `write ${key}=VALUE, or set it first`,
+      isShellVariableName(key)
+        ? `${where}: the variable ${key} is not set here`
+        : `${where}: no such variable is set here`,
+      isShellVariableName(key)
+        ? `write ${key}=VALUE, or set it first`
+        : 'write KEY=VALUE: the shell that starts this program passes on only names of letters, digits and "_"',
     );
   // Node shows bytes of the caller's environment that are not UTF-8 as U+FFFD; they are refused, not altered.
   if (value.includes('\0') || (equals === -1 && value.includes('\uFFFD'))) {
     throw new LxcriError(
       'UsageError',
-      `${where}: the value of ${key} is not valid UTF-8 text`,
+      `${where}: the value of ${shownVariableName(key)} is not valid UTF-8 text`,
       'pass such data on standard input',
     );
   }

@@ -69,7 +69,12 @@ export type ExecutionState =
   | { readonly kind: 'pending' }
   /** It has a process, by the numbering of the engine's host. */
   | { readonly kind: 'running'; readonly pid: number }
-  | { readonly kind: 'ended'; readonly exitCode: number }
+  | {
+      readonly kind: 'ended';
+      readonly exitCode: number;
+      /** Whether it is certain that there was a process; Podman does not say. */
+      readonly hadProcess: boolean;
+    }
   /** There has never been a process. */
   | { readonly kind: 'never-started' }
   | { readonly kind: 'gone'; readonly reason: string }
@@ -98,7 +103,7 @@ export async function lookAt(engine: Engine, id: string, abort?: AbortSignal): P
       reason: `the engine gives an exit code that is none: ${oneLine(JSON.stringify(exitCode))}`,
     };
   // Podman forgets the process, and says 0 before there is one; Docker has nothing to remove, and no 0 without a process.
-  if (hasPid || isOver === true) return { kind: 'ended', exitCode };
+  if (hasPid || isOver === true) return { kind: 'ended', exitCode, hadProcess: hasPid };
   return { kind: exitCode === 0 ? 'pending' : 'never-started' };
 }
 

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { oneLine } from '../../docker/failures.ts';
 
@@ -57,6 +58,9 @@ export class CommandOutput {
   #target: Readable | null = null;
   /** What the engine says in place of output, as far as it has come. */
   #engineError: Buffer | undefined;
+  /** Since when nothing has come, once that is watched, and until when. */
+  #silentSince: number | undefined;
+  #silentUntil: number | undefined;
 
   constructor(source: Duplex, options: OutputOptions) {
     this.#source = source;
@@ -91,6 +95,17 @@ export class CommandOutput {
     return this.#isPartial && this.#full.size === 0;
   }
 
+  /** From now on it counts how long nothing comes. */
+  watchSilence(): void {
+    this.#silentSince ??= Date.now();
+  }
+
+  /** How long nothing has come, to its end, although we were ready to read: what still holds it is not the command. */
+  get silentMs(): number {
+    if (this.#silentSince === undefined || this.#full.size > 0) return 0;
+    return (this.#silentUntil ?? Date.now()) - this.#silentSince;
+  }
+
   get #isPartial(): boolean {
     return this.#left > 0 || this.#header.length > 0;
   }
@@ -112,15 +127,46 @@ export class CommandOutput {
     });
     this.#source.resume();
     await this.over;
-    const bytes = Buffer.concat(chunks);
-    if (!this.#options.framed) return bytes.toString('utf8');
+    return this.#textOf(Buffer.concat(chunks)).text;
+  }
+
+  /**
+   * What has come, where that is little, the connection has ended, and all of it is on standard error (at a terminal there
+   * is no other). Nothing is taken away: it can still be opened.
+   */
+  async onlyErrors(limit = 16_384, withinMs = 1000): Promise<string | undefined> {
+    const late = sleep(withinMs, undefined, { ref: false });
+    await Promise.race([this.stirred, late]);
+    const chunks = this.#first;
+    const size = (): number => chunks.reduce((sum, each) => sum + each.length, 0);
+    if (chunks.length === 0) return undefined;
+    let take: (chunk: Buffer) => void = () => {};
+    const full = new Promise<void>((resolve) => {
+      take = (chunk) => {
+        chunks.push(chunk);
+        if (size() > limit) resolve();
+      };
+    });
+    this.#source.on('data', take).resume();
+    await Promise.race([this.over, full, late]);
+    this.#source.off('data', take).pause();
+    if (!this.#isOver || size() > limit) return undefined;
+    const { text, kinds } = this.#textOf(Buffer.concat(chunks));
+    return [...kinds].every((kind) => kind === STDERR) ? text : undefined;
+  }
+
+  /** The text of frames, and of which streams they are. */
+  #textOf(bytes: Buffer): { readonly text: string; readonly kinds: ReadonlySet<number> } {
+    const kinds = new Set<number>();
+    if (!this.#options.framed) return { text: bytes.toString('utf8'), kinds };
     const parts: Buffer[] = [];
     for (let at = 0; at + HEADER_BYTES <= bytes.length; ) {
       const length = bytes.readUInt32BE(at + 4);
+      kinds.add(bytes.readUInt8(at));
       parts.push(bytes.subarray(at + HEADER_BYTES, at + HEADER_BYTES + length));
       at += HEADER_BYTES + length;
     }
-    return Buffer.concat(parts).toString('utf8');
+    return { text: Buffer.concat(parts).toString('utf8'), kinds };
   }
 
   /** Gives up what may still come. */
@@ -141,12 +187,17 @@ export class CommandOutput {
   }
 
   #flow(stream: Readable): void {
-    this.#full.delete(stream);
+    if (this.#full.delete(stream)) this.#stir();
     if (this.#isOpen && this.#full.size === 0) this.#source.resume();
+  }
+
+  #stir(): void {
+    if (this.#silentSince !== undefined) this.#silentSince = Date.now();
   }
 
   #take(chunk: Buffer): void {
     if (this.#hasSettled) return;
+    this.#stir();
     if (!this.#options.framed) return this.#give(this.stdout, chunk);
     let at = 0;
     while (at < chunk.length) {
@@ -195,6 +246,7 @@ export class CommandOutput {
   #finish(reason: string | undefined): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#silentUntil = Date.now();
     this.#reason = reason;
     this.#resolveOver();
     if (this.#isOpen) this.#settle();

@@ -43,8 +43,14 @@ const LOOK_MS = 100;
 /** How long the end of the output may follow that of the command, and the engine's word on it that. */
 const OUTPUT_GRACE_MS = 150;
 const STATE_GRACE_MS = 10_000;
+
+/** Output that is silent for so long, when its command has ended, is held by somebody else. */
+const HELD_MS = 1000;
 const STATE_PAUSE_MS = 10;
 const LAST_STATE_PAUSE_MS = 250;
+
+/** How often a command of this host is told that nobody reads its output. */
+const HOST_PIPE_PAUSE_MS = 20;
 
 /** How often a command inside is told that nobody reads its output, and the pause behind each. */
 const PIPE_TRIES = 3;
@@ -63,6 +69,7 @@ export class DockerSession implements Session {
   #treeKill: boolean;
   #ended = false;
   #pipeTries = 0;
+  #brokenAt = 0;
   #isBreakingPipe = false;
   #gaveUp: (exit: SessionExit) => void = () => {};
 
@@ -106,8 +113,13 @@ export class DockerSession implements Session {
   breakPipe(): void {
     if (this.#ended) return;
     const { processes } = this.#parts;
-    if (processes.kind === 'host') processes.tree.signalCommandGroup('SIGPIPE');
-    else void this.#breakPipeInside(processes.control);
+    if (processes.kind === 'host') {
+      // Each looks for the processes, and there may be thousands of frames in a moment.
+      const now = Date.now();
+      if (now - this.#brokenAt < HOST_PIPE_PAUSE_MS) return;
+      processes.tree.signalCommandGroup('SIGPIPE');
+      this.#brokenAt = now;
+    } else void this.#breakPipeInside(processes.control);
   }
 
   /** Every try is a further execution in the container: one at a time, a few, and only for a command that still writes. */
@@ -162,7 +174,10 @@ export class DockerSession implements Session {
     }
     const end = await Promise.race([output.ended, this.#commandGone()]);
     if (end === 'gone') {
-      return this.#outcome(await this.#restOfOutput(), true);
+      output.watchSilence();
+      const exit = await this.#outcome(await this.#restOfOutput(), true);
+      // Engines from 23 on end it themselves, two seconds after the command, and do not answer before.
+      return exit.kind === 'exited' && output.silentMs >= HELD_MS ? { ...exit, outputIncomplete: true } : exit;
     }
     return this.#outcome(end, false);
   }
@@ -197,7 +212,7 @@ export class DockerSession implements Session {
    * @param isOver the command is known to have ended.
    */
   async #outcome(end: OutputEnd, isOver: boolean): Promise<SessionExit> {
-    const { engine, id, exitCode, processes } = this.#parts;
+    const { engine, id, exitCode, processes, output } = this.#parts;
     if (exitCode !== undefined && end.kind === 'whole') return { kind: 'exited', exitCode, signal: null };
     let known = isOver;
     let deadline = Date.now() + STATE_GRACE_MS;
@@ -216,6 +231,8 @@ export class DockerSession implements Session {
         if (end.kind === 'broken') return { kind: 'lost', reason: `the connection was lost: ${end.reason}` };
         if (state.exitCode === BROKEN_ATTACH && processes.kind === 'host' && processes.tree.commandPid !== undefined)
           return { kind: 'lost', reason: 'the connection of the engine to the command was lost' };
+        // Podman ends the output with the command, whoever holds it, but some time after it says so.
+        if (!state.hadProcess) await Promise.race([output.ended, sleep(STATE_GRACE_MS, undefined, { ref: false })]);
         return { kind: 'exited', exitCode: state.exitCode, signal: null };
       }
       if (!known && state.kind === 'running') {

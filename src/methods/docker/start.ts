@@ -6,6 +6,7 @@ import type { Container } from '../../model/container.ts';
 import type { CommandStream, DockerAccess } from '../../model/engine.ts';
 import { LxcriError, isLxcriError } from '../../model/errors.ts';
 import type { ExecRequest } from '../../model/request.ts';
+import { isShellVariableName } from '../../model/rules.ts';
 import type { Session } from '../../model/session.ts';
 import { ProcessTree, TAG_VARIABLE } from '../../process/tree.ts';
 import { startWatchdog } from '../../process/watchdog.ts';
@@ -16,6 +17,7 @@ import { createExecution, lookAt, makesSizedTerminals, resizeTerminal, startExec
 import type { ExecutionSpec, ExecutionState } from './execution.ts';
 import { refusedExecution, startFailure } from './failures.ts';
 import { CommandOutput } from './output.ts';
+import { refusalOfPodman } from './podman-refusal.ts';
 import { DockerSession } from './session.ts';
 import type { CommandProcesses } from './session.ts';
 
@@ -47,8 +49,10 @@ export async function startInDocker(container: Container, request: ExecRequest, 
   const spec = await specOf(container, docker, request, abort);
   const attempt: Attempt = { container, docker, request, abort, control, proven, isHere, watchdog: undefined };
   try {
-    if (request.terminal === undefined || makesSizedTerminals(docker.engine)) return await startOnce(attempt, spec);
-    return await startWithSize(attempt, spec);
+    const isSized = request.terminal === undefined || makesSizedTerminals(docker.engine);
+    return await (isSized || !isKeptByShells([...docker.env, ...spec.env])
+      ? startOnce(attempt, spec)
+      : startWithSize(attempt, spec));
   } catch (error) {
     await attempt.watchdog?.dismiss();
     throw error;
@@ -70,6 +74,11 @@ interface Attempt {
 
 /** For engines that make a terminal of no size: it is set before the command can look at it, where there is a shell. */
 const SIZE_SCRIPT = `stty rows "$1" cols "$2" 2>/dev/null; shift 2; exec "$@"`;
+
+/** @param entries `KEY=VALUE` of an environment that a shell would hand on. */
+function isKeptByShells(entries: readonly string[]): boolean {
+  return entries.every((entry) => isShellVariableName(entry.split('=', 1)[0] ?? ''));
+}
 
 async function startWithSize(attempt: Attempt, spec: ExecutionSpec): Promise<Session> {
   const { columns, rows } = attempt.request.terminal ?? { columns: 80, rows: 24 };
@@ -136,6 +145,7 @@ async function startOnce(attempt: Attempt, spec: ExecutionSpec): Promise<Session
   if ('refused' in made) throw refusal(made.refused, attempt);
   if (abort.aborted) throw new NotStartedError('canceled');
   let started: Awaited<ReturnType<typeof startExecution>>;
+  const askedAt = Date.now();
   try {
     const answer = startExecution(engine, made.id, spec.terminal);
     // While the engine starts it: for what is asked while that connection carries the command.
@@ -152,7 +162,7 @@ async function startOnce(attempt: Attempt, spec: ExecutionSpec): Promise<Session
       return afterLostAnswer(attempt, made.id, `the way there carries no streams (status ${started.status}; a proxy?)`);
     throw refusal(started, attempt);
   }
-  return awaitStart(attempt, made.id, started, spec.terminal);
+  return awaitStart(attempt, made.id, started, spec.terminal, askedAt);
 }
 
 function refusal(answer: Parameters<typeof refusedExecution>[0], { container, request }: Attempt): Error {
@@ -178,8 +188,9 @@ async function awaitStart(
   id: string,
   { stream, mayBeReset }: CommandStream,
   terminal: ExecutionSpec['terminal'],
+  askedAt: number,
 ): Promise<Session> {
-  const { docker, request, abort } = attempt;
+  const { container, docker, request, abort } = attempt;
   const { engine } = docker;
   const parts: { session?: DockerSession } = {};
   const output = new CommandOutput(stream, {
@@ -190,11 +201,11 @@ async function awaitStart(
     onUnread: () => parts.session?.breakPipe(),
   });
   const state = await firstState(attempt, id, output);
-  if (state.kind === 'never-started') {
-    const error = startFailure(await output.refusal(), request);
+  const refuse = (words: string): never => {
     output.close();
-    throw error;
-  }
+    throw startFailure(words, request);
+  };
+  if (state.kind === 'never-started') return refuse(await output.refusal());
   if (state.kind === 'gone' || state.kind === 'unclear' || state.kind === 'pending') {
     const reason = state.kind === 'pending' ? 'the engine does not say whether it has started' : state.reason;
     output.open();
@@ -203,6 +214,11 @@ async function awaitStart(
     return parts.session;
   }
   const exitCode = state.kind === 'ended' ? state.exitCode : undefined;
+  if (state.kind === 'ended' && !state.hadProcess) {
+    const execution = { engine, containerId: container.id, id, askedAt, isHere: attempt.isHere };
+    const words = await refusalOfPodman(execution, state.exitCode, output);
+    if (words !== undefined) return refuse(words);
+  }
   if (terminal !== undefined && !makesSizedTerminals(engine) && state.kind === 'running')
     await resizeTerminal(engine, id, terminal.columns, terminal.rows);
   const processes = processesOf(attempt, state);

@@ -15,7 +15,7 @@ import { OPEN } from './cli.ts';
 import type { RunningCli, Word } from './cli.ts';
 
 /** What not every method can: one that cannot declares it, and must then refuse, with its reason. */
-export type Need = 'environment' | 'user' | 'privileged' | 'exact-bytes' | 'terminal';
+export type Need = 'environment' | 'any-name' | 'user' | 'privileged' | 'exact-bytes' | 'terminal';
 
 /**
  * What the channel of a method may lack, so that a row has no meaning there; its suite has tests of what it does instead.
@@ -23,6 +23,7 @@ export type Need = 'environment' | 'user' | 'privileged' | 'exact-bytes' | 'term
  * `all-capabilities`: this host has given some away, and can give nobody more than it has.
  * `unnamed-user`: one that the container's files do not know.
  * `entered-as-user`: the working directory is entered before the user is changed.
+ * `output-outlives`: what others hold of a command's output goes on after its end.
  */
 export type Gap =
   | 'large-input'
@@ -32,6 +33,7 @@ export type Gap =
   | 'static-programs'
   | 'unnamed-user'
   | 'entered-as-user'
+  | 'output-outlives'
   | 'all-capabilities';
 
 export type Form = 'text' | 'json';
@@ -273,6 +275,7 @@ function streams(): ExecCase[] {
     },
     {
       rule: 'a child that keeps the output does not hold the command: reading stops after a second of silence',
+      restsOn: 'output-outlives',
       form: 'json',
       command: ['sh', '-c', `${daemon} & echo done; exit 3`],
       expected: { exitCode: 3, stdout: 'done\n', result: { outputIncomplete: true }, withinMs: 5000 },
@@ -391,6 +394,11 @@ function environment(): ExecCase[] {
       plx_f: 'f',
       plx_i: 'i',
     }),
+    withVariables(
+      '-e may have names that no shell can hold',
+      { 'a.b': 'dots', 'A-B': 'a=b', 'dots.and-more_1': '', é: 'ä', 1: 'one', 'a;b$c': "'" },
+      { needs: ['environment', 'any-name'] },
+    ),
     withVariables(
       '-e may name variables that mean something on the way',
       {

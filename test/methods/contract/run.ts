@@ -38,6 +38,8 @@ export interface Harness {
    * suite beside this one runs the first.
    */
   readonly inTurn?: true | 'other';
+  /** The rules of the rows that are run: of another engine behind the same code, those that it could break. Default: all. */
+  readonly only?: readonly RegExp[];
   /** Its channel reports the signal that ended a command. */
   readonly reportsSignals?: true;
   /** What programs there are told of where they are. Default: that they are in a container of LXC. */
@@ -52,7 +54,10 @@ export interface Harness {
 
 /** Declares the tests; to be called inside a `describe`. */
 export function itFollowsTheContract(harness: Harness): void {
+  for (const pattern of harness.only ?? [])
+    if (!EXEC_CASES.some(({ rule }) => pattern.test(rule))) throw new Error(`no row is ${pattern}`);
   for (const [index, each] of EXEC_CASES.entries()) {
+    if (harness.only?.some((pattern) => pattern.test(each.rule)) === false) continue;
     if (each.restsOn !== undefined && harness.gaps?.includes(each.restsOn) === true) continue;
     const row = harness.holdsOutput === true && each.ownOutput === true ? ofHeldOutput(each) : each;
     const exception = row.needs?.map((need) => harness.exceptions[need]).find((reason) => reason !== undefined);

@@ -102,13 +102,13 @@ describe('what an engine says of an execution', () => {
     ['before it is started', { Running: false, ExitCode: null, Pid: 0 }, { kind: 'pending' }],
     ['while it is started', { Running: true, ExitCode: null, Pid: 0 }, { kind: 'pending' }],
     ['while it runs', { Running: true, ExitCode: null, Pid: 77 }, { kind: 'running', pid: 77 }],
-    ['when it has ended', { Running: false, ExitCode: 3, Pid: 77 }, { kind: 'ended', exitCode: 3 }],
+    ['when it has ended', { Running: false, ExitCode: 3, Pid: 77 }, { kind: 'ended', exitCode: 3, hadProcess: true }],
     ['of one that could not be started', { Running: false, ExitCode: 127, Pid: 0 }, { kind: 'never-started' }],
     ['without a process and a code', { Running: false, ExitCode: 0, Pid: 0 }, { kind: 'pending' }],
     [
       'in Podman, when it has ended',
       { Running: false, ExitCode: 0, Pid: 0, CanRemove: true },
-      { kind: 'ended', exitCode: 0 },
+      { kind: 'ended', exitCode: 0, hadProcess: false },
     ],
     ['that has no code at all', {}, { kind: 'pending' }],
   ];

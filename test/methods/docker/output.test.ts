@@ -4,6 +4,7 @@ import { expect } from 'chai';
 
 import { CommandOutput } from '../../../src/methods/docker/output.ts';
 import type { OutputOptions } from '../../../src/methods/docker/output.ts';
+import { waitFor } from '../../support/wait-for.ts';
 
 function frame(stream: number, text: string | Buffer): Buffer {
   const content = Buffer.from(text);
@@ -48,6 +49,36 @@ describe("a command's output from Docker", () => {
       expect(await read(output), `pieces of ${size}`).to.deep.equal(['onethree', 'two']);
       // oxlint-disable-next-line no-await-in-loop -- one after the other
       expect(await output.ended).to.deep.equal({ kind: 'whole' });
+    }
+  });
+
+  it('tells how long nothing has come, but not while its reader holds it up', async () => {
+    const realNow = Date.now;
+    let clock = realNow();
+    Date.now = () => clock;
+    try {
+      const source = new PassThrough();
+      const output = outputOf(source, { framed: false });
+      output.open();
+      clock += 5000;
+      expect(output.silentMs, 'not asked for yet').to.equal(0);
+      output.watchSilence();
+      clock += 700;
+      expect(output.silentMs).to.equal(700);
+      source.write(Buffer.alloc(1024 ** 2));
+      await waitFor(() => output.stdout?.readableLength ?? 0, { what: 'the output to come' });
+      clock += 700;
+      expect(output.silentMs, 'nobody reads').to.equal(0);
+      output.stdout?.resume();
+      await waitFor(() => output.stdout?.readableLength === 0 && source.readableLength === 0, { what: 'a reader' });
+      clock += 300;
+      expect(output.silentMs).to.equal(300);
+      source.end();
+      await output.ended;
+      clock += 300;
+      expect(output.silentMs, 'when it has ended').to.equal(300);
+    } finally {
+      Date.now = realNow;
     }
   });
 

@@ -5,9 +5,9 @@ import { expect } from 'chai';
 
 import { needsPodman, startPodman } from '../../support/docker/podman.ts';
 import type { TestPodman } from '../../support/docker/podman.ts';
-import { assertNothingNew, processesIn, snapshotProcesses, waitFor } from '../../support/lxc.ts';
-import { runCli, startCli } from '../contract/cli.ts';
+import { runCli } from '../contract/cli.ts';
 import { resultOf } from '../contract/result.ts';
+import { itFollowsTheContract } from '../contract/run.ts';
 
 describe('docker, with the service of Podman', () => {
   let podman: TestPodman;
@@ -26,55 +26,42 @@ describe('docker, with the service of Podman', () => {
       await runCli(['exec', '--json', ...flags, target, '--', ...command], { env: podman.environment, stdin: 'in' }),
     );
 
-  it('runs a command with its streams, its environment, its user and its directory', async () => {
-    const script = 'cat; echo $A $(id -u) $PWD >&2; exit 7';
-    expect(await exec(['-e', 'A=b', '-u', '1000', '-w', '/tmp'], 'sh', '-c', script)).to.deep.include({
-      exitCode: 7,
-      stdout: 'in',
-      stderr: 'b 1000 /tmp\n',
-      started: true,
-      treeKill: true,
-      error: null,
-    });
+  itFollowsTheContract({
+    method: 'docker',
+    reference: () => `docker:${podman.container.id}`,
+    container: () => podman.container,
+    environment: () => podman.environment,
+    holdsOutput: true,
+    platform: { container: 'podman' },
+    only: [
+      /^the streams are separate|^each stream keeps|^output may be|^an open input|not attached has ended/,
+      /^a reader that goes away|^a child that keeps the output.*our own output|^a daemon of a command/,
+      /^-t gives|^without -t/,
+      /gives 12[67]|gives 137|^exit code (0|127)/,
+      /^words arrive|^the environment is clean|^-e sets|^-e may have names|^-e replaces|^-e PATH/,
+      /^-w may|^a -w that|^nothing ran when/,
+      /^commands run as root|^-u /,
+      /^a timeout ends what|^SIGTERM|^SIGQUIT|ignores the signal|^USR1|^nothing is left when/,
+    ],
+    // The runtime enters it before it becomes the user; the service ends the output with the command.
+    gaps: ['entered-as-user', 'output-outlives'],
+    inTurn: true,
+    slowerByMs: 20_000,
+    exceptions: { 'exact-bytes': /valid UTF-8/ },
   });
 
-  it('has the codes of what was killed, is not there, or is no program', async () => {
-    expect((await exec([], 'sh', '-c', 'kill -9 $$')).exitCode).to.equal(137);
-    expect((await exec([], 'no-such-command')).exitCode).to.equal(127);
-    expect((await exec([], '/etc/passwd')).exitCode).to.equal(126);
+  it('tells a command that was never started from one that writes what Podman writes then', async () => {
+    const words = 'Error: runc: exec failed: OCI permission denied';
+    for (const flags of [[], ['-t']]) {
+      const { exitCode, started, error } = await exec(flags, 'sh', '-c', `echo "${words}" >&2; exit 126`);
+      expect([exitCode, started, error], flags.join()).to.deep.equal([126, true, null]);
+    }
   });
 
-  it('knows of a user that there is not before it starts anything', async () => {
-    const { exitCode, started, error } = await exec(['-u', 'nobody-such'], 'true');
-    expect([exitCode, started, error?.code]).to.deep.equal([125, false, 'UserNotFound']);
-  });
-
-  it('gives a terminal in its size', async () => {
-    const { stdout } = await exec(['-t'], 'sh', '-c', 'stty size');
-    expect(stdout).to.equal('24 80\r\n');
-  });
-
-  it('leaves nothing after a timeout', async () => {
-    const before = await snapshotProcesses(podman.container);
-    const result = await exec(['--timeout', '2s'], 'sh', '-c', 'setsid sleep 100011 & sleep 100012');
-    expect(result).to.deep.include({ exitCode: 124, timedOut: true, treeKill: true });
-    await assertNothingNew(podman.container, before);
-  });
-
-  it('leaves nothing when the program is killed', async () => {
-    const before = await snapshotProcesses(podman.container);
-    const words = ['exec', target, '--', 'sh', '-c', 'setsid sleep 100013 & sleep 100014'];
-    const cli = startCli(words, { env: podman.environment });
-    await waitFor(
-      async () => {
-        const all = (await processesIn(podman.container)).map(({ args }) => args);
-        return all.includes('sleep 100013') && all.includes('sleep 100014');
-      },
-      { what: 'the command to run' },
-    );
-    process.kill(cli.pid, 'SIGKILL');
-    await cli.ended;
-    await assertNothingNew(podman.container, before);
+  it('ends the output with the command, also where a child keeps it', async () => {
+    const { exitCode, outputIncomplete, stdout } = await exec([], 'sh', '-c', 'sleep 100011 & echo $!; exit 3');
+    await podman.container.attach(['kill', '-9', stdout.trim()]);
+    expect([exitCode, outputIncomplete]).to.deep.equal([3, false]);
   });
 
   it('takes and gives 8 MiB unchanged', async () => {

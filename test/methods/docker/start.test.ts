@@ -43,10 +43,23 @@ describe('commands in Docker', () => {
     return { ...known, docker: { engine: client, user, env, directory, initPid: undefined } };
   };
 
-  describe('in an image without a shell', () => {
-    const exec = async (...words: string[]): Promise<ReturnType<typeof resultOf>> =>
-      resultOf(await runCli(['exec', '--json', ...words], { env: engine.environment, stdin: 'in' }));
+  const exec = async (...words: string[]): Promise<ReturnType<typeof resultOf>> =>
+    resultOf(await runCli(['exec', '--json', ...words], { env: engine.environment, stdin: 'in' }));
 
+  it('keep variables at a terminal whose names no shell can hold: given ones, and those of the image', async () => {
+    const own = await engine.run({ flags: ['--env', 'own.name=of the image'] });
+    for (const [container, name, value] of [
+      [small, 'given.name', 'by us'],
+      [own, 'own.name', 'of the image'],
+    ] as const) {
+      const flags = container === small ? ['-e', `${name}=${value}`] : [];
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      const { exitCode, stdout } = await exec('-t', ...flags, `docker:${container.name}`, '--', 'env');
+      expect([exitCode, stdout.split('\r\n').includes(`${name}=${value}`)], stdout).to.deep.equal([0, true]);
+    }
+  });
+
+  describe('in an image without a shell', () => {
     it('run, with their streams, user, directory and environment', async () => {
       const target = `docker:${shellless.name}`;
       expect(await exec(target, '--', 'cat')).to.deep.include({ exitCode: 0, stdout: 'in' });

@@ -56,7 +56,8 @@ export async function startPodman(): Promise<TestPodman> {
   await must(['sh', '-c', store, 'sh', rootfsOf('busybox'), PODMAN], { env });
   const name = `${RUN_PREFIX}podman`;
   const wait = 'sleep 1000000 & while :; do wait; done';
-  const flags = ['--detach', '--network', 'none', ...ownLimits(), '--name', name];
+  // It gives every container TERM, which would hide what we do with it.
+  const flags = ['--detach', '--network', 'none', '--unsetenv', 'TERM', ...ownLimits(), '--name', name];
   const { stdout } = await mustPodman('run', ...flags, 'plx-busybox', '/bin/sh', '-c', wait);
   const identity = { kind: 'busybox', name, lxcpath: '', unprivileged: false } as const;
   return {
