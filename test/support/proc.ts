@@ -38,15 +38,20 @@ export function isRunning(pid: number, startTime?: string): boolean {
   return info !== undefined && info.state !== 'Z' && (startTime === undefined || info.startTime === startTime);
 }
 
+/** Sends a signal to a process, or to the group of the leader -PID; nothing where there is none (any more). */
+export function killIfThere(pid: number, signal: NodeJS.Signals = 'SIGKILL'): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended meanwhile.
+  }
+}
+
 /** Kills a group of processes, also when its leader has gone; not another one whose leader got the same pid since. */
 export function killGroup(leader: number, startTime: string): void {
   const info = processInfo(leader);
   if (info !== undefined && info.startTime !== startTime) return;
-  try {
-    process.kill(-leader, 'SIGKILL');
-  } catch {
-    // Nobody is left of it.
-  }
+  killIfThere(-leader);
 }
 
 /** The pids of all processes of a group that run. */

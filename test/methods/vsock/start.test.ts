@@ -12,6 +12,7 @@ import type { Session } from '../../../src/model/session.ts';
 import { startExecution } from '../../../src/oci/execution.ts';
 import { NodeConfig } from '../../../src/proxmox/node/config.ts';
 import { agentAt } from '../../../src/vsock/agent.ts';
+import { requestOf } from '../../oci/requests.ts';
 import { grpcServer, olderAgent } from '../../support/vsock/agent-double.ts';
 import type { GrpcServer } from '../../support/vsock/agent-double.ts';
 import { startHybrid } from '../../support/vsock/hybrid-double.ts';
@@ -21,21 +22,8 @@ import type { Fields, OwnAgentOptions, ServedExec } from '../../support/vsock/ow
 import { waitFor } from '../../support/wait-for.ts';
 
 const PIPE = { kind: 'pipe' } as const;
-const NULL = { kind: 'null' } as const;
 
-const REQUEST: ExecRequest = {
-  id: '11111111-2222-3333-4444-555555555555',
-  command: ['true'],
-  env: new Map(),
-  workdir: undefined,
-  user: undefined,
-  privileged: false,
-  terminal: undefined,
-  stdin: NULL,
-  stdout: PIPE,
-  stderr: PIPE,
-  needsTreeKill: false,
-};
+const REQUEST = requestOf({ id: '11111111-2222-3333-4444-555555555555' });
 
 function textOf(stream: Readable | null): Promise<string> {
   return stream === null ? Promise.resolve('') : text(stream);

@@ -1,5 +1,5 @@
 /** Finding what a command left behind in a container. */
-import { carriesMarker, type ProcessInfo, processInfo } from '../proc.ts';
+import { carriesMarker, killIfThere, type ProcessInfo, processInfo } from '../proc.ts';
 import { waitFor } from '../wait-for.ts';
 import type { Container } from './container.ts';
 
@@ -58,11 +58,7 @@ export async function assertNothingNew(
 /** By SIGKILL; one that has ended meanwhile is none. */
 export async function endProcess(container: Inhabited, pid: number): Promise<void> {
   if (!('pids' in container)) return container.kill(pid);
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It has ended meanwhile.
-  }
+  killIfThere(pid);
 }
 
 /** By start time too, since pids are used again. */
