@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 
 import { Agent, AGENT_LIMITS } from '../../src/vsock/agent.ts';
+import { wholeOf } from '../../src/vsock/grpc/frames.ts';
 import { LxcriError } from '../../src/model/errors.ts';
 import { scratchDirectory } from '../support/scratch.ts';
 import { olderAgent } from '../support/vsock/agent-double.ts';
@@ -70,7 +71,7 @@ describe('a connection by CID', () => {
     const connected = await withPath(path, () => Agent.connect(GUEST, NEVER, { ...AGENT_LIMITS, answerMs: 60_000 }));
     expect(connected.hello).to.equal(undefined);
     let said = '';
-    const call = connected.exec((message) => (said += message.toString('latin1')));
+    const call = connected.exec((pieces) => (said += wholeOf(pieces).toString('latin1')));
     // ExecRequest { start { command: "echo", command: "here" } }
     call.send(Buffer.from([0x0a, 0x0c, 0x0a, 4, ...Buffer.from('echo'), 0x0a, 4, ...Buffer.from('here')]));
     call.finish();

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 
 import { GrpcCall } from './call.ts';
 import type { CallEnd } from './call.ts';
+import { wholeOf } from './frames.ts';
 import { STATUS } from './status.ts';
 import type { GrpcStatus } from './status.ts';
 
@@ -111,11 +112,11 @@ export class GrpcConnection {
   }
 
   /**
-   * Makes a call; `onMessage` gets each message that comes. This process stays alive until the call has ended.
+   * Makes a call; `onMessage` gets each message that comes, in pieces. This process stays alive until the call has ended.
    *
    * @throws Error where no further call can be made: then nothing was sent.
    */
-  call(path: string, onMessage: (message: Buffer) => void): GrpcCall {
+  call(path: string, onMessage: (pieces: Buffer[]) => void): GrpcCall {
     const stream = this.#session.request(
       { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' },
       { endStream: false },
@@ -136,7 +137,7 @@ export class GrpcConnection {
     // Else the call could not be made.
     if (!this.isOpen) return { kind: 'refused' };
     let answer: Buffer | undefined;
-    const call = this.call(path, (received) => (answer ??= received));
+    const call = this.call(path, (pieces) => (answer ??= wholeOf(pieces)));
     call.send(message);
     call.finish();
     const { promise: late, resolve } = Promise.withResolvers<CallEnd>();
