@@ -5,6 +5,7 @@ import { LxcriError } from '../model/errors.ts';
 import type { VsockAddress } from '../model/vsock.ts';
 import type { Line } from './dial.ts';
 import { guestName } from './failures.ts';
+import { NeverWaiting } from './never-waiting.ts';
 
 /** What it says is looked at only to this length. */
 const MAX_SAID = 4096;
@@ -41,7 +42,8 @@ export async function dialByCid(address: VsockAddress & { kind: 'cid' }, abort: 
   // Nothing here is to keep this process alive but the connection.
   child.unref();
   errors.unref();
-  const socket = child.stdio[3] as Socket;
+  // It moves data one way at a time, and waits in each.
+  const socket = new NeverWaiting(child.stdio[3] as Socket);
   if (abort.aborted) {
     socket.destroy();
     throw abort.reason;
