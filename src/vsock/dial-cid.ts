@@ -68,8 +68,13 @@ function reasonIn(said: string): string | undefined {
   if (line === undefined) return undefined;
   if (/unknown (device|address)/i.test(line)) return 'this socat knows no vsock: version 1.7.4 or later does';
   const reason = /: ([^:]+)$/.exec(line.trim())?.[1] ?? line.replace(/^.* E /, '');
+  // It had connected.
+  if (!line.includes(' connect(') && /Broken pipe|Connection reset/i.test(reason)) return CLOSES;
   return EXPLAINED.find(([pattern]) => pattern.test(reason))?.[1] ?? reason.slice(0, 200);
 }
+
+const CLOSES =
+  'who listens there closes the connection at once (an agent takes only the CIDs of --allow-cid; default: 2, the host)';
 
 /** What the kernel's words mean here (connect(2) of AF_VSOCK). */
 const EXPLAINED: readonly (readonly [RegExp, string])[] = [

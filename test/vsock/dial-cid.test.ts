@@ -130,6 +130,11 @@ describe('a connection by CID', () => {
     ],
     ['2026/01/31 12:00:00 socat[7] E connect(5, AF=40 cid:4242 port:2222, 16): No such device', 'no VM of this host'],
     ['2026/01/31 12:00:00 socat[7] E connect(5, AF=40 cid:4242 port:2222, 16): Connection timed out', 'nobody answers'],
+    ['2026/01/31 12:00:00 socat[7] E write(5, 0x5581, 115): Broken pipe', 'closes the connection at once'],
+    [
+      '2026/01/31 12:00:00 socat[7] E read(5, 0x5581, 131072): Connection reset by peer',
+      'closes the connection at once',
+    ],
     ['2026/01/31 12:00:00 socat[7] E unknown device/address "VSOCK-CONNECT"', 'this socat knows no vsock'],
     ['2026/01/31 12:00:00 socat[7] E something(5): Something else', 'Something else'],
   ] as const)
