@@ -119,6 +119,14 @@ func (x *execution) supervise() (outcome, error) {
 	return result, x.send(lastMessage(result))
 }
 
+// Ends what was started for nobody.
+func (x *execution) end() {
+	x.tree.Kill()
+	x.closeFiles()
+	x.wait()
+	x.tree.Release()
+}
+
 func (x *execution) kill(result *outcome) {
 	result.killed = true
 	result.left = x.tree.Kill()

@@ -1,6 +1,6 @@
 import { connect } from 'node:http2';
 import type { ClientHttp2Session } from 'node:http2';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 
 import { GrpcCall } from './call.ts';
 import type { CallEnd } from './call.ts';
@@ -26,6 +26,13 @@ const CLOSED = 'the connection to the guest was closed';
 /** How the kernel and Node.js say the same. */
 const CLOSED_CODES: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'ERR_SOCKET_CLOSED', 'ERR_STREAM_DESTROYED']);
 
+/** What carries a connection: a socket, or what is like one. */
+export type Wire = Duplex & {
+  /** Whether it keeps this process alive. */
+  ref(): unknown;
+  unref(): unknown;
+};
+
 /** The answer to one question. */
 export type Answer =
   | { readonly kind: 'message'; readonly message: Buffer }
@@ -37,12 +44,14 @@ export class GrpcConnection {
   /** Resolves when nothing goes over it any more; never rejects. */
   readonly closed: Promise<void>;
   readonly #session: ClientHttp2Session;
+  readonly #wire: Wire;
   #holders = 0;
   #isOver = false;
   #failure: string | undefined;
 
-  private constructor(session: ClientHttp2Session, socket: Socket) {
+  private constructor(session: ClientHttp2Session, wire: Wire) {
     this.#session = session;
+    this.#wire = wire;
     this.closed = new Promise((resolve) => {
       session.once('close', () => {
         this.#isOver = true;
@@ -54,9 +63,9 @@ export class GrpcConnection {
     });
     session.on('goaway', () => (this.#isOver = true));
     // The session tells of what matters.
-    socket.on('error', () => {});
+    wire.on('error', () => {});
     // Before the session, which then ends its calls.
-    socket.prependListener('close', () => {
+    wire.prependListener('close', () => {
       this.#isOver = true;
       this.#failure ??= CLOSED;
     });
@@ -67,13 +76,13 @@ export class GrpcConnection {
    *
    * @throws Error what was in the way; the reason of `abort`.
    */
-  static async open(socket: Socket, limitMs: number, abort: AbortSignal): Promise<GrpcConnection> {
+  static async open(wire: Wire, limitMs: number, abort: AbortSignal): Promise<GrpcConnection> {
     const session = connect('http://agent', {
-      createConnection: () => socket,
+      createConnection: () => wire,
       maxSessionMemory: SESSION_MEMORY_MB,
       settings: { enablePush: false, initialWindowSize: STREAM_WINDOW_BYTES, maxFrameSize: MAX_FRAME_BYTES },
     });
-    const connection = new GrpcConnection(session, socket);
+    const connection = new GrpcConnection(session, wire);
     session.setLocalWindowSize?.(CONNECTION_WINDOW_BYTES);
     try {
       await new Promise<void>((resolve, reject) => {
@@ -97,7 +106,7 @@ export class GrpcConnection {
       session.destroy();
       throw error;
     }
-    session.unref();
+    wire.unref();
     return connection;
   }
 
@@ -181,11 +190,11 @@ export class GrpcConnection {
 
   #hold(): void {
     this.#holders += 1;
-    if (this.#holders === 1) this.#session.ref();
+    if (this.#holders === 1) this.#wire.ref();
   }
 
   #letGo(): void {
     this.#holders -= 1;
-    if (this.#holders === 0) this.#session.unref();
+    if (this.#holders === 0) this.#wire.unref();
   }
 }

@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers';
 
 import { expect } from 'chai';
 
+import { LxcriError } from '../../../src/model/errors.ts';
 import { NotStartedError } from '../../../src/methods/method.ts';
 import { findGuest } from '../../../src/methods/vsock/guest.ts';
 import { startInGuest } from '../../../src/methods/vsock/start.ts';
@@ -190,12 +191,15 @@ describe('a command in a microVM', () => {
     expect(await session.kill()).to.equal(true);
   });
 
-  it('needs an agent that may change the user, for another user', async () => {
-    const server = ownAgent({ capabilities: [] });
+  it('is refused as another user by an agent that may not change it, which knows whether it is one', async () => {
+    const server = ownAgent({
+      capabilities: [],
+      exec: (exec) => exec.refuse('PermissionDenied', 'its commands run as its own user only').end(),
+    });
     const error = await failure(start(server, { user: { user: 'app' } }));
-    expect(error).to.be.instanceOf(NotStartedError);
-    expect(error.message).to.contain('cannot change the user');
-    expect(server.execs).to.deep.equal([]);
+    expect(error).to.be.instanceOf(LxcriError).and.to.include({ code: 'PermissionDenied' });
+    expect(error.message).to.contain('its own user only');
+    expect(server.execs.map(({ start: asked }) => asked.get(105))).to.deep.equal([[Buffer.from('app')]]);
   });
 
   it('gets its input in pieces, and its end', async () => {

@@ -32,7 +32,7 @@ const START_AGENT = '/etc/microvm/start-agent';
 const MODULES = '/usr/lib/uml/modules';
 
 /** In the order in which they need each other. */
-const VSOCK_MODULES = ['vsock', 'vmw_vsock_virtio_transport_common', 'vmw_vsock_virtio_transport'];
+const VSOCK_MODULES = ['vsock', 'vmw_vsock_virtio_transport_common', 'vmw_vsock_virtio_transport', 'vsock_loopback'];
 
 /** @param roots directories that are to be like roots of their own. */
 const init = (roots: readonly string[]): string => `#!/bin/sh
