@@ -5,6 +5,7 @@ import { holdDescriptor } from '../../process/descriptor-holder.ts';
 import { untilAborted } from '../../process/until-aborted.ts';
 import type { NodeAddress } from '../../remote/nodes.ts';
 import type { RemoteLaunch, RemoteProcess } from '../../remote/process.ts';
+import { terminalInput } from '../../terminal/input.ts';
 import { NotStartedError } from '../method.ts';
 import { tooLong } from './failures.ts';
 import type { Launch, Launched } from './launch.ts';
@@ -59,7 +60,7 @@ export async function launchOnNode(options: Launch, address: NodeAddress): Promi
           await local.dismiss();
         },
       },
-      stdin: process.stdin,
+      stdin: terminal === undefined || process.stdin === null ? process.stdin : terminalInput(process.stdin),
       stdout: terminal === undefined ? process.stdout : withoutExtraReturns(process.stdout),
       stderr: process.stderr,
       resize: (columns, rows) => process.resize(columns, rows),

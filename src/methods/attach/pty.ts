@@ -7,6 +7,7 @@ import { inheritableDescriptors } from '../../process/descriptors.ts';
 import { findExecutable } from '../../process/executable.ts';
 import { makePipes } from '../../process/fifo.ts';
 import { withTimerSlack } from '../../process/timer-slack.ts';
+import { terminalInput } from '../../terminal/input.ts';
 import { NewlineUndo } from './newline-undo.ts';
 import type { LocalHelper } from './session.ts';
 
@@ -49,9 +50,6 @@ function launcher(): [file: string, script: string] {
   }
   return [bash, `exec ${inherited.map((fd) => `${fd}<&-`).join(' ')}; ${open}`];
 }
-
-/** What a terminal's line discipline reads as end of input (Ctrl-D). */
-const END_OF_TRANSMISSION = Buffer.from('\x04');
 
 /** How long until a program that does not read is offered its input again. */
 const OFFER_AGAIN_MS = 5;
@@ -108,7 +106,7 @@ export async function spawnInPty(execId: string, launch: PtyLaunch): Promise<Pty
   return {
     helper: { pid: pty.pid, ended, kill: (signal) => void (state.ended || pty.kill(signal)) },
     channel: pipe?.stream,
-    stdin: inputOf(fd, () => state.open),
+    stdin: terminalInput(inputOf(fd, () => state.open)),
     stdout,
     resize: (columns, lines) => whileOpen(() => pty.resize(columns, lines)),
   };
@@ -132,10 +130,7 @@ function inputOf(fd: number, isOpen: () => boolean): Writable {
     }
     done();
   };
-  const input = new Writable({
-    write: (chunk: Buffer, _encoding, done) => write(chunk, done),
-    final: (done) => write(END_OF_TRANSMISSION, done),
-  });
+  const input = new Writable({ write: (chunk: Buffer, _encoding, done) => write(chunk, done) });
   return input;
 }
 

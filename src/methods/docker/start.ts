@@ -11,6 +11,7 @@ import type { Session } from '../../model/session.ts';
 import { ProcessTree, TAG_VARIABLE } from '../../process/tree.ts';
 import { startWatchdog } from '../../process/watchdog.ts';
 import type { Watchdog } from '../../process/watchdog.ts';
+import { terminalInput } from '../../terminal/input.ts';
 import { NotStartedError } from '../method.ts';
 import { ControlInside } from './control.ts';
 import { createExecution, lookAt, makesSizedTerminals, resizeTerminal, startExecution } from './execution.ts';
@@ -279,7 +280,8 @@ function sessionOf(
 ): DockerSession {
   const hasInput = request.stdin.kind !== 'null';
   const hasTerminal = request.terminal !== undefined;
-  const stdin = hasInput ? inputOf(stream, hasTerminal) : null;
+  const input = hasInput ? inputOf(stream) : null;
+  const stdin = input !== null && hasTerminal ? terminalInput(input) : input;
   return new DockerSession({ engine: docker.engine, id, processes, output, stdin, hasTerminal, watchdog, exitCode });
 }
 
@@ -316,14 +318,11 @@ function processesUnclear({ control, docker, request }: Attempt, reason: string)
   return { kind: 'unknown', control, tree, reason };
 }
 
-/** What a terminal's line discipline reads as end of input (Ctrl-D). */
-const END_OF_TRANSMISSION = '\u0004';
-
 /** So much input may wait for the engine: with less, it and whoever gives it wait for each other in turn. */
 const INPUT_BYTES = 512 * 1024;
 
 /** The input of a command: its end closes one side of the connection, and nothing closes the other. */
-function inputOf(stream: CommandStream['stream'], hasTerminal: boolean): Writable {
+function inputOf(stream: CommandStream['stream']): Writable {
   return new Writable({
     highWaterMark: INPUT_BYTES,
     write: (chunk: Buffer, _encoding, done) => void stream.write(chunk, () => done()),
@@ -333,9 +332,6 @@ function inputOf(stream: CommandStream['stream'], hasTerminal: boolean): Writabl
       chunks.forEach(({ chunk }, index) => void stream.write(chunk, index === last ? () => done() : () => {}));
       stream.uncork();
     },
-    final: (done) => {
-      if (hasTerminal) stream.write(END_OF_TRANSMISSION, () => done());
-      else stream.end(() => done());
-    },
+    final: (done) => void stream.end(() => done()),
   });
 }

@@ -2,9 +2,9 @@ import type { Readable, Writable } from 'node:stream';
 
 import type { ChannelEnd, PodChannel } from '../../model/pod.ts';
 import type { ForwardedSignal, Session, SessionExit } from '../../model/session.ts';
+import { terminalInput } from '../../terminal/input.ts';
 import type { Guard } from './guard.ts';
 import type { MarkedOutput } from './marked-output.ts';
-import { terminalInput } from './terminal-input.ts';
 
 /** How long nothing may come of the output, once the command has ended, before it is held by what outlived the command. */
 const HELD_OUTPUT_MS = 1000;

@@ -4,7 +4,7 @@ import type { ForwardedSignal } from '../../model/session.ts';
 import type { Agent } from '../../vsock/agent.ts';
 import { agentAt } from '../../vsock/agent.ts';
 import type { GrpcCall } from '../../vsock/grpc/call.ts';
-import { TARGET, resizeRequest, stdinCloseRequest, stdinHead } from '../../vsock/protocol.ts';
+import { TARGET, resizeRequest, stdinCloseRequest } from '../../vsock/protocol.ts';
 
 /** What can be done with a command, depending on whose agent runs it. */
 export interface Peer {
@@ -15,7 +15,8 @@ export interface Peer {
   /** What is said where not all was ended; there where it may overlook processes that have left the command's session. */
   readonly leftover?: string;
   exec(onMessage: (pieces: Buffer[]) => void): GrpcCall;
-  endInput(call: GrpcCall, hasTerminal: boolean, done: () => void): void;
+  /** Says that there is no more input, which a terminal has no end of. */
+  endInput(call: GrpcCall, done: () => void): void;
   resize(call: GrpcCall, columns: number, rows: number): void;
   signal(call: GrpcCall, signal: ForwardedSignal): void;
   /** Nobody reads this stream any more. */
@@ -55,7 +56,7 @@ export class OwnPeer implements Peer {
     return this.#agent.exec(onMessage);
   }
 
-  endInput(call: GrpcCall, _hasTerminal: boolean, done: () => void): void {
+  endInput(call: GrpcCall, done: () => void): void {
     call.send(stdinCloseRequest(), done);
   }
 
@@ -92,9 +93,6 @@ export class OwnPeer implements Peer {
   }
 }
 
-/** What a terminal's line discipline reads as end of input (Ctrl-D). */
-const END_OF_TRANSMISSION = Buffer.of(4);
-
 /** An agent of the published protocols, which knows neither signals nor whether a command's tree has ended. */
 export class OlderPeer implements Peer {
   readonly treeKill = false;
@@ -109,9 +107,8 @@ export class OlderPeer implements Peer {
     return this.#agent.exec(onMessage);
   }
 
-  endInput(call: GrpcCall, hasTerminal: boolean, done: () => void): void {
-    if (hasTerminal) call.sendWith(stdinHead(END_OF_TRANSMISSION.length), END_OF_TRANSMISSION, done);
-    else call.finish(done);
+  endInput(call: GrpcCall, done: () => void): void {
+    call.finish(done);
   }
 
   resize(call: GrpcCall, columns: number, rows: number): void {

@@ -3,6 +3,7 @@ import { Readable, Writable } from 'node:stream';
 import { LxcriError, isLxcriError } from '../../model/errors.ts';
 import type { ExecRequest } from '../../model/request.ts';
 import type { ForwardedSignal, Session, SessionExit } from '../../model/session.ts';
+import { terminalInput } from '../../terminal/input.ts';
 import type { CallEnd, GrpcCall } from '../../vsock/grpc/call.ts';
 import { STATUS } from '../../vsock/grpc/status.ts';
 import type { GrpcStatus } from '../../vsock/grpc/status.ts';
@@ -76,8 +77,10 @@ export class GuestSession implements Session {
     this.stderr = stderr.kind === 'null' || terminal !== undefined ? null : this.#readable('stderr');
     this.#call = peer.exec((pieces) => this.#take(parseResponse(pieces)));
     this.#call.send(start);
-    this.stdin = stdin.kind === 'null' ? null : this.#writable();
-    if (stdin.kind === 'null') peer.endInput(this.#call, terminal !== undefined, () => {});
+    const input = terminal === undefined ? this.#writable() : terminalInput(this.#writable());
+    this.stdin = stdin.kind === 'null' ? null : input;
+    if (stdin.kind === 'null') input.end();
+    void this.exit.then(() => input.destroy());
     void this.#call.ended.then((end) => this.#over(end));
   }
 
@@ -198,7 +201,6 @@ export class GuestSession implements Session {
   }
 
   #writable(): Writable {
-    const { terminal } = this.#request;
     return new Writable({
       highWaterMark: INPUT_BUFFER_BYTES,
       write: (chunk: Buffer, _encoding, done) => this.#send(chunk, done),
@@ -206,7 +208,7 @@ export class GuestSession implements Session {
         for (const [index, { chunk }] of chunks.entries())
           this.#send(chunk as Buffer, index + 1 === chunks.length ? done : undefined);
       },
-      final: (done) => this.#peer.endInput(this.#call, terminal !== undefined, done),
+      final: (done) => this.#peer.endInput(this.#call, done),
     });
   }
 

@@ -2,8 +2,8 @@ import { PassThrough } from 'node:stream';
 
 import { expect } from 'chai';
 
-import { terminalInput } from '../../../src/methods/kubernetes/terminal-input.ts';
-import { waitFor } from '../../support/wait-for.ts';
+import { terminalInput } from '../../src/terminal/input.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 describe('the input of a command at a terminal', () => {
   const begin = (): { target: PassThrough; input: NodeJS.WritableStream; said: () => string } => {
