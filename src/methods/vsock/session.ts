@@ -203,23 +203,30 @@ export class GuestSession implements Session {
   #writable(): Writable {
     return new Writable({
       highWaterMark: INPUT_BUFFER_BYTES,
-      write: (chunk: Buffer, _encoding, done) => this.#send(chunk, done),
-      writev: (chunks, done) => {
-        for (const [index, { chunk }] of chunks.entries())
-          this.#send(chunk as Buffer, index + 1 === chunks.length ? done : undefined);
-      },
+      write: (chunk: Buffer, _encoding, done) => this.#send([chunk], done),
+      writev: (chunks, done) =>
+        this.#send(
+          chunks.map(({ chunk }) => chunk as Buffer),
+          done,
+        ),
       final: (done) => this.#peer.endInput(this.#call, done),
     });
   }
 
-  #send(chunk: Buffer, done: () => void = () => {}): void {
-    if (chunk.length === 0) return done();
-    for (let at = 0; at < chunk.length; at += INPUT_PIECE_BYTES) {
-      const end = at + INPUT_PIECE_BYTES;
-      const piece = chunk.subarray(at, end);
-      this.#call.sendWith(stdinHead(piece.length), piece, end >= chunk.length ? done : () => {});
-    }
+  /** Sends input; `done` is called when all of it is on its way. */
+  #send(chunks: readonly Buffer[], done: () => void): void {
+    const pieces = chunks.flatMap(piecesOf);
+    for (const [index, piece] of pieces.entries())
+      this.#call.sendWith(stdinHead(piece.length), piece, index + 1 === pieces.length ? done : () => {});
+    if (pieces.length === 0) done();
   }
+}
+
+/** None of them is empty. */
+function piecesOf(chunk: Buffer): Buffer[] {
+  const pieces: Buffer[] = [];
+  for (let at = 0; at < chunk.length; at += INPUT_PIECE_BYTES) pieces.push(chunk.subarray(at, at + INPUT_PIECE_BYTES));
+  return pieces;
 }
 
 function exitOf(exitCode: number, exit: Exit | undefined): SessionExit {

@@ -226,6 +226,25 @@ describe('a command in a microVM', () => {
     expect(Math.max(...got.map(({ length }) => length))).to.be.at.most(256 * 1024);
   });
 
+  it('has room for more input when the agent has taken what was written, also where a piece is empty', async () => {
+    const server = ownAgent({ exec: (exec) => void exec.started().call.stream.pause() });
+    const session = await start(server, { stdin: PIPE });
+    const { stdin } = session;
+    const [exec] = server.execs;
+    if (stdin === null || exec === undefined) throw new Error('it has no input');
+    let isTaken = false;
+    stdin.cork();
+    stdin.write(Buffer.alloc(1_000_000));
+    stdin.write(Buffer.alloc(0), () => (isTaken = true));
+    stdin.uncork();
+    await waitFor(() => exec.call.stream.readableLength > 0, { what: 'the first of it to come' });
+    expect(isTaken).to.equal(false);
+    exec.call.stream.resume();
+    await waitFor(() => isTaken, { what: 'room for more' });
+    exec.exit(0).end();
+    await session.exit;
+  });
+
   it('is told of signals, sizes and readers that have gone, past its input', async () => {
     const server = ownAgent({ exec: (exec) => void exec.started() });
     const session = await start(server, { terminal: { columns: 80, rows: 24, type: 'xterm' }, stdin: PIPE });
