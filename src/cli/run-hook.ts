@@ -8,7 +8,7 @@ import type { ErrorCode, ErrorInfo } from '../model/errors.ts';
 import type { Word } from '../model/request.ts';
 import { SCHEMA_VERSION } from '../model/result.ts';
 import type { ExecResult } from '../model/result.ts';
-import type { Output } from '../oci/execution.ts';
+import type { Output } from '../oci/stdio.ts';
 import { afterFailure, describeEvent, ociEvent } from '../oci/hooks/event.ts';
 import type { HookEvent } from '../oci/hooks/event.ts';
 import { phasesOf } from '../oci/hooks/phases.ts';
