@@ -25,8 +25,9 @@ import type { ParsedWords } from './parse-words.ts';
 import { printDocument } from './print-document.ts';
 import { requireRoot } from './privileges.ts';
 import { readInput } from './read-input.ts';
-import { asksForJson, execute, explain, ownError, understand } from './run-exec.ts';
-import type { ExecCall } from './run-exec.ts';
+import { asksForJson, execute, explain, ownError } from './run-exec.ts';
+import { understand } from './exec-call.ts';
+import type { ExecCall } from './exec-call.ts';
 import { formatDuration } from './values/duration.ts';
 import { parsePhases } from './values/phases.ts';
 
