@@ -13,7 +13,7 @@ import { newExecutionId, newResult } from '../oci/new-result.ts';
 import { say, sayError } from './messages.ts';
 import type { ExecWords } from './parse-exec.ts';
 import { printDocument, printText } from './print-document.ts';
-import type { ExecCall } from './run-exec.ts';
+import type { ExecCall } from './exec-call.ts';
 
 /**
  * `exec --detach`: has a supervisor start the command, and prints the execution's id. What went wrong before the start is

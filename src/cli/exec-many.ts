@@ -10,7 +10,7 @@ import type { ExecFlagName } from './flags.ts';
 import { say, sayError } from './messages.ts';
 import type { ExecWords } from './parse-exec.ts';
 import { judge, printDocument } from './print-document.ts';
-import type { ExecCall } from './run-exec.ts';
+import type { ExecCall } from './exec-call.ts';
 import { forwardSignals } from './signals.ts';
 import { formatDuration } from './values/duration.ts';
 

@@ -1,41 +1,30 @@
-import { createReadStream, fstatSync } from 'node:fs';
-import { Readable } from 'node:stream';
-import type { Writable } from 'node:stream';
 import { isatty } from 'node:tty';
 
-import type { Settings } from '../config/keys.ts';
 import { loadSettings } from '../config/settings.ts';
-import { AVAILABLE_METHODS } from '../methods/registry.ts';
-import { LxcriError, isLxcriError } from '../model/errors.ts';
+import { isLxcriError } from '../model/errors.ts';
+import type { LxcriError } from '../model/errors.ts';
 import { internalError } from '../model/internal-error.ts';
-import type { TerminalSpec, Word } from '../model/request.ts';
+import type { Word } from '../model/request.ts';
 import type { ExecResult } from '../model/result.ts';
-import { isTerminalType } from '../model/rules.ts';
 import { DEFAULT_MAX_OUTPUT_BYTES, checkExecution, startExecution } from '../oci/execution.ts';
-import type { ExecOptions, Input, Output, StartNotice } from '../oci/execution.ts';
+import type { ExecOptions, StartNotice } from '../oci/execution.ts';
 import { hostInventory, isKnownToItsNode } from '../oci/locate.ts';
 import type { HostInventory } from '../oci/locate.ts';
 import { failedResult } from '../oci/new-result.ts';
 import { parseReference } from '../oci/reference.ts';
 import { closeInheritedDescriptors } from '../process/descriptors.ts';
-import { readProcess } from '../process/proc.ts';
-import { isInteractive } from '../terminal/interactive.ts';
-import { methodNames } from '../values/methods.ts';
-import type { ExecFlagName } from './flags.ts';
-import { inventoryOf, isMicrovm, needsNoRoot } from './inventory.ts';
-import type { LockWords } from './exec-lock.ts';
+import { understand } from './exec-call.ts';
+import type { ExecCall } from './exec-call.ts';
+import { inventoryOf, needsNoRoot } from './inventory.ts';
 import { say, sayError } from './messages.ts';
 import type { FailureOnly } from './only-on-failure.ts';
+import { restoreOwnInput } from './own-streams.ts';
 import { printDocument } from './print-document.ts';
-import { USAGE, namesSeveral, parseExecWords } from './parse-exec.ts';
+import { namesSeveral, parseExecWords } from './parse-exec.ts';
 import type { ExecWords } from './parse-exec.ts';
 import { UnknownFlagError } from './parse-words.ts';
 import { forwardSignals } from './signals.ts';
-import { formatDuration, parseDuration, parseTimeout } from './values/duration.ts';
-import { parseEnvironment } from './values/environment.ts';
-import { flagValue } from './values/flag-value.ts';
-import { parseSize } from './values/size.ts';
-import { parseUser } from './values/user.ts';
+import { formatDuration } from './values/duration.ts';
 
 /**
  * `proxmox-lxcri exec`: parses, runs and renders.
@@ -148,111 +137,6 @@ async function several(
   });
 }
 
-/** What is to be run, understood from the words. */
-export interface ExecCall {
-  readonly container: string;
-  readonly command: readonly Word[];
-  readonly options: ExecOptions;
-  readonly settings: Settings;
-  readonly json: boolean;
-  readonly quiet: boolean;
-  readonly verbose: boolean;
-  readonly onlyOnFailure: boolean;
-  readonly lock: LockWords | undefined;
-}
-
-/** The words that a call is understood from; the flags may be those of another verb that has the same ones. */
-export interface CallWords extends Pick<ExecWords, 'container' | 'command'> {
-  readonly flags: Pick<ExecWords['flags'], 'get' | 'has'>;
-}
-
-/** Turns the words into a request, or says what is wrong with them. What they do not say, the settings do. */
-export function understand({ container, command, flags }: CallWords, settings: Settings): ExecCall {
-  const last = (name: ExecFlagName): string | undefined => flags.get(name)?.at(-1);
-  const json = flags.has('json');
-  const quiet = flags.has('quiet');
-  const onlyOnFailure = flags.has('only-on-failure');
-  const ownOutput = json || quiet || onlyOnFailure;
-  if (container === undefined && !flags.has('task'))
-    throw new LxcriError('MissingContainerId', 'no container was named', USAGE);
-  const workdir = last('workdir');
-  if (workdir !== undefined && !workdir.startsWith('/')) {
-    throw new LxcriError(
-      'UsageError',
-      `--workdir: ${JSON.stringify(workdir)} is not an absolute path`,
-      'begin it with "/"',
-    );
-  }
-  if (onlyOnFailure && (json || flags.has('tty'))) {
-    throw new LxcriError(
-      'UsageError',
-      `--only-on-failure and ${json ? '--json' : '--tty'} exclude each other`,
-      json ? 'a result holds the output anyway: leave one of them out' : 'use it where nobody watches, without -t',
-    );
-  }
-  const timeout = last('timeout');
-  const killAfter = last('kill-after');
-  const maxOutput = last('max-output');
-  const waitForAgent = last('wait-for-agent');
-  if (waitForAgent !== undefined && !isMicrovm(container)) {
-    throw new LxcriError(
-      'UsageError',
-      '--wait-for-agent is for microVMs, and none was named',
-      'name one as vsock:/PATH/TO/SOCKET or vsock:CID; for others: proxmox-lxcri start --wait',
-    );
-  }
-  const user = last('user');
-  const methods = last('method');
-  const terminal = flags.has('no-tty') ? undefined : wantedTerminal(command, flags.has('tty'), ownOutput);
-  const output = (fd: 1 | 2): Output => (quiet ? 'ignore' : json ? 'capture' : { fd, stream: () => outputStream(fd) });
-  const call: ExecCall = {
-    container: container ?? '',
-    command,
-    settings,
-    json,
-    quiet,
-    verbose: flags.has('verbose'),
-    onlyOnFailure,
-    lock:
-      flags.has('lock') || flags.has('if-locked') || flags.has('lock-timeout')
-        ? { name: last('lock'), ifLocked: last('if-locked'), timeout: last('lock-timeout') }
-        : undefined,
-    options: {
-      workdir,
-      terminal,
-      env: parseEnvironment(flags.get('env') ?? [], flags.get('env-file') ?? [], process.env),
-      user: user === undefined ? undefined : parseUser(user),
-      privileged: flags.has('privileged'),
-      stdin: flags.has('no-stdin') ? 'none' : standardInput(terminal !== undefined),
-      stdout: output(1),
-      stderr: output(2),
-      maxOutputBytes: maxOutput === undefined ? settings['exec.maxOutput'] : parseSize(maxOutput, '--max-output'),
-      timeoutMs: timeout === undefined ? settings['exec.timeout'] : parseTimeout(timeout, '--timeout'),
-      killAfterMs: killAfter === undefined ? settings['exec.killAfter'] : parseDuration(killAfter, '--kill-after'),
-      waitForAgentMs: waitForAgent === undefined ? undefined : parseDuration(waitForAgent, '--wait-for-agent'),
-      methods:
-        methods === undefined
-          ? container === undefined || needsNoRoot(container)
-            ? undefined
-            : settings.methods
-          : flagValue('--method', () => methodNames(methods.split(','), AVAILABLE_METHODS)),
-      node: last('node'),
-    },
-  };
-  // Last: a value that is missing before the container is better told than a command that is.
-  if (command.length === 0 && !flags.has('tty')) {
-    const where = (['context', 'node', 'namespace', 'task', 'container'] as const).flatMap((name) =>
-      (flags.get(name) ?? []).slice(-1).map((value) => `--${name} ${value}`),
-    );
-    throw new LxcriError(
-      'MissingCommand',
-      'no command was given',
-      `for a shell: proxmox-lxcri ${['exec', '-it', ...where, ...(container === undefined ? [] : [container])].join(' ')}; else: ${USAGE}`,
-    );
-  }
-  return call;
-}
-
 /** @param guard a lock that is held meanwhile. */
 async function run(call: ExecCall, inventory: HostInventory, guard?: number): Promise<number> {
   const { container, options, json, quiet, verbose } = call;
@@ -290,7 +174,7 @@ export async function execute(
   const stopForwarding = forwardSignals(execution);
   const result = await execution.result;
   stopForwarding();
-  restoreInput();
+  restoreOwnInput();
   if (options.terminal !== undefined && endedAbnormally(result) && isatty(1)) process.stdout.write(TERMINAL_RESET);
   return result;
 }
@@ -323,56 +207,4 @@ export function explain(result: ExecResult, prefix = ''): void {
   );
   if (result.outputIncomplete)
     say(`${prefix}a process that outlived the command held its output; what it writes from now on is lost`);
-}
-
-/** The terminal the command gets: always with `--tty`, by default at a terminal if the command is of no use without. */
-function wantedTerminal(command: readonly Word[], always: boolean, outputIsOurs: boolean): TerminalSpec | undefined {
-  const atTerminal = isatty(0) && isatty(1);
-  const words = command.map((word) => (typeof word === 'string' ? word : ''));
-  if (!always && (!atTerminal || outputIsOurs || !isInteractive(words))) return undefined;
-  const type = process.env['TERM'] ?? '';
-  const [columns, rows] = isatty(1) ? process.stdout.getWindowSize() : [80, 24];
-  return { columns, rows, type: isTerminalType(type) && type !== 'dumb' ? type : 'xterm' };
-}
-
-/** Our standard input, where there is one to read: a terminal, a pipe, a socket or a file. */
-function standardInput(withTerminal: boolean): Input {
-  try {
-    if (isatty(0) && !withTerminal && !inForeground()) return 'none';
-    fstatSync(0);
-  } catch {
-    return 'none';
-  }
-  return { fd: 0, stream: () => inputStream(withTerminal) };
-}
-
-/** Reading a terminal from the background would stop us. */
-function inForeground(): boolean {
-  const { group, foregroundGroup } = readProcess(process.pid) ?? { group: 0, foregroundGroup: 0 };
-  return group === foregroundGroup;
-}
-
-/** Ends raw mode; without effect where we did not set it. Merely to look at `process.stdin` costs 2 ms. */
-let restoreInput = (): void => {};
-
-/** The device of /dev/null (null(4): 1, 3), as cron and scripts give it. */
-const NULL_DEVICE = 0x103;
-
-function inputStream(withTerminal: boolean): Readable {
-  // Node would load 3 ms of streams, and start threads, to read nothing from it.
-  const file = fstatSync(0);
-  if (file.rdev === NULL_DEVICE) return Readable.from([]);
-  // Node takes it for an input that is empty; to read it is an error.
-  if (file.isDirectory()) return createReadStream('', { fd: 0, autoClose: false });
-  const { stdin } = process;
-  // With a terminal of the container's own, this one must not act on what is typed.
-  if (withTerminal && stdin.isTTY) {
-    stdin.setRawMode(true);
-    restoreInput = () => stdin.setRawMode(false);
-  }
-  return stdin;
-}
-
-function outputStream(fd: 1 | 2): Writable {
-  return fd === 1 ? process.stdout : process.stderr;
 }

@@ -1,6 +1,6 @@
 import { PassThrough, Writable } from 'node:stream';
 
-import type { Input, Output } from '../oci/execution.ts';
+import type { Input, Output } from '../oci/stdio.ts';
 
 /**
  * This program's own streams, offered to the command. They are only touched where their descriptors cannot be handed over

@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 import type { Readable, Writable } from 'node:stream';
 
 import type { ExecResult } from '../model/result.ts';
-import type { Input, Output } from '../oci/execution.ts';
+import type { Input, Output } from '../oci/stdio.ts';
 import { startExecution } from '../oci/execution.ts';
 import type { Execution } from '../oci/execution.ts';
 import type { HostInventory } from '../oci/locate.ts';

@@ -8,6 +8,7 @@ import type { Guest } from '../../src/proxmox/api/guests.ts';
 import { clientOf, failureOf, pinned } from '../proxmox/api/clients.ts';
 import { httpAnswer, openTlsServer } from '../support/tls-server.ts';
 import type { TlsServer } from '../support/tls-server.ts';
+import { clusterOf } from './clusters.ts';
 
 /** As `GET /cluster/resources` lists it. */
 const WEB = { id: 'lxc/101', type: 'lxc', vmid: 101, node: 'pve1', status: 'running', name: 'web', template: 0 };
@@ -17,8 +18,6 @@ const DOWN = httpAnswer('500 out of order', '');
 function listing(...guests: object[]): string {
   return httpAnswer('200 OK', JSON.stringify({ data: guests }));
 }
-
-const NO_MEMORY = { isAbsent: () => false, keepAbsent: () => {} };
 
 describe('a guest of several clusters', () => {
   const servers: TlsServer[] = [];
@@ -32,18 +31,7 @@ describe('a guest of several clusters', () => {
     for (const [name, answer] of Object.entries(answers)) {
       const server = await openTlsServer((socket) => socket.write(answer));
       servers.push(server);
-      const ssh = (node: string) => ({ destination: node, options: [], sudo: false });
-      all.push({
-        name,
-        bare: true,
-        alone: false,
-        current: false,
-        client: clientOf([pinned(server)]),
-        routes: [],
-        login: 'token',
-        endpoints: NO_MEMORY,
-        ssh,
-      });
+      all.push(clusterOf(clientOf([pinned(server)]), { name, alone: false, current: false }));
     }
     return all;
   }
@@ -123,21 +111,12 @@ describe('what is known of the guests of clusters', () => {
       if (answer !== undefined) socket.write(answer);
     });
     servers.push(server);
-    const cluster: Cluster = {
-      name: 'home',
-      bare: true,
-      alone: true,
-      current: true,
-      client: clientOf([pinned(server)]),
-      routes: [],
-      login: 'token',
-      endpoints: NO_MEMORY,
+    const cluster = clusterOf(clientOf([pinned(server)]), {
       guests: {
         known: () => (ageMs === undefined ? undefined : { guests: [REMEMBERED], ageMs }),
         keep: (guests) => kept.push(guests),
       },
-      ssh: (node) => ({ destination: node, options: [], sudo: false }),
-    };
+    });
     const found = await listKnownGuests([cluster], AbortSignal.timeout(limitMs));
     return { ids: found.map(({ id }) => id), asked, kept: kept.flat().map(({ vmid }) => vmid) };
   }

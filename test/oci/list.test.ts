@@ -15,6 +15,7 @@ import { clientOf, pinned } from '../proxmox/api/clients.ts';
 import { createPveTree } from '../support/pve/tree.ts';
 import { scratchDirectory } from '../support/scratch.ts';
 import { httpAnswer, openTlsServer } from '../support/tls-server.ts';
+import { clusterOf } from './clusters.ts';
 
 function lxcpathWith(...names: string[]): string {
   const lxcpath = scratchDirectory();
@@ -76,17 +77,7 @@ describe('the list of containers', () => {
     }));
     const server = await openTlsServer((socket) => socket.write(httpAnswer('200 OK', JSON.stringify({ data }))));
     try {
-      const cluster: Cluster = {
-        name: 'home',
-        bare: true,
-        alone: true,
-        current: true,
-        client: clientOf([pinned(server)]),
-        routes: [],
-        login: 'token',
-        endpoints: { isAbsent: () => false, keepAbsent: () => {} },
-        ssh: (node) => ({ destination: node, options: [], sudo: false }),
-      };
+      const cluster = clusterOf(clientOf([pinned(server)]));
       const named = async (lxcpath: string, pve: NodeConfig): Promise<string[]> => {
         const clusters = (): Promise<Cluster[]> => Promise.resolve([cluster]);
         const { containers } = await listEverything({ lxcpaths: [lxcpath], pve, clusters });

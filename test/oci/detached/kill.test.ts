@@ -11,13 +11,12 @@ import { clientOf, failureOf, pinned } from '../../proxmox/api/clients.ts';
 import { createContainer, scratchDirectory } from '../../support/lxc.ts';
 import { httpAnswer, openTlsServer } from '../../support/tls-server.ts';
 import type { TlsServer } from '../../support/tls-server.ts';
+import { clusterOf } from '../clusters.ts';
 
 const ID = 'abcd1234-0000-4000-8000-000000000001';
 /** As `GET /cluster/resources` lists one. */
 const GUEST = { id: 'lxc/101', type: 'lxc', vmid: 101, node: 'pve1', status: 'running', name: 'abcd1', template: 0 };
 const DIGITS = '12345678-0000-4000-8000-000000000002';
-
-const NO_MEMORY = { isAbsent: () => false, keepAbsent: () => {} };
 
 describe('a word for a container or an execution', () => {
   const lxcpath = scratchDirectory();
@@ -69,19 +68,7 @@ describe('a word for a container or an execution', () => {
     beforeEach(() => server.requests.splice(0));
 
     const inClusters = (word: string): Promise<string | undefined> => {
-      const client = clientOf([pinned(server)]);
-      const ssh = (node: string) => ({ destination: node, options: [], sudo: false });
-      const cluster = {
-        name: 'home',
-        bare: true,
-        alone: true,
-        current: true,
-        client,
-        routes: [],
-        login: 'token' as const,
-        endpoints: NO_MEMORY,
-        ssh,
-      };
+      const cluster = clusterOf(clientOf([pinned(server)]));
       return namedExecution(store, word, { ...inventory, clusters: () => Promise.resolve([cluster]) });
     };
 

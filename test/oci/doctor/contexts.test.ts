@@ -2,9 +2,10 @@ import { expect } from 'chai';
 
 import { diagnoseContexts } from '../../../src/oci/doctor/contexts.ts';
 import type { Cluster } from '../../../src/oci/cluster.ts';
-import { clientOf } from '../../proxmox/api/clients.ts';
+import { clientOf, pinned } from '../../proxmox/api/clients.ts';
 import { httpAnswer, openTlsServer } from '../../support/tls-server.ts';
 import type { TlsServer } from '../../support/tls-server.ts';
+import { clusterOf } from '../clusters.ts';
 
 const VERSION = httpAnswer('200 OK', '{"data":{"version":"9.2.3","release":"9.2"}}');
 
@@ -19,20 +20,7 @@ describe('the contexts in a diagnosis', () => {
   async function clusterThat(name: string, answer: string | undefined, given: Partial<Cluster> = {}): Promise<Cluster> {
     const server = await openTlsServer((socket) => answer !== undefined && socket.write(answer));
     servers.push(server);
-    return {
-      name,
-      bare: false,
-      alone: true,
-      current: false,
-      client: clientOf([
-        { host: '127.0.0.1', port: server.port, trust: { kind: 'fingerprint', sha256: server.fingerprint } },
-      ]),
-      routes: [],
-      login: 'token',
-      endpoints: { isAbsent: () => false, keepAbsent: () => {} },
-      ssh: () => ({ destination: 'nobody', options: [], sudo: false }),
-      ...given,
-    };
+    return clusterOf(clientOf([pinned(server)]), { name, bare: false, current: false, ...given });
   }
 
   it('say whether each lets us in, and what runs commands there', async () => {

@@ -24,17 +24,10 @@ const status: Endpoint = {
   protected: true,
   parameters: UPID,
   run(call) {
-    const { upid, node, pid, pstart, startTime, type, id, owner, exitStatus } = taskOf(call, 'Sys.Audit');
+    const task = taskOf(call, 'Sys.Audit');
+    const { exitStatus } = task;
     return {
-      upid,
-      node,
-      pid,
-      pstart,
-      starttime: startTime,
-      type,
-      id,
-      user: owner.user,
-      ...(owner.token === undefined ? {} : { tokenid: owner.token }),
+      ...namesOf(task),
       ...(exitStatus === undefined ? { status: 'running' } : { status: 'stopped', exitstatus: exitStatus }),
     };
   },
@@ -109,8 +102,15 @@ const list: Endpoint = {
 };
 
 /** One that runs has a status of its own, which the archive never has. */
-function entryOf({ exitStatus, endTime, ...task }: Task): Record<string, unknown> {
-  const { upid, node, pid, pstart, startTime, type, id, owner } = task;
+function entryOf(task: Task): Record<string, unknown> {
+  const { endTime, exitStatus } = task;
+  return {
+    ...namesOf(task),
+    ...(endTime === undefined ? { status: 'RUNNING' } : { endtime: endTime, status: exitStatus }),
+  };
+}
+
+function namesOf({ upid, node, pid, pstart, startTime, type, id, owner }: Task): Record<string, unknown> {
   return {
     upid,
     node,
@@ -121,7 +121,6 @@ function entryOf({ exitStatus, endTime, ...task }: Task): Record<string, unknown
     id,
     user: owner.user,
     ...(owner.token === undefined ? {} : { tokenid: owner.token }),
-    ...(endTime === undefined ? { status: 'RUNNING' } : { endtime: endTime, status: exitStatus }),
   };
 }
 
