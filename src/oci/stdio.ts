@@ -87,7 +87,8 @@ export function feed(target: Writable | null, input: Input, events: InputEvents)
   target.on('error', () => {});
   if (input === 'none') {
     target.end();
-    return () => {};
+    // A terminal is told for as long as the command runs.
+    return () => void target.destroy();
   }
   if ('feed' in input) {
     const stop = input.feed(target);
