@@ -247,7 +247,7 @@ func TestACopyThatWaitsForEver(t *testing.T) {
 	})
 	cancel()
 	waitFor(t, "a free place", isFree)
-	waitFor(t, "lines in the log", func() bool { return strings.Contains(agent.log.String(), "a copy is given up") })
+	waitFor(t, "lines in the log", func() bool { return strings.Contains(agent.log.String(), "a call is given up") })
 	// One with a client, too.
 	ask(patiently(t), directory+"/file")
 	must(t, agent.command.Process.Signal(unix.SIGTERM))

@@ -42,7 +42,6 @@ const BUNDLES: Record<string, string> = {
   'src/docker/dial-ssh.ts': 'docker-ssh.cjs',
   'src/methods/kubernetes/room.ts': 'kubernetes.cjs',
   'src/kubernetes/yaml.ts': 'kubernetes-yaml.cjs',
-  'src/kubernetes/credentials.ts': 'kubernetes-credentials.cjs',
   'src/methods/vsock/room.ts': 'vsock.cjs',
   'src/guest-agent/export.ts': 'agent-export.cjs',
 };

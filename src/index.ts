@@ -1,5 +1,6 @@
 /**
- * Runs commands inside LXC containers, on a Proxmox VE node or any host with LXC, and tells exactly what happened.
+ * Runs commands inside containers (LXC, with or without Proxmox VE, Docker, Kubernetes) and microVMs, and tells exactly
+ * what happened.
  *
  * @packageDocumentation
  */

@@ -1,4 +1,5 @@
 /** Commands in a container of Docker: whole calls, those of a library that stays, and data, against Docker's own client. */
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -11,6 +12,9 @@ import { interleave, median } from './statistics.ts';
 import { exec } from './subject.ts';
 import type { Bench } from './subject.ts';
 import { compareThroughput } from './throughput.ts';
+
+/** The client of Debian's package, as old as the engine. */
+const OF_THE_PACKAGE = '/usr/bin/docker';
 
 const TESTS = join(import.meta.dirname, '../../test');
 
@@ -29,7 +33,7 @@ export async function benchDocker(bench: Bench): Promise<void> {
     const { name } = await engine.run();
     const ours = (command: readonly string[]): Argv => exec({ ...bench, container: `docker:${name}` }, command);
     const plain = (command: readonly string[]): Argv => [docker, 'exec', '--interactive', name, ...command];
-    await benchStart(bench, ours(['true']), [docker, 'exec', name, 'true']);
+    await benchStart(bench, ours(['true']), name, [...new Set([docker, OF_THE_PACKAGE])]);
     await compareLibrary(bench, `docker:${name}`, { name: 'docker exec', argv: [docker, 'exec', name, 'true'] });
     await compareThroughput(bench, {
       ours,
@@ -50,12 +54,33 @@ export async function benchDocker(bench: Bench): Promise<void> {
   }
 }
 
-async function benchStart({ quick, signal }: Bench, ours: Argv, plain: Argv): Promise<void> {
-  const measured = await interleave([() => timeOf(ours), () => timeOf(plain)], quick ? 3 : 60, quick ? 1 : 3, signal);
-  const [own = Number.NaN, peer = Number.NaN] = measured.map(median);
+/** @param clients each is compared: they differ by a tenth. */
+async function benchStart(
+  { quick, signal }: Bench,
+  ours: Argv,
+  name: string,
+  clients: readonly string[],
+): Promise<void> {
+  const calls = [ours, ...clients.map((client): Argv => [client, 'exec', name, 'true'])];
+  const rounds = quick ? 3 : 60;
+  const measured = await interleave(
+    calls.map((argv) => () => timeOf(argv)),
+    rounds,
+    quick ? 1 : 3,
+    signal,
+  );
+  const [own = Number.NaN, ...peers] = measured.map(median);
   row('cold: exec docker:C -- true', milliseconds(own));
-  row('cold: docker exec C true', milliseconds(peer), 'interleaved with those');
-  judged('cold: exec / docker exec', own / peer, { atMost: 1.5, goal: 1 });
+  for (const [index, client] of clients.entries()) {
+    const peer = peers[index] ?? Number.NaN;
+    row('cold: docker exec C true', milliseconds(peer), `interleaved with those, ${versionOf(client)}`);
+    judged('cold: exec / docker exec', own / peer, { atMost: 1.5, goal: 1 });
+  }
+}
+
+function versionOf(client: string): string {
+  const said = execFileSync(client, ['--version'], { encoding: 'utf8' });
+  return `client ${/\d[\w.+]*/.exec(said)?.[0] ?? '?'}`;
 }
 
 function milliseconds(value: number): string {

@@ -4,12 +4,15 @@
 // After the run, because then the cache holds every function that ran, and not only those that are compiled at once.
 // Packages do not hold caches (no two are equal, and they suit one kind of machine): their installation runs this.
 const { spawnSync } = require('node:child_process');
+const { createHash } = require('node:crypto');
 const { mkdirSync, renameSync, rmSync, writeFileSync } = require('node:fs');
-const { createServer } = require('node:net');
+const { Agent, createServer: createHttpServer } = require('node:http');
+const { connect, createServer } = require('node:net');
 const { join } = require('node:path');
 
-/** What is run in a container, of an engine that there is only for this. */
+/** What is run in a container of an engine, and of a cluster, that there are only for this. */
 const TYPICAL_EXEC = ['exec', 'docker:0', '--', 'true'];
+const TYPICAL_POD_EXEC = ['exec', 'k8s:0', '--', 'true'];
 
 /** Calls that load the large bundles between them, and end without a container. The last to load one writes its cache. */
 const TYPICAL_CALLS = [
@@ -18,6 +21,7 @@ const TYPICAL_CALLS = [
   ['config', 'show'],
   ['hook', '--help'],
   ['exec', '--help'],
+  TYPICAL_POD_EXEC,
   TYPICAL_EXEC,
 ];
 
@@ -26,12 +30,30 @@ const TYPICAL_CONFIGURATION = 'methods: [lxc-attach]\nexec:\n  timeout: 30s\n';
 const TYPICAL_CONTEXTS =
   'contexts: {home: {hosts: [pve1.example], token: root@pam!cli, tokenFile: /etc/proxmox-lxcri/tokens/home}}\n';
 
+/** As `kubectl config` writes it. Nobody listens there: the connections lead to a socket of ours. */
+const TYPICAL_KUBECONFIG = `clusters:
+- cluster:
+    server: http://127.0.0.1:1
+  name: home
+contexts:
+- context:
+    cluster: home
+    user: me
+  name: home
+current-context: home
+users:
+- name: me
+  user:
+    token: none
+`;
+
 const DIST = join(__dirname, '../../dist');
 
 /** For what the calls read. Here, and not where all may write; if we are killed, the next run or prerm removes it. */
 const WORK = join(DIST, 'work.cache.new');
 
-const SOCKET = 'engine';
+const ENGINE_SOCKET = 'engine';
+const CLUSTER_SOCKET = 'cluster';
 
 /**
  * Answers as an engine of Docker whose container 0 runs a command that says something. Its process is ours: the program
@@ -59,7 +81,48 @@ function serveEngine() {
       socket.write(`HTTP/1.1 ${status}\r\nApi-Version: 1.41\r\nContent-Length: ${text.length}\r\n\r\n${text}`);
     });
   });
-  server.listen(SOCKET).unref();
+  server.listen(ENGINE_SOCKET).unref();
+}
+
+/**
+ * Answers as a cluster whose pod 0 runs a command that says something: what its loader and its guard say, as they are told
+ * to (src/methods/kubernetes/scripts.ts). The key of what the program sends is zero, so that it can be read as it is.
+ */
+function serveCluster() {
+  const pod = {
+    metadata: { name: '0', namespace: 'default' },
+    spec: { containers: [{ name: '0' }] },
+    status: { phase: 'Running' },
+  };
+  const server = createHttpServer((request, response) => {
+    request.resume();
+    const isReview = request.method === 'POST';
+    response.writeHead(isReview ? 201 : 200).end(JSON.stringify(isReview ? { status: { allowed: true } } : pod));
+  });
+  server.on('upgrade', (request, socket) => {
+    const { 'sec-websocket-key': key } = request.headers;
+    const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+    const [, , , name, command] = new URL(request.url, 'http://0').searchParams.getAll('command');
+    const say = (channel, text) => socket.write(Buffer.from([0x82, text.length + 1, channel, ...Buffer.from(text)]));
+    let heard = '';
+    socket.on('error', () => {});
+    socket.on('data', (chunk) => {
+      heard += chunk.toString('latin1');
+      if (command === undefined && heard.endsWith('W\n')) say(1, 'R\n');
+      if (command === undefined || !heard.includes(`\n${name}\n`)) return;
+      say(2, `${name} started\n`);
+      say(1, 'ok\n');
+      say(2, `${name} exit 0\n`);
+      say(3, '{"status":"Success"}');
+      socket.end(Buffer.of(0x88, 0));
+    });
+    const upgraded = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n';
+    socket.write(`${upgraded}Sec-WebSocket-Accept: ${accept}\r\nSec-WebSocket-Protocol: v5.channel.k8s.io\r\n\r\n`);
+    if (command !== undefined) say(2, `${name} ready\n`);
+  });
+  server.on('connection', (socket) => socket.unref());
+  server.listen(CLUSTER_SOCKET).unref();
+  Agent.prototype.createConnection = () => connect(CLUSTER_SOCKET);
 }
 
 function makeAll() {
@@ -76,10 +139,12 @@ function makeAll() {
       PROXMOX_LXCRI_CONTEXTS: join(WORK, 'contexts.yaml'),
       PROXMOX_LXCRI_CACHE_DIR: WORK,
       // Of the call itself: a longer path might be too long for a socket.
-      DOCKER_HOST: `unix:///proc/self/cwd/${SOCKET}`,
+      DOCKER_HOST: `unix:///proc/self/cwd/${ENGINE_SOCKET}`,
+      KUBECONFIG: join(WORK, 'kubeconfig'),
     };
     writeFileSync(env.PROXMOX_LXCRI_CONFIG, TYPICAL_CONFIGURATION, { mode: 0o600 });
     writeFileSync(env.PROXMOX_LXCRI_CONTEXTS, TYPICAL_CONTEXTS, { mode: 0o600 });
+    writeFileSync(env.KUBECONFIG, TYPICAL_KUBECONFIG, { mode: 0o600 });
     for (const words of TYPICAL_CALLS) {
       const call = [__filename, ...words];
       const options = { cwd: WORK, env, encoding: 'utf8' };
@@ -109,6 +174,7 @@ function makeThoseOf(words) {
     }
   });
   if (words.join() === TYPICAL_EXEC.join()) serveEngine();
+  if (words.join() === TYPICAL_POD_EXEC.join()) serveCluster();
   process.argv = [process.argv[0], join(DIST, 'start.cjs'), ...words];
   require(join(DIST, 'main.cjs'));
 }

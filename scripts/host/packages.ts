@@ -42,6 +42,7 @@ const PACKAGES = [
   'systemd',
   // Guests that talk over vsock; Debian has it for this kind of machine only.
   ...(process.arch === 'x64' ? ['user-mode-linux'] : []),
+  'socat',
   // For building node-pty.
   'make',
   'g++',

@@ -67,7 +67,7 @@ function onlyCluster(context: string): LxcriError {
   return new LxcriError(
     'UsageError',
     `--context ${context} names a cluster, and those with lxc:, docker:, k8s: and vsock: are not of it`,
-    'leave out one of the two',
+    'leave out one of the two; PROXMOX_LXCRI_KUBE_CONTEXT=NAME means a context of the kubeconfig',
   );
 }
 

@@ -3,7 +3,7 @@ import { Flags } from '@oclif/core';
 import type { FlagSpec } from './flags.ts';
 
 /** A flag of our own table as oclif knows it. */
-export function oclifFlag(spec: FlagSpec) {
+function oclifFlag(spec: FlagSpec) {
   const common = {
     summary: spec.summary,
     ...(spec.char === undefined ? {} : { char: spec.char as 'a' }),

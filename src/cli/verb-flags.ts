@@ -6,7 +6,7 @@ import { parseDuration } from './values/duration.ts';
 /** The container that a verb is about; see {@link namedContainer}. */
 export const containerArg = Args.string({
   name: 'CONTAINER',
-  description: 'a VMID (101), a name (web), or with a scheme: pve:101, pve:101@CONTEXT, lxc:web',
+  description: 'a VMID (101), a name (web), or with a scheme: pve:101, pve:101@CONTEXT, lxc:web, docker:web',
   ignoreStdin: true,
 });
 

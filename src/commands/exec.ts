@@ -13,7 +13,7 @@ export default class Exec extends Command {
   static override description =
     `Our flags end at "--" or at the first word of the command: from there on every word belongs to the command.
 
-CONTAINER is a VMID (101), a name (web), or has a scheme: pve:101, pve:node1/101, pve:101@CONTEXT, lxc:web. Pods of Kubernetes can be named by --task instead, several at once; then the command begins after "--".
+CONTAINER is a VMID (101), a name (web), or has a scheme: pve:101, pve:node1/101, pve:101@CONTEXT, vm:200, lxc:web, docker:web, k8s:NS/POD, vsock:/run/vm.sock. Pods of Kubernetes can be named by --task instead, several at once; then the command begins after "--".
 
 EXIT CODES
 0-255 the command's own, 124 timed out, 125 we failed before the command started, 126 cannot be executed, 127 no such command, 128+n ended by signal n, 255 connection lost after the start.`;

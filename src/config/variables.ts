@@ -3,8 +3,10 @@ import { KEY_NAMES, keySpec } from './keys.ts';
 
 const PREFIX = 'PROXMOX_LXCRI_';
 
-/** Those that are no keys: two name files and one a context; the last two tell of an execution, and of our own start. */
-const OTHERS = ['CONFIG', 'CONTEXTS', 'CONTEXT', 'EXEC_ID', 'STDOUT_CLOSED'].map((name) => `${PREFIX}${name}`);
+/** Those that are no keys: two name files and two a context; the last two tell of an execution, and of our own start. */
+const OTHERS = ['CONFIG', 'CONTEXTS', 'CONTEXT', 'KUBE_CONTEXT', 'EXEC_ID', 'STDOUT_CLOSED'].map(
+  (name) => `${PREFIX}${name}`,
+);
 
 /** A variable with our prefix that means nothing to us, and the one that was probably meant. */
 export interface UnknownVariable {

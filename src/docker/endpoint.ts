@@ -20,7 +20,7 @@ export type Endpoint =
   | { readonly kind: 'ssh'; readonly destination: string; readonly port: string | undefined };
 
 /** Where Docker's own client looks when nothing says otherwise. */
-export const DEFAULT_SOCKET = '/var/run/docker.sock';
+const DEFAULT_SOCKET = '/var/run/docker.sock';
 
 const PORT = 2375;
 const TLS_PORT = 2376;
@@ -147,7 +147,7 @@ function tlsIn(directory: string): TlsFiles | undefined {
  * @param tls for an engine by TCP.
  * @throws LxcriError ConfigError
  */
-export function parseHost(text: string, source: string, tls?: TlsFiles): Endpoint {
+function parseHost(text: string, source: string, tls?: TlsFiles): Endpoint {
   const [, scheme = '', rest = ''] = /^([a-z]+):\/\/(.*)$/s.exec(text) ?? [];
   switch (scheme) {
     case 'unix':

@@ -12,6 +12,7 @@ import type { ClusterAnswer, ClusterClient, PodChannel } from '../model/pod.ts';
 import { MAX_FRAME_BYTES, PROTOCOLS, WebSocketChannel } from './channel.ts';
 import { unreachable } from './failures.ts';
 import type { ClusterConfig } from './kubeconfig.ts';
+import { tokenIn } from './token-file.ts';
 
 /** How long a server may take for a connection and an answer. */
 const TIMEOUT_MS = 30_000;
@@ -25,7 +26,8 @@ export class KubernetesClient implements ClusterClient {
   readonly namespace: string;
   readonly #config: ClusterConfig;
   readonly #agent: PlainAgent;
-  readonly #headers: Readonly<Record<string, string>>;
+  readonly #isSecure: boolean;
+  #headers: Readonly<Record<string, string>>;
 
   constructor(config: ClusterConfig) {
     const { server, namespace, serverName, identity } = config;
@@ -37,9 +39,9 @@ export class KubernetesClient implements ClusterClient {
     const authorization =
       basic === undefined ? bearer : `Basic ${Buffer.from(`${basic.user}:${basic.password}`).toString('base64')}`;
     // Nothing of a secret goes to who has not proved to be the server; nor over a line that everybody can read.
-    const isSecure = server.protocol === 'https:';
-    this.#headers = { ...(authorization === undefined || !isSecure ? {} : { authorization }), ...headers };
-    this.#agent = isSecure
+    this.#isSecure = server.protocol === 'https:';
+    this.#headers = { ...(authorization === undefined || !this.#isSecure ? {} : { authorization }), ...headers };
+    this.#agent = this.#isSecure
       ? new Agent({
           keepAlive: true,
           secureContext: secureContextOf(config),
@@ -58,7 +60,7 @@ export class KubernetesClient implements ClusterClient {
         method,
         agent: this.#agent,
         headers: {
-          ...this.#headers,
+          ...this.#headersNow(),
           accept: 'application/json',
           ...(text === undefined
             ? {}
@@ -84,7 +86,7 @@ export class KubernetesClient implements ClusterClient {
       halfClose ? PROTOCOLS.slice(0, 1) : [...PROTOCOLS],
       {
         agent: this.#agent,
-        headers: this.#headers,
+        headers: this.#headersNow(),
         handshakeTimeout: TIMEOUT_MS,
         maxPayload: MAX_FRAME_BYTES,
         perMessageDeflate: false,
@@ -123,6 +125,19 @@ export class KubernetesClient implements ClusterClient {
 
   close(): void {
     this.#agent.destroy();
+  }
+
+  /** A command may run for longer than the token is good that it was started with. */
+  #headersNow(): Readonly<Record<string, string>> {
+    const { tokenFile } = this.#config.identity;
+    if (tokenFile === undefined || !this.#isSecure) return this.#headers;
+    try {
+      const token = tokenIn(tokenFile);
+      if (token !== undefined) this.#headers = { ...this.#headers, authorization: `Bearer ${token}` };
+    } catch {
+      // The last one may still be good.
+    }
+    return this.#headers;
   }
 
   #address(path: string): Pick<RequestOptions, 'host' | 'port' | 'path'> {

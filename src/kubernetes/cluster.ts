@@ -1,3 +1,4 @@
+import { LxcriError } from '../model/errors.ts';
 import type { ClusterClient } from '../model/pod.ts';
 import { KubernetesClient } from './client.ts';
 import { clusterConfig } from './kubeconfig.ts';
@@ -39,6 +40,17 @@ export async function clusterOf(env: NodeJS.ProcessEnv, abort?: AbortSignal): Pr
       await known.client.catch(() => {});
     }
   }
+}
+
+/**
+ * The same cluster, for who presses a key in the middle of a line: no program is run that could ask something, and nothing
+ * is kept.
+ *
+ * @throws LxcriError as `clusterConfig`.
+ */
+export async function silentClusterOf(env: NodeJS.ProcessEnv): Promise<ClusterClient> {
+  const noProgram = AbortSignal.abort(new LxcriError('AuthenticationFailed', 'the credentials come of a program'));
+  return new KubernetesClient(await clusterConfig(env, noProgram));
 }
 
 function begun(env: NodeJS.ProcessEnv): Known {

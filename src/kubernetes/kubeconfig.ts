@@ -4,7 +4,7 @@ import { delimiter, dirname, join, resolve } from 'node:path';
 
 import { LxcriError } from '../model/errors.ts';
 import { isHeaderText } from './header-text.ts';
-import { untilAborted } from '../process/until-aborted.ts';
+import { tokenIn } from './token-file.ts';
 
 /** How a cluster is reached, and who we are to it. */
 export interface ClusterConfig {
@@ -22,6 +22,8 @@ export interface ClusterConfig {
 /** What is sent to prove who we are. Secrets. */
 export interface Identity {
   readonly token?: string | undefined;
+  /** Where {@link token} comes from, and the next one will. */
+  readonly tokenFile?: string | undefined;
   readonly basic?: { readonly user: string; readonly password: string };
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
@@ -43,6 +45,9 @@ interface Named {
   readonly file: string;
 }
 
+/** Names the context that is meant, whatever the current one is. */
+const CONTEXT_VARIABLE = 'PROXMOX_LXCRI_KUBE_CONTEXT';
+
 const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 /** The files that KUBECONFIG names, else the usual one. */
@@ -59,7 +64,7 @@ export function isClusterChosen(env: NodeJS.ProcessEnv): boolean {
 
 /**
  * The cluster of the current context, as `kubectl` finds it: KUBECONFIG, `~/.kube/config`, and in a pod its own service
- * account.
+ * account. PROXMOX_LXCRI_KUBE_CONTEXT names another context, as the flag `--context` of `kubectl` does.
  *
  * @param abort ends a program that is to give the credentials.
  * @throws LxcriError ConfigError, AuthenticationFailed; the reason of `abort`.
@@ -71,11 +76,14 @@ export async function clusterConfig(env: NodeJS.ProcessEnv, abort?: AbortSignal)
     return text === undefined ? [] : [{ file: resolve(file), text }];
   });
   if (found.length === 0) {
-    if (!chosen && env['KUBERNETES_SERVICE_HOST'] !== undefined) return ofServiceAccount(env);
+    const own = chosen || env[CONTEXT_VARIABLE] ? undefined : ofServiceAccount(env);
+    if (own !== undefined) return own;
     throw new LxcriError(
       'ConfigError',
       `no Kubernetes cluster is configured: ${files.join(', ')} ${files.length === 1 ? 'is' : 'are'} not there`,
-      'name a kubeconfig file with KUBECONFIG, or write ~/.kube/config',
+      env['KUBERNETES_SERVICE_HOST'] === undefined
+        ? 'name a kubeconfig file with KUBECONFIG, or write ~/.kube/config'
+        : 'give the pod a service account (automountServiceAccountToken), or name a kubeconfig file with KUBECONFIG',
     );
   }
   const documents: { file: string; document: unknown }[] = [];
@@ -141,12 +149,12 @@ async function currentCluster(
   env: NodeJS.ProcessEnv,
   abort: AbortSignal | undefined,
 ): Promise<ClusterConfig> {
-  const { current } = config;
+  const current = env[CONTEXT_VARIABLE] || config.current;
   if (current === undefined)
     throw new LxcriError(
       'ConfigError',
       'the kubeconfig names no current context',
-      'choose one with: kubectl config use-context NAME',
+      `choose one with: kubectl config use-context NAME, or ${CONTEXT_VARIABLE}=NAME`,
     );
   const context = entry(config, 'contexts', current);
   const clusterName = textOrNothing(context.value['cluster']) ?? '';
@@ -226,25 +234,22 @@ async function identityOf(
     return { ...(await identityByPlugin({ name, exec, file, cluster: clusterInfo(cluster) }, env, abort)), headers };
   }
   if (provider !== undefined && provider !== null) {
-    // The official client is loaded only for this.
-    const { identityByProvider } = await import('./credentials.ts');
-    const asked = identityByProvider(
-      { name, value, directory: dirname(file) },
-      { name: cluster.name, value: cluster.value },
-    );
-    return { ...(await untilAborted(asked, abort)), headers };
+    const { identityByProvider } = await import('./auth-provider.ts');
+    return { ...identityByProvider(name, provider), headers };
   }
-  const tokenFile = textOrNothing(value['tokenFile']);
+  const namedFile = textOrNothing(value['tokenFile']);
+  const tokenFile = namedFile === undefined ? undefined : resolve(dirname(file), namedFile);
   const token =
     tokenFile === undefined ? textOrNothing(value['token']) : readSecret(file, tokenFile, 'tokenFile').trim();
   if (token !== undefined && !isHeaderText(token))
     throw wrong(
       file,
-      `${tokenFile === undefined ? 'token' : `the file of tokenFile, ${resolve(dirname(file), tokenFile)},`} of user ${JSON.stringify(name)} is no token: it is empty, or has more than one line or characters that no token has`,
+      `${tokenFile === undefined ? 'token' : `the file of tokenFile, ${tokenFile},`} of user ${JSON.stringify(name)} is no token: it is empty, or has more than one line or characters that no token has`,
     );
   const [userName, password] = [textOrNothing(value['username']), textOrNothing(value['password'])];
   return {
     token,
+    tokenFile,
     ...(userName === undefined || token !== undefined ? {} : { basic: { user: userName, password: password ?? '' } }),
     cert: pem(user, 'client-certificate'),
     key: pem(user, 'client-key'),
@@ -299,19 +304,32 @@ function readSecret(kubeconfig: string, path: string, key: string): string {
   }
 }
 
-/** As a pod sees its own cluster (kubernetes.io/docs: Accessing the Kubernetes API from a Pod). */
-function ofServiceAccount(env: NodeJS.ProcessEnv): ClusterConfig {
-  const read = (name: string): string => readSecret(`${SERVICE_ACCOUNT}/`, `${SERVICE_ACCOUNT}/${name}`, name).trim();
-  const host = env['KUBERNETES_SERVICE_HOST'] ?? '';
+/**
+ * As a pod sees its own cluster (kubernetes.io/docs: Accessing the Kubernetes API from a Pod).
+ *
+ * @returns `undefined` where we are in none, or it was given no service account.
+ */
+function ofServiceAccount(env: NodeJS.ProcessEnv): ClusterConfig | undefined {
+  const host = env['KUBERNETES_SERVICE_HOST'] || undefined;
+  const tokenFile = `${SERVICE_ACCOUNT}/token`;
+  if (host === undefined || readIfThere(tokenFile) === undefined) return undefined;
+  const token = tokenIn(tokenFile);
+  if (token === undefined) throw wrong(tokenFile, 'it is no token');
   const shown = host.includes(':') ? `[${host}]` : host;
-  const token = read('token');
-  if (!isHeaderText(token)) throw wrong(`${SERVICE_ACCOUNT}/token`, 'it is no token');
+  const server = `https://${shown}:${env['KUBERNETES_SERVICE_PORT'] || '443'}`;
+  if (!URL.canParse(server))
+    throw new LxcriError(
+      'ConfigError',
+      `KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are no address: ${JSON.stringify(server)}`,
+      'they are set by Kubernetes, or name a kubeconfig file with KUBECONFIG',
+    );
   return {
-    server: new URL(`https://${shown}:${env['KUBERNETES_SERVICE_PORT'] ?? '443'}`),
-    namespace: read('namespace'),
-    ca: read('ca.crt'),
+    server: new URL(server),
+    // (k8s.io/client-go, tools/clientcmd/client_config.go)
+    namespace: env['POD_NAMESPACE'] || (readIfThere(`${SERVICE_ACCOUNT}/namespace`) ?? '').trim() || 'default',
+    ca: readSecret(tokenFile, 'ca.crt', 'its authority'),
     serverName: undefined,
-    identity: { token },
+    identity: { token, tokenFile },
   };
 }
 

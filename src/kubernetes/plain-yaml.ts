@@ -5,8 +5,12 @@
 
 /** What means the same in YAML 1.1, 1.2 and here: a word, on its own line. */
 const WORD = /^[A-Za-z0-9/+=_][A-Za-z0-9/+=_.:@-]*$/;
-/** What YAML takes for something else than text. */
-const NO_TEXT = /^(null|true|false|yes|no|on|off|y|n|[\d+][\d_.:ex+a-f-]*|0o?[0-7]+|[+.]?(inf|nan))$/i;
+/**
+ * What YAML takes for something else than text: numbers to the base of 10, 16, 8, 2 and 60, and dates. A token may begin
+ * with digits, and hold letters that a number could.
+ */
+const NO_TEXT =
+  /^(null|true|false|yes|no|on|off|y|n|[+]?(\d[\d_]*(\.[\d_]*)?(e[+-]?\d*)?|0x[\da-f_]*|0o[0-7_]*|0b[01_]*|\d+(:\d+)+(\.\d*)?|\d+(-\d+)+(t.*)?|\.?(inf|nan)))$/i;
 const LINE = /^( *)((?:- )*)([A-Za-z][A-Za-z0-9-]*):(?: (.*))?$/;
 
 type Value = string | boolean | null | Value[] | { [key: string]: Value };

@@ -4,7 +4,7 @@ import type { ClusterAnswer, ClusterClient } from '../model/pod.ts';
 import type { PowerEnd, RemoteControl } from '../model/remote.ts';
 import type { ContainerSummary, Status } from '../model/status.ts';
 import { noKubernetes, refused } from './failures.ts';
-import { podName } from './names.ts';
+import { checkNamespace, podName } from './names.ts';
 import { wordsOf } from './status.ts';
 
 /** What we read of a pod (k8s.io/api, core/v1). */
@@ -267,9 +267,18 @@ function shownContainer({ metadata, spec }: Pod): string {
   return spec.containers.find(({ name }) => name === marked)?.name ?? spec.containers[0]?.name ?? '';
 }
 
-/** The pods of a namespace, in no order. */
-export async function listPods(cluster: ClusterClient, abort?: AbortSignal): Promise<ContainerSummary[]> {
-  const { namespace } = cluster;
+/**
+ * The pods of a namespace, in no order.
+ *
+ * @param namespace Default: that of the current context.
+ * @throws LxcriError UsageError, and as the client's own; the reason of `abort`.
+ */
+export async function listPods(
+  cluster: ClusterClient,
+  abort?: AbortSignal,
+  namespace = cluster.namespace,
+): Promise<ContainerSummary[]> {
+  checkNamespace(namespace);
   const answer = await cluster.request('GET', `/api/v1/namespaces/${namespace}/pods`, undefined, abort);
   if (answer.status !== 200) throw refused(answer, cluster.name, `list the pods of the namespace ${namespace}`);
   return podsIn(answer, cluster.name).map((pod) => {

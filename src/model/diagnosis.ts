@@ -14,8 +14,7 @@ export interface PlatformDiagnosis {
 }
 
 /** `warning`: something that some calls need. `problem`: nothing can run without it. */
-export const CHECK_RESULTS = ['ok', 'warning', 'problem'] as const;
-export type CheckResult = (typeof CHECK_RESULTS)[number];
+export type CheckResult = 'ok' | 'warning' | 'problem';
 
 /** Something that this host has or lacks. */
 export interface Check {
@@ -31,8 +30,7 @@ export interface Check {
  * `fails`: it can be tried, and did not run one. `unavailable`: it cannot be tried here. `untried`: there was no container
  * to try it in.
  */
-export const METHOD_RESULTS = ['works', 'unfaithful', 'fails', 'unavailable', 'untried'] as const;
-export type MethodResult = (typeof METHOD_RESULTS)[number];
+export type MethodResult = 'works' | 'unfaithful' | 'fails' | 'unavailable' | 'untried';
 
 /** A method, whether it works here, and what it costs. */
 export interface MethodDiagnosis {

@@ -501,13 +501,15 @@ function outputPump(
   if (output === 'ignore') return pump(source, () => {});
   if ('sink' in output) return pump(source, output.sink);
   if ('pump' in output) return output.pump(source);
-  const target = output.stream();
+  let target: Writable | undefined;
   let failed: Error | undefined;
-  target.on('error', (error) => (failed = error));
   return pump(source, (chunk) => {
+    // Most commands write to one of the two at most, and Node makes a stream in a millisecond.
+    target ??= output.stream().on('error', (error) => (failed = error));
     if (failed !== undefined) return Promise.reject(failed);
+    const writable = target;
     return new Promise((resolve, reject) => {
-      target.write(chunk, (error: NodeJS.ErrnoException | null | undefined) => {
+      writable.write(chunk, (error: NodeJS.ErrnoException | null | undefined) => {
         if (error === null || error === undefined) return resolve();
         // Who closes a pipe wants no more of it.
         if (error.code !== 'EPIPE') unwritten(error);

@@ -3,7 +3,7 @@ import { contextName } from '../values/context-name.ts';
 import { InvalidValue } from '../values/invalid-value.ts';
 
 /** The schemes of container references. */
-export const SCHEMES = ['pve', 'lxc', 'docker', 'k8s', 'vm', 'vsock', 'host'] as const;
+const SCHEMES = ['pve', 'lxc', 'docker', 'k8s', 'vm', 'vsock', 'host'] as const;
 export type Scheme = (typeof SCHEMES)[number];
 
 /** What the user typed for a container, parsed. */

@@ -1,3 +1,4 @@
+import { refuseContext } from '../kubernetes/names.ts';
 import { LxcriError } from '../model/errors.ts';
 import { quoted } from '../values/quoted.ts';
 
@@ -126,6 +127,7 @@ function parseResource(word: string): Resource {
       'write k8s:NAMESPACE/POD or k8s:NAMESPACE/deploy:NAME; where it begins the command, write "--" before it',
     );
   }
+  refuseContext(word);
   const parts = word.slice('k8s:'.length).split('/');
   const at = parts.findIndex((part) => part.includes(':'));
   if (at === -1) {

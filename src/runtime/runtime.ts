@@ -74,8 +74,8 @@ export interface StopOptions extends TargetOptions {
 }
 
 /**
- * The containers of this host, for a program: what the command line can do, with the same results and errors. It needs to
- * run as root. A container is named as on the command line: by its id or name, or more exactly (`lxc:web`, `pve:101`).
+ * Containers, for a program: what the command line can do, with the same results and errors. For those of LXC it needs to
+ * run as root. A container is named as on the command line: by its id or name, or more exactly (`lxc:web`, `docker:web`).
  *
  * It installs no signal handlers, never ends the process, and touches its standard streams only where they are to be
  * inherited. A command still running when this process dies, however it dies, is ended.

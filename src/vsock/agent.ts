@@ -125,10 +125,10 @@ export class Agent {
    *
    * @throws Error where its connection takes no further call.
    */
-  exec(onMessage: (message: Buffer) => void): GrpcCall {
-    const call = this.#connection.call(`${this.#service}/Exec`, (message) => {
+  exec(onMessage: (pieces: Buffer[]) => void): GrpcCall {
+    const call = this.#connection.call(`${this.#service}/Exec`, (pieces) => {
       this.#lastHeard = performance.now();
-      onMessage(message);
+      onMessage(pieces);
     });
     this.#calls += 1;
     clearTimeout(this.#idle);

@@ -5,6 +5,7 @@ import { LxcriError } from '../model/errors.ts';
 import type { VsockAddress } from '../model/vsock.ts';
 import type { Line } from './dial.ts';
 import { guestName } from './failures.ts';
+import { NeverWaiting } from './never-waiting.ts';
 
 /** What it says is looked at only to this length. */
 const MAX_SAID = 4096;
@@ -41,7 +42,8 @@ export async function dialByCid(address: VsockAddress & { kind: 'cid' }, abort: 
   // Nothing here is to keep this process alive but the connection.
   child.unref();
   errors.unref();
-  const socket = child.stdio[3] as Socket;
+  // It moves data one way at a time, and waits in each.
+  const socket = new NeverWaiting(child.stdio[3] as Socket);
   if (abort.aborted) {
     socket.destroy();
     throw abort.reason;
@@ -66,8 +68,13 @@ function reasonIn(said: string): string | undefined {
   if (line === undefined) return undefined;
   if (/unknown (device|address)/i.test(line)) return 'this socat knows no vsock: version 1.7.4 or later does';
   const reason = /: ([^:]+)$/.exec(line.trim())?.[1] ?? line.replace(/^.* E /, '');
+  // It had connected.
+  if (!line.includes(' connect(') && /Broken pipe|Connection reset/i.test(reason)) return CLOSES;
   return EXPLAINED.find(([pattern]) => pattern.test(reason))?.[1] ?? reason.slice(0, 200);
 }
+
+const CLOSES =
+  'who listens there closes the connection at once (an agent takes only the CIDs of --allow-cid; default: 2, the host)';
 
 /** What the kernel's words mean here (connect(2) of AF_VSOCK). */
 const EXPLAINED: readonly (readonly [RegExp, string])[] = [

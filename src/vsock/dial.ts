@@ -4,10 +4,11 @@ import type { Socket } from 'node:net';
 import type { VsockAddress } from '../model/vsock.ts';
 import { noAgent, noSocket } from './failures.ts';
 import { dialByCid } from './dial-cid.ts';
+import type { Wire } from './grpc/connection.ts';
 
 /** A connection to a port of a guest, on which we have said nothing yet. It is paused. */
 export interface Line {
-  readonly socket: Socket;
+  readonly socket: Wire;
   /** Why it ended before the first answer came, where that is known. */
   whyEnded(): string | undefined;
 }

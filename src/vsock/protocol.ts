@@ -1,5 +1,7 @@
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 
+import { wholeOf } from './grpc/frames.ts';
+
 /**
  * The messages of guest-agent/proto/exec.proto that a client of Exec, Control and Hello writes and reads. The field numbers
  * below 100 are those of the published agents; see there.
@@ -105,9 +107,9 @@ function terminalOf(start: BinaryWriter, { columns, rows }: { columns: number; r
   start.tag(field.cols, WireType.Varint).uint32(columns);
 }
 
-/** Input of a running command. */
-export function stdinRequest(bytes: Uint8Array): Uint8Array {
-  return message((writer) => writer.tag(FIELDS.ExecRequest.stdin, WireType.LengthDelimited).bytes(bytes));
+/** Input of a running command: what stands before so many bytes, which are the rest of the message. */
+export function stdinHead(length: number): Uint8Array {
+  return message((writer) => writer.tag(FIELDS.ExecRequest.stdin, WireType.LengthDelimited).uint32(length));
 }
 
 /** The end of that, for an agent of ours. */
@@ -202,7 +204,7 @@ export function parseControl(bytes: Uint8Array): { readonly left: number } {
 
 /** What an agent says of a command. */
 export type Said =
-  | { readonly kind: 'stdout' | 'stderr'; readonly bytes: Buffer }
+  | { readonly kind: 'stdout' | 'stderr'; readonly pieces: readonly Buffer[] }
   | { readonly kind: 'started' }
   | {
       readonly kind: 'ended';
@@ -229,16 +231,37 @@ export interface Refusal {
   readonly message: string;
 }
 
-/** Reads one response of Exec. */
-export function parseResponse(bytes: Buffer): Said {
+/** The longest tag that we know the bytes of, and a length of 32 bits. */
+const OUTPUT_HEAD_BYTES = 1 + 5;
+
+/** Output that is the whole of a response, as it always is; the rest of its first piece and the others are not copied. */
+function outputIn(pieces: readonly Buffer[]): Said | undefined {
+  const [first, ...others] = pieces;
+  if (first === undefined || first.length < OUTPUT_HEAD_BYTES) return undefined;
+  const reader = new BinaryReader(first);
+  const [number, type] = reader.tag();
+  const { stdout, stderr } = FIELDS.ExecResponse;
+  if ((number !== stdout && number !== stderr) || type !== WireType.LengthDelimited) return undefined;
+  const length = reader.uint32();
+  const rest = first.subarray(reader.pos);
+  if (others.reduce((sum, piece) => sum + piece.length, rest.length) !== length) return undefined;
+  return { kind: number === stdout ? 'stdout' : 'stderr', pieces: [rest, ...others] };
+}
+
+/** Reads one response of Exec, which came in these pieces. */
+export function parseResponse(pieces: readonly Buffer[]): Said {
+  return outputIn(pieces) ?? parseWhole(wholeOf(pieces));
+}
+
+function parseWhole(bytes: Buffer): Said {
   const { ExecResponse: field } = FIELDS;
   let said: Said = { kind: 'other' };
   let exitCode: number | undefined;
   let exit: Exit | undefined;
   let error: Refusal | undefined;
   eachField(bytes, (reader, number) => {
-    if (number === field.stdout) said = { kind: 'stdout', bytes: asBuffer(reader.bytes()) };
-    else if (number === field.stderr) said = { kind: 'stderr', bytes: asBuffer(reader.bytes()) };
+    if (number === field.stdout) said = { kind: 'stdout', pieces: [asBuffer(reader.bytes())] };
+    else if (number === field.stderr) said = { kind: 'stderr', pieces: [asBuffer(reader.bytes())] };
     else if (number === field.exit_code) exitCode = reader.int32();
     else if (number === field.started) {
       said = { kind: 'started' };

@@ -15,7 +15,9 @@ describe('variables with our prefix', () => {
 
   it('are known where something reads them', () => {
     const names = KEY_NAMES.map((key) => keySpec(key).variable);
-    const others = ['CONFIG', 'CONTEXT', 'CONTEXTS', 'EXEC_ID', 'STDOUT_CLOSED'].map((name) => `PROXMOX_LXCRI_${name}`);
+    const others = ['CONFIG', 'CONTEXT', 'CONTEXTS', 'KUBE_CONTEXT', 'EXEC_ID', 'STDOUT_CLOSED'].map(
+      (name) => `PROXMOX_LXCRI_${name}`,
+    );
     expect(unknownVariables(Object.fromEntries([...names, ...others].map((name) => [name, 'x'])))).to.deep.equal([]);
   });
 });

@@ -270,6 +270,16 @@ describe('a pod of Kubernetes', () => {
       expect(shown).not.to.include(secret);
       expect(call.exitCode).to.equal(0);
     });
+
+    it('the end of its input to a terminal, also where there is none, and to who reads later', async () => {
+      const { environment: env } = cluster;
+      const calls = [
+        runCli(['enter', 'k8s:web-1'], { env }),
+        runCli(['exec', '-t', 'k8s:web-1', '--', 'sh', '-c', 'sleep 1; exec sh'], { env, stdin: 'true\n' }),
+        runCli(['exec', '-t', '--no-stdin', 'k8s:bare', '--', 'cat'], { env }),
+      ];
+      expect((await Promise.all(calls)).map(({ exitCode }) => exitCode)).to.deep.equal([0, 0, 0]);
+    });
   });
 
   it('runs commands as another user of its own', async () => {

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { runCli } from '../methods/contract/cli.ts';
 import type { CliOptions, CliResult, Word } from '../methods/contract/cli.ts';
 import { TOKEN_SECRET } from '../proxmox/api/clients.ts';
-import { run } from '../support/lxc.ts';
 import { createCluster } from '../support/pve/api/cluster.ts';
 import type { Cluster, ClusterOptions } from '../support/pve/api/cluster.ts';
 import { scratchDirectory } from '../support/scratch.ts';
+import { endSharedConnections } from '../support/shared-connections.ts';
 import { startSshd } from '../support/sshd.ts';
 import type { Sshd } from '../support/sshd.ts';
 
@@ -43,7 +43,7 @@ export async function createLaptop({ sshNodes, ...options }: LaptopOptions): Pro
   const servers = new Map<string, Sshd>();
   const folder = scratchDirectory();
   const close = async (): Promise<void> => {
-    await endShared(folder);
+    await endSharedConnections(folder);
     for (const server of servers.values()) await server.stop();
     await cluster.close();
   };
@@ -91,16 +91,4 @@ export async function createLaptop({ sshNodes, ...options }: LaptopOptions): Pro
   };
   laptop.write({ home: laptop.context({ bare: true }) });
   return laptop;
-}
-
-/** Shared connections outlive a call for a while: those that were made with files of a folder are ended. */
-export async function endShared(folder: string): Promise<void> {
-  const { stdout } = await run(['ps', '-eo', 'pid=,args=']);
-  for (const line of stdout.split('\n').filter((each) => each.includes(folder) && each.includes('ssh'))) {
-    try {
-      process.kill(Number(line.trim().split(' ')[0]), 'SIGTERM');
-    } catch {
-      // It has ended meanwhile.
-    }
-  }
 }

@@ -12,7 +12,8 @@ import { run } from '../support/lxc.ts';
 import { must } from '../support/run.ts';
 import { needsApiDouble } from '../support/pve/api/needs.ts';
 import { scratchDirectory } from '../support/scratch.ts';
-import { createLaptop, endShared, sshOptions } from './laptop-place.ts';
+import { endSharedConnections } from '../support/shared-connections.ts';
+import { createLaptop, sshOptions } from './laptop-place.ts';
 import type { Laptop } from './laptop-place.ts';
 
 const NOBODY = 65_534;
@@ -63,7 +64,7 @@ describe('from a laptop, as somebody who is not root', () => {
   });
 
   after(async () => {
-    if (home !== undefined) await endShared(home);
+    if (home !== undefined) await endSharedConnections(home);
     await laptop?.close();
   });
 

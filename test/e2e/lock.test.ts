@@ -5,6 +5,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { expect } from 'chai';
 
 import { LOCK_DIRECTORY } from '../../src/cli/exec-lock.ts';
+import { childrenOf } from '../../src/process/proc.ts';
 import { runCli, startCli } from '../methods/contract/cli.ts';
 import type { RunningCli } from '../methods/contract/cli.ts';
 import { expectErrorLine, resultOf } from '../methods/contract/result.ts';
@@ -247,9 +248,5 @@ describe('exec --lock', () => {
   /** The flock(1) processes that a run waits with; the one that only tries has a further option. */
   function waitersOf(pid: number): number[] {
     return childrenOf(pid).filter((child) => /^\S*flock --exclusive 3$/.test(processInfo(child)?.args ?? ''));
-  }
-
-  function childrenOf(pid: number): number[] {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
   }
 });

@@ -1,12 +1,12 @@
-/** What docs/verbs.md tells people to type, typed. */
+/** What docs/verbs.md and docs/ps.md tell people to type, typed. */
 import { dirname } from 'node:path';
 
 import { expect } from 'chai';
 
 import { CLI } from '../methods/contract/cli.ts';
-import { createContainer, run } from '../support/lxc.ts';
+import { createContainer, run, startContainer } from '../support/lxc.ts';
 import type { Container, RunResult } from '../support/lxc.ts';
-import { Recipes, adapted } from '../support/recipes.ts';
+import { Recipes, adapted, recipes as commandsIn } from '../support/recipes.ts';
 import { documentOf } from './verb-call.ts';
 
 describe('docs/verbs.md', () => {
@@ -20,11 +20,7 @@ describe('docs/verbs.md', () => {
   after(() => container.destroy());
 
   async function typed(heading: string, words: Record<string, string> = { web: container.name }): Promise<RunResult> {
-    const script = adapted(recipes.take(heading, 'sh'), words);
-    const env = { PATH: `${dirname(CLI)}:${process.env['PATH']}` };
-    const done = await run(['sh', '-e', '-c', script], { cwd: '/', env });
-    expect([done.exitCode, done.stderr], script).to.deep.equal([0, '']);
-    return done;
+    return typeIn(adapted(recipes.take(heading, 'sh'), words));
   }
 
   const sample = (heading: string): string => adapted(recipes.take(heading, 'json'), { web: container.name });
@@ -57,14 +53,31 @@ describe('docs/verbs.md', () => {
     expect(recipes.take('enter', 'console')).to.match(/^# proxmox-lxcri enter /);
   });
 
-  it('ps', async () => {
-    await container.start();
-    expect((await typed('ps', {})).stdout).to.include(container.name);
-    expect((await typed('ps', {})).stdout).to.include(container.name);
-    expect((await typed('ps')).stdout).to.match(/load average/);
-  });
-
   it('has nothing else', () => {
     expect(recipes.left()).to.deep.equal([]);
   });
 });
+
+describe('docs/ps.md', () => {
+  let container: Container;
+
+  before(async () => {
+    container = await startContainer({ kind: 'busybox' });
+  });
+
+  after(() => container.destroy());
+
+  it('lists containers, and runs something in those that fit', async () => {
+    const [list = '', loop = '', ...further] = commandsIn('ps.md', 'sh');
+    expect(further).to.deep.equal([]);
+    expect((await typeIn(list)).stdout).to.include(container.name);
+    expect((await typeIn(adapted(loop, { web: container.name }))).stdout).to.match(/load average/);
+  });
+});
+
+async function typeIn(script: string): Promise<RunResult> {
+  const env = { PATH: `${dirname(CLI)}:${process.env['PATH']}` };
+  const done = await run(['sh', '-e', '-c', script], { cwd: '/', env });
+  expect([done.exitCode, done.stderr], script).to.deep.equal([0, '']);
+  return done;
+}

@@ -6,6 +6,7 @@ import { expect } from 'chai';
 
 import { dial } from '../../src/vsock/dial.ts';
 import { GrpcConnection } from '../../src/vsock/grpc/connection.ts';
+import { wholeOf } from '../../src/vsock/grpc/frames.ts';
 import { runCli, startCli } from '../methods/contract/cli.ts';
 import { resultOf } from '../methods/contract/result.ts';
 import { needsGo } from '../support/go.ts';
@@ -120,8 +121,8 @@ describe('a client of the published protocols', () => {
     input: string,
   ): Promise<{ fields: [number, unknown][]; status: unknown }> {
     const fields: [number, unknown][] = [];
-    const call = connection.call(path, (message) => {
-      const reader = new BinaryReader(message);
+    const call = connection.call(path, (pieces) => {
+      const reader = new BinaryReader(wholeOf(pieces));
       while (reader.pos < reader.len) {
         const [field, type] = reader.tag();
         if (field >= 100) reader.skip(type, field);

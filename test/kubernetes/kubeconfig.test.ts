@@ -64,6 +64,24 @@ describe('a kubeconfig', () => {
     expect((await clusterConfig({ KUBECONFIG })).namespace).to.equal('mine');
   });
 
+  it('has more contexts than the current one: a variable of ours chooses', async () => {
+    const KUBECONFIG = written(
+      JSON.stringify({
+        'current-context': 'a',
+        contexts: ['a', 'arn:aws:eks:x:1:cluster/b@c'].map((name) => ({
+          name,
+          context: { cluster: 'c', namespace: name.slice(0, 3) },
+        })),
+        clusters: [{ name: 'c', cluster: { server: 'https://one.example' } }],
+      }),
+    );
+    const namespaceOf = async (PROXMOX_LXCRI_KUBE_CONTEXT: string): Promise<string> =>
+      (await clusterConfig({ KUBECONFIG, PROXMOX_LXCRI_KUBE_CONTEXT })).namespace;
+    expect(await namespaceOf('')).to.equal('a');
+    expect(await namespaceOf('arn:aws:eks:x:1:cluster/b@c')).to.equal('arn');
+    expect(await codeOf(namespaceOf('other'))).to.match(/^ConfigError: .* no context "other"/);
+  });
+
   it('names files from where it stands itself', async () => {
     const directory = scratchDirectory();
     mkdirSync(join(directory, 'pki'));
@@ -119,6 +137,20 @@ describe('a kubeconfig', () => {
 
   it('with a provider that Kubernetes has given up is refused', async () => {
     expect(await codeOf(read(kubeconfig({ user: { 'auth-provider': { name: 'gcp' } } })))).to.match(/exec|oidc/);
+  });
+
+  it('with a token of OpenID Connect is believed as long as that is good', async () => {
+    const withToken = (token?: string): Promise<ClusterConfig> =>
+      read(kubeconfig({ user: { 'auth-provider': { name: 'oidc', config: { 'id-token': token } } } }));
+    const tokenUntil = (seconds: number): string =>
+      `e30.${Buffer.from(JSON.stringify({ exp: seconds })).toString('base64url')}.secret-signature`;
+    const good = tokenUntil(Math.round(Date.now() / 1000) + 600);
+    expect((await withToken(good)).identity.token).to.equal(good);
+    expect(await codeOf(withToken(tokenUntil(1000)))).to.match(
+      /^AuthenticationFailed: the id-token of user "u".* expired \(1970-01-01T00:16:40/,
+    );
+    expect(await codeOf(withToken('secret-one\ntwo'))).to.match(/^AuthenticationFailed: .*no id-token/);
+    expect(await codeOf(withToken())).to.match(/^AuthenticationFailed: .*no id-token/);
   });
 
   it('may be missing: that is told, and ps lists nothing', async () => {

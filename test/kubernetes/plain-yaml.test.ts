@@ -34,6 +34,24 @@ describe('the plain part of YAML', () => {
     expect(plain(WRITTEN)).to.deep.equal(parse(WRITTEN));
   });
 
+  it('takes tokens that begin as numbers do for text, and no number', () => {
+    for (const token of ['30d0a43b5e', '12e34f', '1.2.3', '0x1g', '10.0.0.1:6443', 'deadbeef'])
+      expect(plain(`a: ${token}\n`)).to.deep.equal({ a: token });
+    for (const other of [
+      '12e34',
+      '1_000',
+      '0b11',
+      '0o17',
+      '017',
+      '1:30',
+      '2026-11-21',
+      '2026-11-21T00:00:00Z',
+      '+12',
+      '1.',
+    ])
+      expect(plain(`a: ${other}\n`), other).to.equal(undefined);
+  });
+
   /** Whatever it is, it is the same, or left to who knows all of YAML. */
   for (const text of [
     'a: b\na: c\n',

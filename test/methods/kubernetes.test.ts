@@ -3,7 +3,6 @@ import { hostname } from 'node:os';
 
 import { needsKubernetes, startKubernetes } from '../support/kubernetes.ts';
 import type { TestKubernetes, TestPod } from '../support/kubernetes.ts';
-import type { Container } from '../support/lxc.ts';
 import { itFollowsTheContract } from './contract/run.ts';
 
 describe('kubernetes', () => {
@@ -22,7 +21,7 @@ describe('kubernetes', () => {
   itFollowsTheContract({
     method: 'kubernetes',
     reference: () => `k8s:${pod.namespace}/${pod.name}/${pod.containers[0]}`,
-    container: () => containerOf(pod),
+    container: () => pod,
     environment: () => cluster.environment,
     holdsOutput: true,
     platform: {
@@ -42,13 +41,3 @@ describe('kubernetes', () => {
     },
   });
 });
-
-/** A pod as the table sees containers; it looks inside without the code under test. */
-function containerOf(pod: TestPod): Container {
-  return {
-    name: pod.name,
-    pids: () => pod.pids(),
-    initPid: () => pod.initPid(),
-    attach: (argv: readonly string[]) => pod.attach(argv),
-  } as unknown as Container;
-}

@@ -52,6 +52,11 @@ describe('the targets of a selector', () => {
     expect((await targets({ namespace: 'n', tasks: ['a'] })).references).to.deep.equal(['k8s:n/a']);
   });
 
+  it('are of no context that is named with them', async () => {
+    for (const resource of ['k8s:n/web@prod', 'k8s:deploy:web@arn:aws:eks:x/y'])
+      expect(await failure({ resource, containers: ['c'] })).to.match(/^UsageError: .* names a context/);
+  });
+
   it('are each only once', async () => {
     const twice = { namespace: 'n', tasks: ['a', 'b', 'a'], containers: ['c', 'c'] };
     expect((await targets(twice)).references).to.deep.equal(['k8s:n/a/c', 'k8s:n/b/c']);

@@ -141,9 +141,7 @@ describe('the packages', function () {
     expect(readFileSync(join(npm, 'dist/guest-agent/third-party.txt'), 'utf8')).to.include('google.golang.org/grpc');
     rmSync(join(npm, 'dist/guest-agent/third-party.txt'));
     expect(sums(join(npm, 'dist/guest-agent'))).to.deep.equal(sums(agents));
-    expect(readFileSync(join(npm, 'dist/third-party.txt'), 'utf8')).to.include(
-      'node_modules/@kubernetes/client-node/*',
-    );
+    expect(readFileSync(join(npm, 'dist/third-party.txt'), 'utf8')).to.include('node_modules/@bufbuild/protobuf/*');
     const env = { PATH: '/nonexistent', PROXMOX_LXCRI_CONFIG: '/dev/null' };
     const cache = (await must(['go', 'env', 'GOMODCACHE'])).stdout.trim();
     for (const architecture of AGENT_ARCHITECTURES) {

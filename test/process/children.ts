@@ -2,6 +2,8 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess, SpawnOptions } from 'node:child_process';
 
+import { killIfThere } from '../support/proc.ts';
+
 export interface Children {
   /** Starts a program in a session of its own. */
   start(file: string, args: readonly string[], options?: SpawnOptions): ChildProcess & { readonly pid: number };
@@ -21,11 +23,7 @@ export function newChildren(): Children {
     },
     endAll() {
       for (const { pid } of started.splice(0)) {
-        try {
-          process.kill(-(pid ?? 0), 'SIGKILL');
-        } catch {
-          // All of it has ended.
-        }
+        if (pid !== undefined) killIfThere(-pid);
       }
     },
   };

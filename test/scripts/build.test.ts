@@ -18,6 +18,7 @@ const BUNDLES = [
   'contexts.cjs',
   'contexts-yaml.cjs',
   'docker.cjs',
+  'kubernetes.cjs',
 ];
 
 interface Start {
@@ -107,7 +108,7 @@ describe('the bundles', () => {
     const optional = ['bufferutil', 'utf-8-validate'];
     const dist = join(ROOT, 'dist');
     const files = readdirSync(dist).filter((name) => /\.c?js$/.test(name));
-    expect(files).to.include.members(['main.cjs', 'index.js', 'kubernetes-credentials.cjs']);
+    expect(files).to.include.members(['main.cjs', 'index.js', 'kubernetes.cjs']);
     const needed = new Set<string>();
     for (const file of files) {
       const text = readFileSync(join(dist, file), 'utf8');

@@ -2,9 +2,10 @@
 export type { Container, ContainerOptions } from './container/container.ts';
 export { createContainer, startContainer } from './container/container.ts';
 export type { ContainerFile, ContainerFiles } from './container/files.ts';
-export type { ProcessSnapshot } from './container/leftovers.ts';
+export type { Inhabited, ProcessSnapshot } from './container/leftovers.ts';
 export {
   assertNothingNew,
+  endProcess,
   processesIn,
   processesMatching,
   processesSince,

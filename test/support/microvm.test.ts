@@ -7,11 +7,13 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
+import { assertNothingNew, endProcess, processesIn, processesSince, snapshotProcesses } from './container/leftovers.ts';
 import { sweepDeadRuns } from './ledger.ts';
 import { dialHybrid } from './microvm/dial.ts';
 import { goProgram, VSOCK_DEVICE_MODULE } from './microvm/go-program.ts';
 import { type MicroVm, startMicroVm } from './microvm/microvm.ts';
 import { needsMicroVm } from './microvm/needs.ts';
+import { type ObservedMicroVm, startObservedMicroVm } from './microvm/observed.ts';
 import { isRunning } from './proc.ts';
 import { rootfsOf } from './rootfs/cache.ts';
 import { must } from './run.ts';
@@ -98,6 +100,46 @@ describe('a guest that is reached over vsock', function () {
     expect(error).to.have.property('code', 'ECONNREFUSED');
     await vm.stop();
     expect(existsSync(dirname(vm.hybridSocket))).to.equal(false);
+  });
+});
+
+describe('a guest that is observed', function () {
+  this.timeout(180_000);
+  let vm: ObservedMicroVm;
+
+  before(async function () {
+    needsMicroVm(this);
+    vm = await startObservedMicroVm({ agent: await goProgram('echo-guest') });
+  });
+
+  after(() => vm?.stop());
+
+  it('runs programs for us', async () => {
+    const { exitCode, stdout, stderr } = await vm.inside.attach(['sh', '-c', 'echo out; echo err >&2; exit 3']);
+    expect([exitCode, stdout, stderr]).to.deep.equal([3, 'out\n', 'err\n']);
+    const error = await vm.inside.attach(['/no/such']).catch((reason: unknown) => reason);
+    expect(String(error)).to.match(/observer in the guest: .*no such file/);
+  });
+
+  it('shows what runs there, and ends it', async () => {
+    const before = await snapshotProcesses(vm.inside);
+    await vm.inside.attach(['sh', '-c', 'setsid sleep 100000 >/dev/null 2>&1 </dev/null &']);
+    const [sleeper] = await waitFor(
+      async () => {
+        const found = await processesSince(vm.inside, before);
+        return found.length === 1 && found[0]?.args === 'sleep 100000' && found;
+      },
+      { what: 'only the program to be new' },
+    );
+    await endProcess(vm.inside, sleeper?.pid ?? 0);
+    await assertNothingNew(vm.inside, before);
+  });
+
+  it('does not show the threads of its kernel', async () => {
+    const all = await vm.inside.attach(['cat', '/proc/2/comm']);
+    expect(all.stdout).to.equal('kthreadd\n');
+    const pids = (await processesIn(vm.inside)).map(({ pid }) => pid);
+    expect(pids).to.include(1).and.not.include(2);
   });
 });
 

@@ -16,9 +16,11 @@ export interface ProcessInfo {
 /** undefined when there is no such process (any more). */
 export function processInfo(pid: number): ProcessInfo | undefined {
   const stat = read(pid, 'stat');
-  if (stat === undefined) {
-    return undefined;
-  }
+  return stat === undefined ? undefined : parseProcess(pid, stat, read(pid, 'cmdline') ?? '');
+}
+
+/** @param stat and `cmdline` are what the files of these names in the process's directory of /proc hold. */
+export function parseProcess(pid: number, stat: string, cmdline: string): ProcessInfo {
   // The second field is the name in parentheses and may hold anything, even ")": count from its end.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return {
@@ -27,7 +29,7 @@ export function processInfo(pid: number): ProcessInfo | undefined {
     group: Number(fields[2]),
     startTime: fields[19] ?? '',
     state: fields[0] ?? '',
-    args: (read(pid, 'cmdline') ?? '').replace(/\0$/, '').replaceAll('\0', ' '),
+    args: cmdline.replace(/\0$/, '').replaceAll('\0', ' '),
   };
 }
 
@@ -36,15 +38,20 @@ export function isRunning(pid: number, startTime?: string): boolean {
   return info !== undefined && info.state !== 'Z' && (startTime === undefined || info.startTime === startTime);
 }
 
+/** Sends a signal to a process, or to the group of the leader -PID; nothing where there is none (any more). */
+export function killIfThere(pid: number, signal: NodeJS.Signals = 'SIGKILL'): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended meanwhile.
+  }
+}
+
 /** Kills a group of processes, also when its leader has gone; not another one whose leader got the same pid since. */
 export function killGroup(leader: number, startTime: string): void {
   const info = processInfo(leader);
   if (info !== undefined && info.startTime !== startTime) return;
-  try {
-    process.kill(-leader, 'SIGKILL');
-  } catch {
-    // Nobody is left of it.
-  }
+  killIfThere(-leader);
 }
 
 /** The pids of all processes of a group that run. */

@@ -5,6 +5,8 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { childrenOf } from '../../src/process/proc.ts';
+import { killIfThere } from './proc.ts';
 import { mustSync } from './run.ts';
 import { scratchDirectory } from './scratch.ts';
 import { waitFor } from './wait-for.ts';
@@ -89,27 +91,11 @@ export async function startSshd({ environment = {}, config = [], prefix = [] }: 
       // Its sessions outlive it otherwise, with the shared connections on our side, and hold its log.
       const sessions = childrenOf(child.pid ?? 0);
       await ended(child);
-      for (const pid of sessions) endIfThere(pid);
+      for (const pid of sessions) killIfThere(pid, 'SIGTERM');
       child.stderr?.destroy();
       running.delete(child);
     },
   };
-}
-
-function childrenOf(pid: number): number[] {
-  try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean).map(Number);
-  } catch {
-    return [];
-  }
-}
-
-function endIfThere(pid: number): void {
-  try {
-    process.kill(pid, 'SIGTERM');
-  } catch {
-    // It has ended meanwhile.
-  }
 }
 
 function ended(child: ChildProcess): Promise<void> {

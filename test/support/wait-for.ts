@@ -35,3 +35,8 @@ export async function waitFor<T>(condition: () => T | Promise<T>, options: WaitO
     await sleep(intervalMs);
   }
 }
+
+/** Holds up the whole program: for exit handlers, which cannot wait. */
+export function pause(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+}

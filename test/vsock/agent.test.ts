@@ -8,6 +8,7 @@ import { expect } from 'chai';
 
 import type { VsockAddress } from '../../src/model/vsock.ts';
 import { AGENT_LIMITS, Agent, agentAt, awaitAgent } from '../../src/vsock/agent.ts';
+import { wholeOf } from '../../src/vsock/grpc/frames.ts';
 import { scratchDirectory } from '../support/scratch.ts';
 import { grpcServer, olderAgent } from '../support/vsock/agent-double.ts';
 import { startHybrid as startVmm } from '../support/microvm/hybrid.ts';
@@ -254,7 +255,7 @@ describe('an agent in a guest', () => {
         .finish();
     let received = 0;
     const endless = Array.from({ length: 8 }, () => {
-      const call = agent.exec((message) => (received += message.length));
+      const call = agent.exec((pieces) => (received += wholeOf(pieces).length));
       call.send(start('endless'));
       call.pause();
       return call;
@@ -269,7 +270,7 @@ describe('an agent in a guest', () => {
     );
     expect(sent).to.be.below(8 * 6 * 1024 * 1024);
     let said = '';
-    const other = agent.exec((message) => (said += message.toString('latin1')));
+    const other = agent.exec((pieces) => (said += wholeOf(pieces).toString('latin1')));
     other.send(start('other'));
     expect((await other.ended).kind).to.equal('status');
     expect(said).to.contain('short');

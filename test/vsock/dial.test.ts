@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import type { Socket } from 'node:net';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 
 import { expect } from 'chai';
 
@@ -20,7 +20,7 @@ function at(path: string, port = 2222): VsockAddress {
 }
 
 /** What comes on a connection, until there is so much. */
-async function heard(socket: Socket, bytes: number): Promise<string> {
+async function heard(socket: Duplex, bytes: number): Promise<string> {
   let text = '';
   socket.on('data', (chunk: Buffer) => (text += chunk.toString('latin1'))).resume();
   await waitFor(() => text.length >= bytes, { what: `${bytes} bytes to come` });

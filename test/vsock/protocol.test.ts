@@ -17,7 +17,7 @@ import {
   resizeRequest,
   startRequest,
   stdinCloseRequest,
-  stdinRequest,
+  stdinHead,
 } from '../../src/vsock/protocol.ts';
 
 const PROTO = readFileSync(resolve(import.meta.dirname, '../../guest-agent/proto/exec.proto'), 'utf8');
@@ -152,7 +152,9 @@ describe('the messages of the agent', () => {
   });
 
   it('carry input, sizes, signals and what nobody reads', () => {
-    expect(decoded('ExecRequest', stdinRequest(Buffer.of(0, 255)))).to.deep.equal({ stdin: '\0\u00ff' });
+    expect(decoded('ExecRequest', Buffer.concat([stdinHead(2), Buffer.of(0, 255)]))).to.deep.equal({
+      stdin: '\0\u00ff',
+    });
     expect(decoded('ExecRequest', stdinCloseRequest())).to.deep.equal({ stdin_close: {} });
     expect(decoded('ExecRequest', resizeRequest(100, 30))).to.deep.equal({ resize: { rows: 30, cols: 100 } });
     const control = (what: Parameters<typeof controlRequest>[1]): unknown =>
@@ -191,9 +193,9 @@ function encoded(name: string, values: Record<string, unknown>): Buffer {
 
 describe('what an agent says', () => {
   it('is output, a start, and an end', () => {
-    const said = (values: Record<string, unknown>): unknown => parseResponse(encoded('ExecResponse', values));
-    expect(said({ stdout: 'a' })).to.deep.equal({ kind: 'stdout', bytes: Buffer.from('a') });
-    expect(said({ stderr: 'b' })).to.deep.equal({ kind: 'stderr', bytes: Buffer.from('b') });
+    const said = (values: Record<string, unknown>): unknown => parseResponse([encoded('ExecResponse', values)]);
+    expect(said({ stdout: 'a' })).to.deep.equal({ kind: 'stdout', pieces: [Buffer.from('a')] });
+    expect(said({ stderr: 'b' })).to.deep.equal({ kind: 'stderr', pieces: [Buffer.from('b')] });
     expect(said({ started: { pid: 7, execution_id: 'x' } })).to.deep.equal({ kind: 'started' });
     expect(said({ exit_code: -1 })).to.deep.equal({ kind: 'ended', exitCode: -1, exit: undefined, error: undefined });
     expect(said({ exit_code: 0 })).to.deep.equal({ kind: 'ended', exitCode: 0, exit: undefined, error: undefined });
@@ -210,18 +212,32 @@ describe('what an agent says', () => {
     });
   });
 
+  it('is the same in whatever pieces it comes', () => {
+    for (const kind of ['stdout', 'stderr'] as const) {
+      const text = 'x'.repeat(300);
+      const whole = encoded('ExecResponse', { [kind]: text });
+      for (let at = 0; at <= whole.length; at++) {
+        const said = parseResponse([whole.subarray(0, at), whole.subarray(at)]);
+        if (said.kind !== kind) throw new Error(`${said.kind}, cut at ${at}`);
+        expect(Buffer.concat(said.pieces).toString(), `cut at ${at}`).to.equal(text);
+      }
+    }
+    const ended = encoded('ExecResponse', { exit_code: 7 });
+    expect(parseResponse([ended.subarray(0, 1), ended.subarray(1)])).to.deep.include({ kind: 'ended', exitCode: 7 });
+  });
+
   it('may be of a later version, which is passed over', () => {
     const later = Buffer.from(new BinaryWriter().tag(4000, WireType.LengthDelimited).string('new').finish());
-    expect(parseResponse(later)).to.deep.equal({ kind: 'other' });
-    expect(parseResponse(Buffer.alloc(0))).to.deep.equal({ kind: 'other' });
-    expect(parseResponse(Buffer.concat([later, encoded('ExecResponse', { exit_code: 3 })]))).to.deep.include({
+    expect(parseResponse([later])).to.deep.equal({ kind: 'other' });
+    expect(parseResponse([])).to.deep.equal({ kind: 'other' });
+    expect(parseResponse([later, encoded('ExecResponse', { exit_code: 3 })])).to.deep.include({
       kind: 'ended',
       exitCode: 3,
     });
   });
 
   it('may be nonsense, which is an error and no answer', () => {
-    for (const bytes of [[0x0a, 0x7f, 1], [0xff], [0x0a]]) expect(() => parseResponse(Buffer.from(bytes))).to.throw();
+    for (const bytes of [[0x0a, 0x7f, 1], [0xff], [0x0a]]) expect(() => parseResponse([Buffer.from(bytes)])).to.throw();
   });
 
   it('is who it is, and what it is asked', () => {

@@ -29,6 +29,16 @@ type Command struct {
 	Rlimits  []Rlimit
 	// CgroupFD is an open directory of a control group, or -1.
 	CgroupFD int
+	// Processes is told of the new process.
+	Processes Processes
+}
+
+// Processes is told which processes have somebody who waits for them.
+type Processes interface {
+	// Start runs what makes a process, and remembers its pid.
+	Start(make func() (pid int, err error)) error
+	// Forget is called once it was waited for.
+	Forget(pid int)
 }
 
 // Size is that of a terminal.
@@ -117,6 +127,7 @@ func start(command Command) (_ *Process, refusal *Refusal) {
 		return nil, refusalOf(err, command.Argv[0])
 	}
 	if refusal := setRlimits(process, command.Rlimits); refusal != nil {
+		command.Processes.Forget(process.Pid)
 		return nil, refusal
 	}
 	return &Process{
@@ -139,7 +150,15 @@ func call(file string, argv []string, command Command, streams *streams) (*os.Pr
 		user := command.Account
 		attributes.Credential = &syscall.Credential{Uid: user.UID, Gid: user.GID, Groups: user.Groups}
 	}
-	return os.StartProcess(file, argv, &os.ProcAttr{Env: command.Env, Files: streams.ofCommand, Sys: attributes})
+	var process *os.Process
+	err := command.Processes.Start(func() (_ int, err error) {
+		process, err = os.StartProcess(file, argv, &os.ProcAttr{Env: command.Env, Files: streams.ofCommand, Sys: attributes})
+		if err != nil {
+			return 0, err
+		}
+		return process.Pid, nil
+	})
+	return process, err
 }
 
 func refusalOf(err error, word string) *Refusal {

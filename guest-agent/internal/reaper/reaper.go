@@ -53,13 +53,19 @@ func (p *Processes) ReapOrphans() {
 	ended := make(chan os.Signal, 1)
 	signal.Notify(ended, unix.SIGCHLD)
 	for range ended {
-		p.reap()
+		for !p.reap() {
+			time.Sleep(reapInterval)
+		}
 		time.Sleep(reapInterval)
 	}
 }
 
-func (p *Processes) reap() {
-	p.making.Lock()
+// False where a process is being made: that can take for ever, where its program is a file that does not answer, and who
+// waited for the lock would keep all others from being made.
+func (p *Processes) reap() bool {
+	if !p.making.TryLock() {
+		return false
+	}
 	defer p.making.Unlock()
 	self := strconv.Itoa(os.Getpid())
 	paths, _ := filepath.Glob("/proc/[0-9]*/stat")
@@ -78,6 +84,7 @@ func (p *Processes) reap() {
 		}
 		_, _ = unix.Wait4(pid, nil, unix.WNOHANG, nil)
 	}
+	return true
 }
 
 func (p *Processes) isOurs(pid int) bool {

@@ -39,9 +39,9 @@ const (
 	maxCopies             = 16
 	maxConnections        = 128
 	// Each may hold a thread.
-	maxStuckCopies = 128
-	// So long a copy may take to see that its client has gone.
-	lostCopyDeadline = time.Second
+	maxStuck = 128
+	// So long a copy or a look at a file may take to see that its client has gone.
+	lostDeadline = time.Second
 
 	// A peer that is silent for so long is asked whether it lives, and has then so long to answer: a host may be busy, and a
 	// client may be stopped for a moment.
@@ -66,7 +66,7 @@ type Options struct {
 type handlers struct {
 	Options
 	copies atomic.Int32
-	// Copies without a client that have not come back from a file.
+	// Copies and looks without a client that have not come back from a file.
 	stuck atomic.Int32
 }
 
@@ -114,15 +114,17 @@ func handle[Request, Response any](
 	}
 }
 
-func unary[Request, Response any](name string, method func(*handlers, *Request) (*Response, error)) grpc.MethodDesc {
+func unary[Request, Response any](
+	name string, method func(*handlers, context.Context, *Request) (*Response, error),
+) grpc.MethodDesc {
 	call := func(served any, ctx context.Context, decode func(any) error, intercept grpc.UnaryServerInterceptor) (any, error) {
 		request := new(Request)
 		if err := decode(request); err != nil {
 			return nil, err
 		}
 		info := &grpc.UnaryServerInfo{Server: served, FullMethod: "/guest.GuestService/" + name}
-		return intercept(ctx, request, info, func(_ context.Context, request any) (any, error) {
-			return method(served.(*handlers), request.(*Request))
+		return intercept(ctx, request, info, func(ctx context.Context, request any) (any, error) {
+			return method(served.(*handlers), ctx, request.(*Request))
 		})
 	}
 	return grpc.MethodDesc{MethodName: name, Handler: call}
@@ -150,7 +152,7 @@ func (h *handlers) exec(stream *grpc.GenericServerStream[pb.ExecRequest, pb.Exec
 	return h.Sessions.Run(stream)
 }
 
-func (h *handlers) control(request *pb.ControlRequest) (*pb.ControlResponse, error) {
+func (h *handlers) control(_ context.Context, request *pb.ControlRequest) (*pb.ControlResponse, error) {
 	left, err := h.Sessions.Control(request)
 	if err != nil {
 		return nil, err
@@ -158,7 +160,7 @@ func (h *handlers) control(request *pb.ControlRequest) (*pb.ControlResponse, err
 	return &pb.ControlResponse{Left: uint32(left)}, nil
 }
 
-func (h *handlers) hello(*pb.HelloRequest) (*pb.HelloResponse, error) {
+func (h *handlers) hello(context.Context, *pb.HelloRequest) (*pb.HelloResponse, error) {
 	capabilities := h.Capabilities
 	if launch.CanSetUser() {
 		capabilities = append([]string{"user", "rlimits"}, capabilities...)
@@ -169,13 +171,16 @@ func (h *handlers) hello(*pb.HelloRequest) (*pb.HelloResponse, error) {
 	}, nil
 }
 
-func (h *handlers) stat(request *pb.StatPathRequest) (*pb.StatPathResponse, error) {
-	root, err := h.openRoot()
+func (h *handlers) stat(ctx context.Context, request *pb.StatPathRequest) (*pb.StatPathResponse, error) {
+	answer := make(chan *pb.StatPathResponse, 1)
+	err := h.unlessGone(ctx, "StatPath", func(root *rootfs.Root, _ *presence) error {
+		answer <- transfer.Stat(root, request)
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	defer root.Close()
-	return transfer.Stat(root, request), nil
+	return <-answer, nil
 }
 
 func (h *handlers) copyIn(stream *grpc.GenericServerStream[pb.CopyToGuestRequest, pb.CopyToGuestResponse]) error {
@@ -214,34 +219,38 @@ func (h *handlers) copyOut(stream *grpc.GenericServerStream[pb.CopyFromGuestRequ
 	})
 }
 
-// A file may keep whoever opens or reads it waiting for ever: that of a server that is gone, for one. So a copy has a
-// goroutine of its own, which is left to itself when its client has gone.
 func (h *handlers) copying(stream grpc.ServerStream, method string, act func(*rootfs.Root, *presence) error) error {
 	defer h.copies.Add(-1)
 	if h.copies.Add(1) > maxCopies {
 		return status.Errorf(codes.ResourceExhausted, "%d copies are running, which is the limit", maxCopies)
 	}
-	if stuck := h.stuck.Load(); stuck >= maxStuckCopies {
-		return status.Errorf(codes.ResourceExhausted, "%d copies that were given up still wait for files of the guest", stuck)
+	return h.unlessGone(stream.Context(), method, act)
+}
+
+// A file may keep whoever opens or reads it waiting for ever: that of a server that is gone, for one. So who does has a
+// goroutine of its own, which is left to itself when its client has gone.
+func (h *handlers) unlessGone(ctx context.Context, method string, act func(*rootfs.Root, *presence) error) error {
+	if stuck := h.stuck.Load(); stuck >= maxStuck {
+		return status.Errorf(codes.ResourceExhausted, "%d calls that were given up still wait for files of the guest", stuck)
 	}
 	client := &presence{}
 	done := make(chan error, 1)
 	go func() {
-		done <- h.copyInRoot(method, client, act)
+		done <- h.inRoot(method, client, act)
 	}()
 	select {
 	case err := <-done:
 		return err
-	case <-stream.Context().Done():
+	case <-ctx.Done():
 	}
 	client.leave()
-	lost := status.FromContextError(stream.Context().Err()).Err()
+	lost := status.FromContextError(ctx.Err()).Err()
 	select {
 	case <-done:
 		return lost
-	case <-time.After(lostCopyDeadline):
+	case <-time.After(lostDeadline):
 	}
-	h.Log.Warn("a copy is given up: its client has gone, and it waits for a file", "method", method, "waiting", h.stuck.Add(1))
+	h.Log.Warn("a call is given up: its client has gone, and it waits for a file", "method", method, "waiting", h.stuck.Add(1))
 	go func() {
 		<-done
 		h.stuck.Add(-1)
@@ -249,7 +258,7 @@ func (h *handlers) copying(stream grpc.ServerStream, method string, act func(*ro
 	return lost
 }
 
-func (h *handlers) copyInRoot(method string, client *presence, act func(*rootfs.Root, *presence) error) (err error) {
+func (h *handlers) inRoot(method string, client *presence, act func(*rootfs.Root, *presence) error) (err error) {
 	defer h.recovered(method, &err)
 	root, err := h.openRoot()
 	if err != nil {

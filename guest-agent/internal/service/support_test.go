@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"proxmox-lxcri/guest-agent/internal/client"
+	"proxmox-lxcri/guest-agent/internal/launch"
 	"proxmox-lxcri/guest-agent/internal/listen"
 	"proxmox-lxcri/guest-agent/internal/pb"
 	"proxmox-lxcri/guest-agent/internal/reaper"
@@ -48,6 +49,7 @@ type setup struct {
 	root        string
 	maxSessions int
 	withGroups  bool
+	processes   launch.Processes
 }
 
 func startAgent(t *testing.T, asked setup) *agent {
@@ -62,6 +64,9 @@ func startAgent(t *testing.T, asked setup) *agent {
 	directory, err := os.MkdirTemp("", "agent")
 	must(t, err)
 	t.Cleanup(func() { os.RemoveAll(directory) })
+	if asked.processes == nil {
+		asked.processes = reaper.New()
+	}
 	log := &syncedBuffer{}
 	logger := slog.New(slog.NewJSONHandler(log, nil))
 	var groups *tree.Groups
@@ -72,7 +77,7 @@ func startAgent(t *testing.T, asked setup) *agent {
 		t.Cleanup(groups.Close)
 	}
 	sessions := session.NewManager(session.Options{
-		Root: asked.root, MaxSessions: asked.maxSessions, Groups: groups, Log: logger, Processes: reaper.New(),
+		Root: asked.root, MaxSessions: asked.maxSessions, Groups: groups, Log: logger, Processes: asked.processes,
 	})
 	server := service.New(service.Options{
 		Version: "test", Sessions: sessions, Root: asked.root, MaxSessions: asked.maxSessions, Log: logger,

@@ -20,7 +20,9 @@ import (
 )
 
 const (
-	readBytes = 64 << 10
+	// With what stands around it in a message, one of the sizes that gRPC keeps buffers of (32 KiB; the next is 1 MiB, all of
+	// which is zeroed for each message).
+	readBytes = 32<<10 - 64
 	// A process that was left behind may hold the output: after so long a silence we have heard all that we wait for.
 	drainSilence = time.Second
 	// How often we look whether it has become silent.
@@ -115,6 +117,14 @@ func (x *execution) supervise() (outcome, error) {
 	}
 	result.took = time.Since(x.began)
 	return result, x.send(lastMessage(result))
+}
+
+// Ends what was started for nobody.
+func (x *execution) end() {
+	x.tree.Kill()
+	x.closeFiles()
+	x.wait()
+	x.tree.Release()
 }
 
 func (x *execution) kill(result *outcome) {

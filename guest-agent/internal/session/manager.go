@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -26,15 +27,7 @@ type Options struct {
 	Groups *tree.Groups
 	Log    *slog.Logger
 	// Processes is told of each new process.
-	Processes Processes
-}
-
-// Processes is told which processes have somebody who waits for them.
-type Processes interface {
-	// Start runs what makes a process, and remembers its pid.
-	Start(make func() (pid int, err error)) error
-	// Forget is called once it was waited for.
-	Forget(pid int)
+	Processes launch.Processes
 }
 
 // Manager holds all running sessions.
@@ -48,6 +41,8 @@ type Manager struct {
 	grace   time.Duration
 	// Counts those in Run.
 	inside sync.WaitGroup
+	// Starts without a client that have not come back from a file.
+	stuck atomic.Int32
 }
 
 // NewManager makes a manager without sessions.
@@ -62,8 +57,14 @@ type Stream interface {
 	Send(*pb.ExecResponse) error
 }
 
-// So long may a client wait with the first message.
-const startDeadline = 30 * time.Second
+const (
+	// So long may a client wait with the first message.
+	startDeadline = 30 * time.Second
+	// So long a start may take to come back when its client has gone.
+	lostStartDeadline = time.Second
+	// Each holds a thread.
+	maxStuckStarts = 128
+)
 
 // Run serves one Exec to its end.
 func (m *Manager) Run(stream Stream) error {
@@ -78,11 +79,13 @@ func (m *Manager) Run(stream Stream) error {
 		return err
 	}
 	defer m.leave(x)
-	report := report{asked: asked}
-	defer func() { report.log(m.options.Log, time.Since(began)) }()
+	report := &report{asked: asked}
 	if refusal == nil {
-		refusal = m.start(x, &report)
+		if refusal, err = m.startUnlessGone(x, report); err != nil {
+			return err
+		}
 	}
+	defer func() { report.log(m.options.Log, time.Since(began)) }()
 	if refusal != nil {
 		report.refusal = refusal
 		return x.refuse(refusal)
@@ -127,6 +130,9 @@ func (m *Manager) enter(x *execution) error {
 		return status.Error(codes.Unavailable, "the agent shuts down")
 	default:
 	}
+	if stuck := m.stuck.Load(); stuck >= maxStuckStarts {
+		return status.Errorf(codes.ResourceExhausted, "%d starts that were given up still wait for files of the guest", stuck)
+	}
 	if len(m.running) >= m.options.MaxSessions {
 		return status.Errorf(codes.ResourceExhausted, "%d sessions are running, which is the limit", len(m.running))
 	}
@@ -145,6 +151,31 @@ func (m *Manager) leave(x *execution) {
 	m.inside.Done()
 }
 
+// A file may keep whoever looks at it waiting for ever: that of a server that is gone, for one. So a start has a goroutine
+// of its own, which is left to itself when its client has gone; should it come back, its command is ended.
+func (m *Manager) startUnlessGone(x *execution, report *report) (*launch.Refusal, error) {
+	done := make(chan *launch.Refusal, 1)
+	go func() { done <- m.start(x, report) }()
+	select {
+	case refusal := <-done:
+		return refusal, nil
+	case <-x.stream.Context().Done():
+	}
+	select {
+	case refusal := <-done:
+		return refusal, nil
+	case <-time.After(lostStartDeadline):
+	}
+	m.options.Log.Warn("a start is given up: its client has gone, and it waits for a file", "id", x.asked.id, "waiting", m.stuck.Add(1))
+	go func() {
+		defer m.stuck.Add(-1)
+		if refusal := <-done; refusal == nil {
+			x.end()
+		}
+	}()
+	return nil, status.FromContextError(x.stream.Context().Err()).Err()
+}
+
 func (m *Manager) start(x *execution, report *report) *launch.Refusal {
 	command, refusal := x.asked.command(rootfs.Path(m.options.Root))
 	if refusal != nil {
@@ -156,20 +187,15 @@ func (m *Manager) start(x *execution, report *report) *launch.Refusal {
 		return &launch.Refusal{Code: launch.OperationFailed, Message: "its control group cannot be made: " + err.Error()}
 	}
 	command.CgroupFD = group.FD()
-	err = m.options.Processes.Start(func() (int, error) {
-		process, err := launch.Start(command)
-		if err != nil {
-			return 0, err
-		}
-		// Now, before anybody can wait for its end.
-		x.begin(process, tree.New(process.Pid, x.asked.id, group))
-		return process.Pid, nil
-	})
+	command.Processes = m.options.Processes
+	process, err := launch.Start(command)
 	if err != nil {
 		group.Release()
 		return err.(*launch.Refusal)
 	}
-	x.forget = func() { m.options.Processes.Forget(x.process.Pid) }
+	x.forget = func() { m.options.Processes.Forget(process.Pid) }
+	// Nobody else waits for its end.
+	x.begin(process, tree.New(process.Pid, x.asked.id, group))
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -23,8 +24,11 @@ const (
 
 // Groups makes a control group (v2) for each command, below the agent's own. A nil *Groups makes none.
 type Groups struct {
-	parent    string
-	directory string
+	// The agent's directory, below the group that it was started in.
+	name string
+
+	lock              sync.Mutex
+	parent, directory string
 }
 
 // Group is that of one command. A nil *Group has no members.
@@ -50,9 +54,9 @@ func NewGroups() (*Groups, error) {
 		return nil, err
 	}
 	ours := fmt.Sprintf("%s%d-", agentPrefix, namespace.Ino)
-	groups := &Groups{parent: own, directory: filepath.Join(own, fmt.Sprintf("%s%d-%d", ours, self.pid, self.startTime))}
-	groups.sweep(ours)
-	if err := os.Mkdir(groups.directory, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+	groups := &Groups{name: fmt.Sprintf("%s%d-%d", ours, self.pid, self.startTime)}
+	sweep(own, ours)
+	if err := groups.settle(own); err != nil {
 		return nil, err
 	}
 	if err := groups.probe(); err != nil {
@@ -60,6 +64,15 @@ func NewGroups() (*Groups, error) {
 		return nil, err
 	}
 	return groups, nil
+}
+
+// Makes the agent's directory below its own group.
+func (g *Groups) settle(own string) error {
+	g.parent, g.directory = own, filepath.Join(own, g.name)
+	if err := os.Mkdir(g.directory, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return nil
 }
 
 // Whether a process can be started in a group (Linux 5.7, and no seccomp filter): then it is the program that is missing.
@@ -86,8 +99,24 @@ func (g *Groups) New(executionID string) (*Group, error) {
 	if g == nil {
 		return nil, nil
 	}
+	g.lock.Lock()
+	defer g.lock.Unlock()
 	directory := filepath.Join(g.directory, "exec-"+executionID)
-	if err := os.Mkdir(directory, 0o755); err != nil {
+	err := os.Mkdir(directory, 0o755)
+	if errors.Is(err, os.ErrNotExist) {
+		// Whoever had started the agent has moved it elsewhere, and removed its group: so does an agent with what a command
+		// of its left behind.
+		var own string
+		if own, err = ownDirectory("/proc/self/mountinfo", "/proc/self/cgroup"); err != nil {
+			return nil, err
+		}
+		if err = g.settle(own); err != nil {
+			return nil, err
+		}
+		directory = filepath.Join(g.directory, "exec-"+executionID)
+		err = os.Mkdir(directory, 0o755)
+	}
+	if err != nil {
 		return nil, err
 	}
 	file, err := os.Open(directory)
@@ -103,14 +132,16 @@ func (g *Groups) Close() {
 	if g == nil {
 		return
 	}
+	g.lock.Lock()
+	defer g.lock.Unlock()
 	_ = os.Remove(g.directory)
 	// Stays while a daemon is in it.
 	_ = os.Remove(filepath.Join(g.parent, leftBehind))
 }
 
 // Ends what agents that are no more were running. Those of another pid namespace are not to be judged from here.
-func (g *Groups) sweep(prefix string) {
-	directories, _ := filepath.Glob(filepath.Join(g.parent, prefix+"*"))
+func sweep(parent, prefix string) {
+	directories, _ := filepath.Glob(filepath.Join(parent, prefix+"*"))
 	for _, directory := range directories {
 		pidText, startTime, _ := strings.Cut(strings.TrimPrefix(filepath.Base(directory), prefix), "-")
 		pid, err := strconv.Atoi(pidText)

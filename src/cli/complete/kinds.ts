@@ -11,6 +11,7 @@ import { ownUsers } from '../../oci/own-users.ts';
 import { shellWord } from '../../values/shell-word.ts';
 import type { Candidate } from '../complete.ts';
 import { guests, hostContainers, otherNodes } from './containers.ts';
+import { ofPlatform } from './platforms.ts';
 import { references } from './references.ts';
 import type { Nameable } from './references.ts';
 import { timeLeftMs } from './time-left.ts';
@@ -30,8 +31,12 @@ type Finder = (question: Question) => Iterable<Candidate> | Promise<Iterable<Can
 
 /** What the scripts ask for. */
 export const KINDS: Readonly<Record<string, Finder>> = {
-  containers: async ({ typed, context }) => references(await everything(context), typed),
+  containers: async ({ typed, context }) =>
+    // A context has none of them.
+    (context === undefined ? await ofPlatform(typed) : undefined) ?? references(await everything(context), typed),
   'containers-of-nodes': async ({ typed, context }) => {
+    const ofOne = context === undefined ? await ofPlatform(typed) : undefined;
+    if (ofOne !== undefined) return ofOne;
     const others = context === undefined ? otherNodes(await loadSettings(process.env)) : [];
     return references(withoutDoubles([...(await everything(context)), ...others]), typed);
   },

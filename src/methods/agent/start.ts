@@ -5,14 +5,16 @@ import type { Container } from '../../model/container.ts';
 import { LxcriError } from '../../model/errors.ts';
 import type { ExecRequest, Word } from '../../model/request.ts';
 import type { Session } from '../../model/session.ts';
-import { CARRIER_PREFIX, RUN_SCRIPT_OF_MACHINE } from '../attach/container-script.ts';
+import { becoming } from '../attach/become.ts';
+import { RUN_SCRIPT_OF_MACHINE } from '../attach/container-script.ts';
+import { carriersOf, runArguments } from '../attach/run-words.ts';
 import type { ResolvedUser } from '../attach/user-lookup.ts';
 import { untilAborted } from '../../process/until-aborted.ts';
 import { NotStartedError } from '../method.ts';
 import { GuestAgent, MAX_INPUT_BYTES } from './guest-agent.ts';
 import { AgentSession } from './session.ts';
 import type { LaunchPlan } from './session.ts';
-import { becoming, lookUpUser } from './user.ts';
+import { lookUpUser } from './user.ts';
 import { SCRIPT, environmentLine, launchWords } from './words.ts';
 import type { GuestLaunch } from './words.ts';
 
@@ -53,16 +55,13 @@ function withoutTerminalInput(request: ExecRequest): ExecRequest {
 }
 
 function planWithShell(request: ExecRequest, user: ResolvedUser | undefined): LaunchPlan {
-  const { id, env, workdir = '', command } = request;
-  const carriers = new Map([...env].map(([key, value], index) => [`${CARRIER_PREFIX}${index}`, `${key}=${value}`]));
-  const head = env.size === 0 ? Buffer.alloc(0) : environmentLine(carriers);
+  const { id, env } = request;
+  const head = env.size === 0 ? Buffer.alloc(0) : environmentLine(new Map(carriersOf(env)));
   const maxInputBytes = MAX_INPUT_BYTES - head.length;
   if (maxInputBytes < 0)
     throw new LxcriError('UsageError', `the environment is longer than the QEMU guest agent takes`, 'leave some out');
-  const prefix: readonly Word[] = user === undefined ? [] : becoming(user);
-  const login = command.length > 0 ? '' : (user?.shell ?? 'login');
-  const values = [id, workdir, user?.home ?? '', user?.name ?? '', login, ''];
-  const words: GuestLaunch['words'] = [...prefix, '/bin/sh', '-c', SCRIPT, 'sh', ...values, ...command];
+  const prefix: readonly Word[] = user === undefined ? [] : becoming(user, 'guest');
+  const words: GuestLaunch['words'] = [...prefix, '/bin/sh', '-c', SCRIPT, 'sh', ...runArguments(request, user)];
   return {
     hasShell: true,
     words: launchWords({ id, words, script: RUN_SCRIPT_OF_MACHINE, hasEnvironment: env.size > 0, isCommand: true }),

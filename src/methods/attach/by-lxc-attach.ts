@@ -8,7 +8,7 @@ import type { Attacher } from './launch.ts';
 import { lookUpUser } from './look-up-user.ts';
 import type { Place } from './place.ts';
 import { startDirectly, startWithShell } from './start.ts';
-import { switchTo } from './user-lookup.ts';
+import { switchTo } from './become.ts';
 import type { ResolvedUser } from './user-lookup.ts';
 
 /**

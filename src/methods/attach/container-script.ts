@@ -19,7 +19,6 @@ export const RUN_MESSAGES = [
   'workdir-denied',
   'env-refused',
 ] as const;
-export type RunMessage = (typeof RUN_MESSAGES)[number];
 
 /**
  * Sets the file mode mask and the environment a login would have, then the user's; changes the directory; finds the command, so that "no such

@@ -7,12 +7,13 @@ import { openUnnamedFile } from '../../process/unnamed-file.ts';
 import { withUsualMask } from '../../process/usual-mask.ts';
 import { NotStartedError } from '../method.ts';
 import { AttachMessageFilter } from './attach-message-filter.ts';
-import { CARRIER_PREFIX, RUN_SCRIPT } from './container-script.ts';
+import { RUN_SCRIPT } from './container-script.ts';
 import { attachFailure, notStarted, refusal } from './failures.ts';
 import { CHANNEL_GRACE_MS, launch } from './launch.ts';
 import type { Attacher, Launched } from './launch.ts';
 import { LOG_THERE } from './launch-on-node.ts';
 import { readMessages } from './messages.ts';
+import { carriersOf, runArguments } from './run-words.ts';
 import { AttachedSession } from './session.ts';
 import type { ResolvedUser } from './user-lookup.ts';
 
@@ -33,9 +34,7 @@ export interface AttachPlan {
  * @throws NotStartedError, LxcriError as Method.start does.
  */
 export async function startWithShell(plan: AttachPlan, request: ExecRequest, abort: AbortSignal): Promise<Session> {
-  const carriers: Record<string, string> = { [TAG_VARIABLE]: request.id };
-  [...request.env].forEach(([key, value], index) => (carriers[`${CARRIER_PREFIX}${index}`] = `${key}=${value}`));
-  const login = request.command.length > 0 ? '' : (plan.user?.shell ?? 'login');
+  const carriers = { [TAG_VARIABLE]: request.id, ...Object.fromEntries(carriersOf(request.env)) };
   const words: Word[] = [
     ...plan.attacher.args(Object.keys(carriers), plan.extraOptions),
     ...plan.prefix,
@@ -43,13 +42,7 @@ export async function startWithShell(plan: AttachPlan, request: ExecRequest, abo
     '-c',
     RUN_SCRIPT,
     'sh',
-    request.id,
-    request.workdir ?? '',
-    plan.user?.home ?? '',
-    plan.user?.name ?? '',
-    login,
-    request.terminal?.type ?? '',
-    ...request.command,
+    ...runArguments(request, plan.user, request.terminal?.type),
   ];
   const launched = await launch({
     attacher: plan.attacher,

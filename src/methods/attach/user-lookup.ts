@@ -1,5 +1,5 @@
 import { LxcriError } from '../../model/errors.ts';
-import type { UserSpec, Word } from '../../model/request.ts';
+import type { UserSpec } from '../../model/request.ts';
 
 /** A user as the container knows it. */
 export interface ResolvedUser {
@@ -63,45 +63,6 @@ export function parseLookup(lines: readonly string[], spec: UserSpec): ResolvedU
     groups,
     tool,
   };
-}
-
-/** How the attaching program is told to become a user. */
-export interface UserSwitch {
-  /** Options of `lxc-attach`. */
-  readonly attachOptions: string[];
-  /** Words before the command that change the user inside the container. */
-  readonly prefix: Word[];
-}
-
-/**
- * The way to run as this user with the groups a login has. `lxc-attach -u -g` leaves the supplementary groups empty, so
- * where there are any, a tool inside the container sets them.
- *
- * @throws LxcriError `UserNotFound` when the container has no means for it: groups are never left out silently.
- */
-export function switchTo(user: ResolvedUser): UserSwitch {
-  const supplementary = user.groups.filter((group) => group !== user.gid);
-  const [uid, gid] = [String(user.uid), String(user.gid)];
-  if (supplementary.length === 0) return { attachOptions: ['-u', uid, '-g', gid], prefix: [] };
-  const groups = supplementary.join(',');
-  switch (user.tool) {
-    case 'setpriv':
-      return { attachOptions: [], prefix: ['setpriv', '--reuid', uid, '--regid', gid, '--groups', groups, '--'] };
-    case 'chroot':
-      return { attachOptions: [], prefix: ['chroot', `--userspec=+${uid}:+${gid}`, `--groups=${groups}`, '/'] };
-    case 'busybox-su':
-      // It sets the groups of the user's own entries, and no others.
-      if (user.groups[0] === user.gid) {
-        return { attachOptions: [], prefix: ['su', '-m', '-s', '/bin/sh', '--', user.name, '-c', 'exec "$@"', 'sh'] };
-      }
-      break;
-    case 'none':
-  }
-  throw new LxcriError(
-    'UserNotFound',
-    `the container has no tool that can set the supplementary groups of user ${JSON.stringify(user.name)}`,
-    'install util-linux (setpriv) or coreutils (chroot) in the container',
-  );
 }
 
 function notFound(message: string): LxcriError {

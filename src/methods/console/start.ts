@@ -10,12 +10,14 @@ import type { Session } from '../../model/session.ts';
 import { isLxcriError } from '../../model/errors.ts';
 import type { RawTerminal } from '../../model/raw-terminal.ts';
 import { TAG_VARIABLE } from '../../process/tree.ts';
-import { CARRIER_PREFIX, RUN_SCRIPT } from '../attach/container-script.ts';
+import { becoming } from '../attach/become.ts';
+import { RUN_SCRIPT } from '../attach/container-script.ts';
 import { refusal, tooLong } from '../attach/failures.ts';
+import { carriersOf, runArguments } from '../attach/run-words.ts';
 import type { ResolvedUser } from '../attach/user-lookup.ts';
 import { NotStartedError } from '../method.ts';
 import { ConsoleSession } from './session.ts';
-import { becoming, lookUpThere } from './user.ts';
+import { lookUpThere } from './user.ts';
 import { MetAnotherError, Viewers } from './viewers.ts';
 
 /** How long what may take. */
@@ -168,21 +170,14 @@ async function startCommand(
   request: ExecRequest,
   abort: AbortSignal,
 ): Promise<Session> {
-  const carriers: Record<string, string> = { [TAG_VARIABLE]: request.id };
-  [...request.env].forEach(([key, value], index) => (carriers[`${CARRIER_PREFIX}${index}`] = `${key}=${value}`));
+  const carriers = { [TAG_VARIABLE]: request.id, ...Object.fromEntries(carriersOf(request.env)) };
   const words: Word[] = [
-    ...(user === undefined ? [] : becoming(user)),
+    ...(user === undefined ? [] : becoming(user, 'container')),
     '/bin/sh',
     '-c',
     RUN_SCRIPT,
     'sh',
-    request.id,
-    request.workdir ?? '',
-    user?.home ?? '',
-    user?.name ?? '',
-    request.command.length > 0 ? '' : (user?.shell ?? 'login'),
-    '',
-    ...request.command,
+    ...runArguments(request, user),
   ];
   if (abort.aborted) throw new NotStartedError('canceled');
   const command = session.run({

@@ -1,5 +1,4 @@
-import { LxcriError } from '../../model/errors.ts';
-import type { ExecRequest, Word } from '../../model/request.ts';
+import type { ExecRequest } from '../../model/request.ts';
 import { TAG_VARIABLE } from '../../process/tree.ts';
 import type { ShellSession } from '../../framed/shell-session.ts';
 import { LOOKUP_SCRIPT } from '../attach/container-script.ts';
@@ -29,33 +28,4 @@ export async function lookUpThere(session: ShellSession, request: ExecRequest): 
   await command.killTree();
   await command.release();
   return parseLookup(command.messages, request.user);
-}
-
-/**
- * The words that make root there this user, with the groups that a login has.
- *
- * @throws LxcriError `UserNotFound` when the container has no means for it.
- */
-export function becoming(user: ResolvedUser): Word[] {
-  const [uid, gid] = [String(user.uid), String(user.gid)];
-  const supplementary = user.groups.filter((group) => group !== user.gid).join(',');
-  switch (user.tool) {
-    case 'setpriv': {
-      const groups = supplementary === '' ? ['--clear-groups'] : ['--groups', supplementary];
-      return ['setpriv', '--reuid', uid, '--regid', gid, ...groups, '--'];
-    }
-    case 'chroot':
-      return ['chroot', `--userspec=+${uid}:+${gid}`, `--groups=${supplementary}`, '/'];
-    case 'busybox-su':
-      // It sets the groups of the user's own entries, and no others.
-      if (user.name !== '' && user.groups[0] === user.gid)
-        return ['su', '-m', '-s', '/bin/sh', '--', user.name, '-c', 'exec "$@"', 'sh'];
-      break;
-    case 'none':
-  }
-  throw new LxcriError(
-    'UserNotFound',
-    `the container has no tool that can make a process one of user ${user.name === '' ? '' : `${JSON.stringify(user.name)} `}(${uid}:${gid})`,
-    'install util-linux (setpriv) or coreutils (chroot) in the container',
-  );
 }

@@ -1,10 +1,10 @@
-import { Writable } from 'node:stream';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 
 import type { ChannelEnd, PodChannel } from '../../model/pod.ts';
 import type { ForwardedSignal, Session, SessionExit } from '../../model/session.ts';
 import type { Guard } from './guard.ts';
 import type { MarkedOutput } from './marked-output.ts';
+import { terminalInput } from './terminal-input.ts';
 
 /** How long nothing may come of the output, once the command has ended, before it is held by what outlived the command. */
 const HELD_OUTPUT_MS = 1000;
@@ -13,9 +13,6 @@ const LOOK_MS = 100;
 /** How long the end of the command may take, once its processes were killed. */
 const KILL_GRACE_MS = 3000;
 
-/** What a terminal's line discipline reads as end of input (Ctrl-D). */
-const END_OF_TRANSMISSION = '\u0004';
-
 /** The parts of a session. */
 export interface PodSessionParts {
   readonly channel: PodChannel;
@@ -23,6 +20,7 @@ export interface PodSessionParts {
   readonly guard: Guard | undefined;
   readonly treeKill: boolean;
   readonly hasTerminal: boolean;
+  /** Without a terminal. */
   readonly stdin: boolean;
   readonly stdout: Readable | null;
   readonly stderr: Readable | null;
@@ -50,7 +48,8 @@ export class PodSession implements Session {
     this.#parts = parts;
     const { channel, hasTerminal, marked } = parts;
     this.#treeKill = parts.treeKill;
-    this.stdin = parts.stdin ? (hasTerminal ? terminalInput(channel.stdin) : channel.stdin) : null;
+    // The other end of a terminal is always there, and reads nothing for ever unless it is told.
+    this.stdin = hasTerminal ? terminalInput(channel.stdin) : parts.stdin ? channel.stdin : null;
     this.stdout = parts.stdout;
     this.stderr = parts.stderr;
     const settled = new Promise<SessionExit>((resolve) => (this.#settle = resolve));
@@ -144,11 +143,3 @@ export class PodSession implements Session {
 
 /** After these whoever sends them sees to it that all ends. */
 const ENDING: ReadonlySet<ForwardedSignal> = new Set<ForwardedSignal>(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']);
-
-/** A terminal has no end of input, but a character for it. */
-function terminalInput(target: Writable): Writable {
-  return new Writable({
-    write: (chunk: Buffer, _encoding, done) => void target.write(chunk, () => done()),
-    final: (done) => void target.write(END_OF_TRANSMISSION, () => done()),
-  });
-}

@@ -315,7 +315,8 @@ async function startDirectly(access: PodAccess, request: ExecRequest, abort: Abo
   const { terminal, stdin, stdout, stderr } = request;
   if (abort.aborted) throw new NotStartedError('canceled');
   const hasInput = stdin.kind !== 'null';
-  const target = { words: request.command.map(String), stdin: hasInput, tty: terminal !== undefined };
+  const hasTerminal = terminal !== undefined;
+  const target = { words: request.command.map(String), stdin: hasInput || hasTerminal, tty: hasTerminal };
   // From here on it may run.
   const channel = await opened(access, target, hasInput && terminal === undefined, undefined).catch(
     (error: unknown) => {

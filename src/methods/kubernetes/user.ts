@@ -1,7 +1,7 @@
 import { LxcriError } from '../../model/errors.ts';
 import type { PodAccess } from '../../model/pod.ts';
 import type { UserSpec } from '../../model/request.ts';
-import { becoming } from '../agent/user.ts';
+import { becoming } from '../attach/become.ts';
 import { LOOKUP_SCRIPT } from '../attach/container-script.ts';
 import { parseLookup } from '../attach/user-lookup.ts';
 import type { ResolvedUser } from '../attach/user-lookup.ts';

@@ -4,7 +4,7 @@ import type { ForwardedSignal } from '../../model/session.ts';
 import type { Agent } from '../../vsock/agent.ts';
 import { agentAt } from '../../vsock/agent.ts';
 import type { GrpcCall } from '../../vsock/grpc/call.ts';
-import { TARGET, resizeRequest, stdinCloseRequest, stdinRequest } from '../../vsock/protocol.ts';
+import { TARGET, resizeRequest, stdinCloseRequest, stdinHead } from '../../vsock/protocol.ts';
 
 /** What can be done with a command, depending on whose agent runs it. */
 export interface Peer {
@@ -14,7 +14,7 @@ export interface Peer {
   readonly remark?: string;
   /** What is said where not all was ended; there where it may overlook processes that have left the command's session. */
   readonly leftover?: string;
-  exec(onMessage: (message: Buffer) => void): GrpcCall;
+  exec(onMessage: (pieces: Buffer[]) => void): GrpcCall;
   endInput(call: GrpcCall, hasTerminal: boolean, done: () => void): void;
   resize(call: GrpcCall, columns: number, rows: number): void;
   signal(call: GrpcCall, signal: ForwardedSignal): void;
@@ -51,7 +51,7 @@ export class OwnPeer implements Peer {
     if (agent.hello?.capabilities.includes('cgroup') !== true) this.leftover = WITHOUT_GROUPS;
   }
 
-  exec(onMessage: (message: Buffer) => void): GrpcCall {
+  exec(onMessage: (pieces: Buffer[]) => void): GrpcCall {
     return this.#agent.exec(onMessage);
   }
 
@@ -105,12 +105,12 @@ export class OlderPeer implements Peer {
     this.#agent = agent;
   }
 
-  exec(onMessage: (message: Buffer) => void): GrpcCall {
+  exec(onMessage: (pieces: Buffer[]) => void): GrpcCall {
     return this.#agent.exec(onMessage);
   }
 
   endInput(call: GrpcCall, hasTerminal: boolean, done: () => void): void {
-    if (hasTerminal) call.send(stdinRequest(END_OF_TRANSMISSION), done);
+    if (hasTerminal) call.sendWith(stdinHead(END_OF_TRANSMISSION.length), END_OF_TRANSMISSION, done);
     else call.finish(done);
   }
 

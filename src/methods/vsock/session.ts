@@ -6,7 +6,7 @@ import type { ForwardedSignal, Session, SessionExit } from '../../model/session.
 import type { CallEnd, GrpcCall } from '../../vsock/grpc/call.ts';
 import { STATUS } from '../../vsock/grpc/status.ts';
 import type { GrpcStatus } from '../../vsock/grpc/status.ts';
-import { parseResponse, stdinRequest } from '../../vsock/protocol.ts';
+import { parseResponse, stdinHead } from '../../vsock/protocol.ts';
 import type { Exit, Refusal, Said } from '../../vsock/protocol.ts';
 import { NotStartedError } from '../method.ts';
 import { olderRefusal, takesNoMore } from './failures.ts';
@@ -24,6 +24,9 @@ export type First =
 
 /** In one message, of which an agent takes 4 MiB at least. */
 const INPUT_PIECE_BYTES = 256 * 1024;
+
+/** Of input, that waits while the piece before it is sent; as much may be on its way. */
+const INPUT_BUFFER_BYTES = 256 * 1024;
 
 /** Of each output stream, that its reader has not taken yet. */
 const OUTPUT_BUFFER_BYTES = 1024 * 1024;
@@ -71,7 +74,7 @@ export class GuestSession implements Session {
     const { stdin, stdout, stderr, terminal } = request;
     this.stdout = stdout.kind === 'null' ? null : this.#readable('stdout');
     this.stderr = stderr.kind === 'null' || terminal !== undefined ? null : this.#readable('stderr');
-    this.#call = peer.exec((message) => this.#take(parseResponse(message)));
+    this.#call = peer.exec((pieces) => this.#take(parseResponse(pieces)));
     this.#call.send(start);
     this.stdin = stdin.kind === 'null' ? null : this.#writable();
     if (stdin.kind === 'null') peer.endInput(this.#call, terminal !== undefined, () => {});
@@ -133,8 +136,10 @@ export class GuestSession implements Session {
     this.#begin();
     if (said.kind === 'started') return;
     const stream = said.kind === 'stdout' ? this.stdout : this.stderr;
-    if (stream === null || said.bytes.length === 0) return;
-    if (stream.destroyed || stream.push(said.bytes) || this.#isFlowing) return;
+    if (stream === null) return;
+    let hasRoom = true;
+    for (const piece of said.pieces) if (!stream.destroyed && piece.length > 0) hasRoom = stream.push(piece);
+    if (stream.destroyed || hasRoom || this.#isFlowing) return;
     this.#full.add(stream);
     this.#call.pause();
   }
@@ -195,16 +200,23 @@ export class GuestSession implements Session {
   #writable(): Writable {
     const { terminal } = this.#request;
     return new Writable({
-      highWaterMark: 64 * 1024,
-      write: (chunk: Buffer, _encoding, done) => {
-        for (let at = 0; at < chunk.length; at += INPUT_PIECE_BYTES) {
-          const end = at + INPUT_PIECE_BYTES;
-          this.#call.send(stdinRequest(chunk.subarray(at, end)), end >= chunk.length ? done : undefined);
-        }
-        if (chunk.length === 0) done();
+      highWaterMark: INPUT_BUFFER_BYTES,
+      write: (chunk: Buffer, _encoding, done) => this.#send(chunk, done),
+      writev: (chunks, done) => {
+        for (const [index, { chunk }] of chunks.entries())
+          this.#send(chunk as Buffer, index + 1 === chunks.length ? done : undefined);
       },
       final: (done) => this.#peer.endInput(this.#call, terminal !== undefined, done),
     });
+  }
+
+  #send(chunk: Buffer, done: () => void = () => {}): void {
+    if (chunk.length === 0) return done();
+    for (let at = 0; at < chunk.length; at += INPUT_PIECE_BYTES) {
+      const end = at + INPUT_PIECE_BYTES;
+      const piece = chunk.subarray(at, end);
+      this.#call.sendWith(stdinHead(piece.length), piece, end >= chunk.length ? done : () => {});
+    }
   }
 }
 

@@ -28,8 +28,6 @@ const START_LIMIT_MS = 60_000;
 
 async function startByOwn(agent: Agent, request: ExecRequest, abort: AbortSignal): Promise<Session> {
   const { id, command, env, workdir, user, terminal, stdin } = request;
-  if (user !== undefined && agent.hello?.capabilities.includes('user') !== true)
-    throw new NotStartedError('the agent does not run as root in the guest, and cannot change the user');
   const message = startRequest({
     id,
     argv: command,

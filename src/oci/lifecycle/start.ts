@@ -34,7 +34,7 @@ export interface StartOptions {
   readonly abort?: AbortSignal | undefined;
 }
 
-export const DEFAULT_START_TIMEOUT_MS = 60_000;
+const DEFAULT_START_TIMEOUT_MS = 60_000;
 
 /**
  * Starts a container and waits until it runs. One that runs already is left alone.

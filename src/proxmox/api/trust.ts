@@ -98,7 +98,7 @@ function comparePin(address: Address, pin: string, socket: TLSSocket): TLSSocket
 }
 
 /** Whether two are the same, however they are written. */
-export function sameFingerprint(one: string, other: string): boolean {
+function sameFingerprint(one: string, other: string): boolean {
   const bare = (text: string): string => text.replaceAll(':', '').toUpperCase();
   return bare(one) === bare(other);
 }

@@ -25,12 +25,12 @@ export class GrpcCall {
   #isRefused = false;
 
   /**
-   * @param onMessage called for each message, one after the other.
+   * @param onMessage called for each message, one after the other, with the pieces in which it came.
    * @param whyBroken what is known of a connection that broke.
    */
   constructor(
     stream: ClientHttp2Stream,
-    onMessage: (message: Buffer) => void,
+    onMessage: (pieces: Buffer[]) => void,
     whyBroken: () => string | undefined = () => undefined,
   ) {
     this.#stream = stream;
@@ -62,6 +62,16 @@ export class GrpcCall {
   send(message: Uint8Array, done: () => void = () => {}): void {
     if (!this.#isWritable) return done();
     this.#stream.write(frameOf(message), () => done());
+  }
+
+  /** The same of a message whose end is a `rest` that is not copied: it must stay as it is until `done` is called. */
+  sendWith(message: Uint8Array, rest: Uint8Array, done: () => void): void {
+    if (!this.#isWritable) return done();
+    // Both leave in one write.
+    this.#stream.cork();
+    this.#stream.write(frameOf(message, rest.length));
+    this.#stream.write(rest, () => done());
+    this.#stream.uncork();
   }
 
   /** Says that no further message comes. */

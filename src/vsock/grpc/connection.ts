@@ -1,9 +1,10 @@
 import { connect } from 'node:http2';
 import type { ClientHttp2Session } from 'node:http2';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 
 import { GrpcCall } from './call.ts';
 import type { CallEnd } from './call.ts';
+import { wholeOf } from './frames.ts';
 import { STATUS } from './status.ts';
 import type { GrpcStatus } from './status.ts';
 
@@ -25,6 +26,13 @@ const CLOSED = 'the connection to the guest was closed';
 /** How the kernel and Node.js say the same. */
 const CLOSED_CODES: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'ERR_SOCKET_CLOSED', 'ERR_STREAM_DESTROYED']);
 
+/** What carries a connection: a socket, or what is like one. */
+export type Wire = Duplex & {
+  /** Whether it keeps this process alive. */
+  ref(): unknown;
+  unref(): unknown;
+};
+
 /** The answer to one question. */
 export type Answer =
   | { readonly kind: 'message'; readonly message: Buffer }
@@ -36,12 +44,14 @@ export class GrpcConnection {
   /** Resolves when nothing goes over it any more; never rejects. */
   readonly closed: Promise<void>;
   readonly #session: ClientHttp2Session;
+  readonly #wire: Wire;
   #holders = 0;
   #isOver = false;
   #failure: string | undefined;
 
-  private constructor(session: ClientHttp2Session, socket: Socket) {
+  private constructor(session: ClientHttp2Session, wire: Wire) {
     this.#session = session;
+    this.#wire = wire;
     this.closed = new Promise((resolve) => {
       session.once('close', () => {
         this.#isOver = true;
@@ -53,9 +63,9 @@ export class GrpcConnection {
     });
     session.on('goaway', () => (this.#isOver = true));
     // The session tells of what matters.
-    socket.on('error', () => {});
+    wire.on('error', () => {});
     // Before the session, which then ends its calls.
-    socket.prependListener('close', () => {
+    wire.prependListener('close', () => {
       this.#isOver = true;
       this.#failure ??= CLOSED;
     });
@@ -66,13 +76,13 @@ export class GrpcConnection {
    *
    * @throws Error what was in the way; the reason of `abort`.
    */
-  static async open(socket: Socket, limitMs: number, abort: AbortSignal): Promise<GrpcConnection> {
+  static async open(wire: Wire, limitMs: number, abort: AbortSignal): Promise<GrpcConnection> {
     const session = connect('http://agent', {
-      createConnection: () => socket,
+      createConnection: () => wire,
       maxSessionMemory: SESSION_MEMORY_MB,
       settings: { enablePush: false, initialWindowSize: STREAM_WINDOW_BYTES, maxFrameSize: MAX_FRAME_BYTES },
     });
-    const connection = new GrpcConnection(session, socket);
+    const connection = new GrpcConnection(session, wire);
     session.setLocalWindowSize?.(CONNECTION_WINDOW_BYTES);
     try {
       await new Promise<void>((resolve, reject) => {
@@ -96,7 +106,7 @@ export class GrpcConnection {
       session.destroy();
       throw error;
     }
-    session.unref();
+    wire.unref();
     return connection;
   }
 
@@ -111,11 +121,11 @@ export class GrpcConnection {
   }
 
   /**
-   * Makes a call; `onMessage` gets each message that comes. This process stays alive until the call has ended.
+   * Makes a call; `onMessage` gets each message that comes, in pieces. This process stays alive until the call has ended.
    *
    * @throws Error where no further call can be made: then nothing was sent.
    */
-  call(path: string, onMessage: (message: Buffer) => void): GrpcCall {
+  call(path: string, onMessage: (pieces: Buffer[]) => void): GrpcCall {
     const stream = this.#session.request(
       { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' },
       { endStream: false },
@@ -136,7 +146,7 @@ export class GrpcConnection {
     // Else the call could not be made.
     if (!this.isOpen) return { kind: 'refused' };
     let answer: Buffer | undefined;
-    const call = this.call(path, (received) => (answer ??= received));
+    const call = this.call(path, (pieces) => (answer ??= wholeOf(pieces)));
     call.send(message);
     call.finish();
     const { promise: late, resolve } = Promise.withResolvers<CallEnd>();
@@ -180,11 +190,11 @@ export class GrpcConnection {
 
   #hold(): void {
     this.#holders += 1;
-    if (this.#holders === 1) this.#session.ref();
+    if (this.#holders === 1) this.#wire.ref();
   }
 
   #letGo(): void {
     this.#holders -= 1;
-    if (this.#holders === 0) this.#session.unref();
+    if (this.#holders === 0) this.#wire.unref();
   }
 }

@@ -12,11 +12,15 @@ export class BrokenFrameError extends Error {
   override readonly name = 'BrokenFrameError';
 }
 
-/** A message, ready to be written. */
-export function frameOf(message: Uint8Array): Buffer {
+/**
+ * A message, ready to be written.
+ *
+ * @param more bytes of it that are written after this, as they are.
+ */
+export function frameOf(message: Uint8Array, more = 0): Buffer {
   const frame = Buffer.allocUnsafe(HEADER_BYTES + message.length);
   frame[0] = 0;
-  frame.writeUInt32BE(message.length, 1);
+  frame.writeUInt32BE(message.length + more, 1);
   frame.set(message, HEADER_BYTES);
   return frame;
 }
@@ -34,17 +38,17 @@ export class FrameReader {
   }
 
   /**
-   * The messages that are whole with this chunk.
+   * The messages that are whole with this chunk, each in the pieces in which it came: nothing is copied.
    *
    * @throws BrokenFrameError
    */
-  *read(chunk: Buffer): Generator<Buffer> {
+  *read(chunk: Buffer): Generator<Buffer[]> {
     this.#chunks.push(chunk);
     this.#bytes += chunk.length;
     for (;;) {
       if (this.#wanted === undefined) {
         if (this.#bytes < HEADER_BYTES) return;
-        const header = this.#take(HEADER_BYTES);
+        const header = wholeOf(this.#take(HEADER_BYTES));
         if (header[0] !== 0) throw new BrokenFrameError('it is compressed, or no gRPC');
         const length = header.readUInt32BE(1);
         if (length > MAX_MESSAGE_BYTES) throw new BrokenFrameError(`a message of ${length} bytes is too long`);
@@ -57,29 +61,23 @@ export class FrameReader {
     }
   }
 
-  /** The next bytes, copied only where they are in several chunks. */
-  #take(length: number): Buffer {
+  /** The next bytes. */
+  #take(length: number): Buffer[] {
     this.#bytes -= length;
-    const [first] = this.#chunks;
-    if (first !== undefined && first.length > length) {
-      this.#chunks[0] = first.subarray(length);
-      return first.subarray(0, length);
-    }
-    if (first?.length === length) {
-      this.#chunks.shift();
-      return first;
-    }
-    const parts: Buffer[] = [];
+    const pieces: Buffer[] = [];
     for (let left = length; left > 0; ) {
-      const chunk = this.#chunks.shift() ?? Buffer.alloc(0);
-      if (chunk.length > left) {
-        parts.push(chunk.subarray(0, left));
-        this.#chunks.unshift(chunk.subarray(left));
-        break;
-      }
-      parts.push(chunk);
+      const [chunk = Buffer.alloc(0)] = this.#chunks;
+      pieces.push(chunk.length > left ? chunk.subarray(0, left) : chunk);
+      if (chunk.length > left) this.#chunks[0] = chunk.subarray(left);
+      else this.#chunks.shift();
       left -= chunk.length;
     }
-    return Buffer.concat(parts, length);
+    return pieces;
   }
+}
+
+/** A message that came in pieces; copied only where they are several. */
+export function wholeOf(pieces: readonly Buffer[]): Buffer {
+  const [first] = pieces;
+  return pieces.length === 1 && first !== undefined ? first : Buffer.concat(pieces);
 }

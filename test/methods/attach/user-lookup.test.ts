@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 
-import { parseLookup, switchTo } from '../../../src/methods/attach/user-lookup.ts';
+import { parseLookup } from '../../../src/methods/attach/user-lookup.ts';
 import type { ResolvedUser } from '../../../src/methods/attach/user-lookup.ts';
 import { LxcriError } from '../../../src/model/errors.ts';
 
@@ -88,36 +88,5 @@ describe('what a container says of a user', () => {
       );
     }
     errorOf(() => parseLookup(['nonsense', '', '='], SPEC));
-  });
-});
-
-describe('becoming a user', () => {
-  it('needs only lxc-attach without supplementary groups', () => {
-    for (const groups of [[], [1001]]) {
-      expect(switchTo({ ...APP, groups, tool: 'none' })).to.deep.equal({
-        attachOptions: ['-u', '1000', '-g', '1001'],
-        prefix: [],
-      });
-    }
-  });
-
-  it('needs a tool in the container with them', () => {
-    expect(switchTo(APP)).to.deep.equal({
-      attachOptions: [],
-      prefix: ['setpriv', '--reuid', '1000', '--regid', '1001', '--groups', '2000', '--'],
-    });
-    expect(switchTo({ ...APP, tool: 'chroot', groups: [1001, 2000, 2001] }).prefix).to.deep.equal([
-      'chroot',
-      '--userspec=+1000:+1001',
-      '--groups=2000,2001',
-      '/',
-    ]);
-    expect(switchTo({ ...APP, tool: 'busybox-su' }).prefix).to.include('app');
-  });
-
-  it('is refused where it could not be complete', () => {
-    expect(errorOf(() => switchTo({ ...APP, tool: 'none' })).code).to.equal('UserNotFound');
-    // busybox's su takes the user's own primary group, not the one that was asked for.
-    expect(errorOf(() => switchTo({ ...APP, gid: 5, tool: 'busybox-su' })).hint).to.include('setpriv');
   });
 });

@@ -5,6 +5,7 @@
  * gid 1000, home /home/app) in the groups `extra` (2000) and `shared` (2001).
  */
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { expect } from 'chai';
 
@@ -41,8 +42,11 @@ export type Form = 'text' | 'json';
 export interface Outside {
   /** Waits until a process with exactly this command line runs in the container. */
   appears(commandLine: string): Promise<void>;
-  /** Command lines of all processes of this host but the CLI itself, which shows what its user typed. */
-  commandLines(cli: RunningCli): string[];
+  /**
+   * Command lines of all processes of this host, and of the container where it has a kernel of its own; not the CLI's own,
+   * which shows what its user typed.
+   */
+  commandLines(cli: RunningCli): Promise<string[]>;
 }
 
 export interface Expectation {
@@ -449,17 +453,21 @@ function environment(): ExecCase[] {
       ...KNOWN_TO_RUN,
       during: async (cli, outside) => {
         const seen: string[] = [];
-        const look = (): void => {
-          seen.push(...outside.commandLines(cli).filter((line) => line.includes(secret)));
+        const look = async (): Promise<void> => {
+          seen.push(...(await outside.commandLines(cli)).filter((line) => line.includes(secret)));
         };
-        // As often as can be while it starts: helpers that live for milliseconds count too.
-        const timer = setInterval(look, 1);
-        try {
-          await outside.appears(hold);
-        } finally {
-          clearInterval(timer);
-        }
-        look();
+        let isStarting = true;
+        const watch = async (): Promise<void> => {
+          // As often as can be while it starts: helpers that live for milliseconds count too.
+          while (isStarting) {
+            // oxlint-disable-next-line no-await-in-loop -- one after the other
+            await look();
+            // oxlint-disable-next-line no-await-in-loop -- as above
+            await sleep(1);
+          }
+        };
+        await Promise.all([watch(), outside.appears(hold).finally(() => (isStarting = false))]);
+        await look();
         cli.child.kill('SIGTERM');
         expect(seen).to.deep.equal([]);
       },

@@ -5,26 +5,39 @@ import { expect } from 'chai';
 
 import type { MethodName } from '../../../src/model/request.ts';
 import type { ExecResult } from '../../../src/model/result.ts';
-import { assertNothingNew, processesIn, processesSince, snapshotProcesses, waitFor } from '../../support/lxc.ts';
-import type { Container } from '../../support/lxc.ts';
+import {
+  assertNothingNew,
+  endProcess,
+  processesIn,
+  processesSince,
+  snapshotProcesses,
+  waitFor,
+} from '../../support/lxc.ts';
+import type { Argv, Inhabited, ProcessInfo, ProcessSnapshot, RunResult } from '../../support/lxc.ts';
 import { EXEC_CASES } from './cases.ts';
 import type { ExecCase, Form, Gap, Need, Outside } from './cases.ts';
 import { runCli, startCli } from './cli.ts';
 import type { CliOptions, CliResult, Word } from './cli.ts';
 import { expectErrorLine, resultOf, streamOf } from './result.ts';
 
+/** What commands run in, as the table sees it without the method under test. */
+export type Observed = Inhabited & { attach(argv: Argv): Promise<Pick<RunResult, 'exitCode'>> };
+
 /** What a method's suite brings: a running container, and how the CLI is called for it. */
 export interface Harness {
   readonly method: MethodName;
   /** What the user types for the container. */
   readonly reference: () => string;
-  readonly container: () => Container;
+  readonly container: () => Observed;
   /** Added to the CLI's environment. */
   readonly environment?: () => Record<string, string>;
   /** The command cannot have our own output: it runs on another host. */
   readonly holdsOutput?: true;
-  /** A further way to a method whose rows have all run in both forms: here each is run in one, in turn. */
-  readonly inTurn?: true;
+  /**
+   * A further way to a method whose rows have all run in both forms: here each is run in one, in turn; `other` where a
+   * suite beside this one runs the first.
+   */
+  readonly inTurn?: true | 'other';
   /** The rules of the rows that are run: of another engine behind the same code, those that it could break. Default: all. */
   readonly only?: readonly RegExp[];
   /** Its channel reports the signal that ended a command. */
@@ -52,15 +65,16 @@ export function itFollowsTheContract(harness: Harness): void {
       it(`passes over: ${row.rule}`, () => expectPassedOver(harness, row, exception));
       continue;
     }
-    for (const form of formsOf(row, harness.inTurn === true ? index : undefined)) {
+    for (const form of formsOf(row, index, harness.inTurn)) {
       it(`${row.rule} (${form})`, () => runRow(harness, row, form));
     }
   }
 }
 
-function formsOf(row: ExecCase, turn: number | undefined): Form[] {
+function formsOf(row: ExecCase, index: number, inTurn: Harness['inTurn']): Form[] {
   if (row.form !== undefined) return [row.form];
-  return turn === undefined ? ['text', 'json'] : [turn % 2 === 0 ? 'text' : 'json'];
+  if (inTurn === undefined) return ['text', 'json'];
+  return [(index % 2 === 0) === (inTurn === true) ? 'text' : 'json'];
 }
 
 /** What holds of such a case where we read the output. */
@@ -139,7 +153,7 @@ async function runOnce(harness: Harness, row: ExecCase, form: Form, round: numbe
     cli.child.kill('SIGKILL');
     cli.child.stdout?.destroy();
     cli.child.stderr?.destroy();
-    for (const { pid } of await processesSince(container, before)) endProcess(pid);
+    await endAll(container, await processesSince(container, before));
   }
 }
 
@@ -153,11 +167,7 @@ function hasBegun({ expected }: ExecCase, form: Form, done: CliResult): boolean 
 }
 
 /** Exactly the process that was meant to stay is there, and is ended. */
-async function endWhatIsLeft(
-  container: Container,
-  before: Awaited<ReturnType<typeof snapshotProcesses>>,
-  marker: string,
-): Promise<void> {
+async function endWhatIsLeft(container: Observed, before: ProcessSnapshot, marker: string): Promise<void> {
   // The attaching program may still be on its way out, and a shell not yet have become the daemon.
   const left = await waitFor(
     async () => {
@@ -166,32 +176,30 @@ async function endWhatIsLeft(
     },
     { what: `exactly one process, ${marker}, to be left` },
   );
-  for (const { pid } of left) endProcess(pid);
+  await endAll(container, left);
   await assertNothingNew(container, before);
 }
 
-function endProcess(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It has ended meanwhile.
-  }
+async function endAll(container: Observed, processes: readonly ProcessInfo[]): Promise<void> {
+  await Promise.all(processes.map(({ pid }) => endProcess(container, pid)));
 }
 
-function outsideOf(container: Container): Outside {
+function outsideOf(container: Observed): Outside {
   return {
     appears: async (commandLine) => {
       await waitFor(async () => (await processesIn(container)).some(({ args }) => args === commandLine), {
         what: `${commandLine} to run in ${container.name}`,
       });
     },
-    commandLines: ({ words }) => {
+    commandLines: async ({ words }) => {
       // By what it was called with, not by its pid: for a moment a child that it starts looks like it.
       const typed = `\0${words.map(String).join('\0')}\0`;
-      return readdirSync('/proc')
+      const ofHost = readdirSync('/proc')
         .filter((name) => /^\d+$/.test(name))
         .map(commandLineOf)
         .filter((line) => !line.endsWith(typed));
+      if ('pids' in container) return ofHost;
+      return [...ofHost, ...(await processesIn(container)).map(({ args }) => args)];
     },
   };
 }

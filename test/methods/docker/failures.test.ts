@@ -4,20 +4,9 @@ import { refusedExecution, startFailure } from '../../../src/methods/docker/fail
 import type { EngineAnswer } from '../../../src/model/engine.ts';
 import { isLxcriError } from '../../../src/model/errors.ts';
 import type { ExecRequest } from '../../../src/model/request.ts';
+import { requestOf } from '../../oci/requests.ts';
 
-const REQUEST: ExecRequest = {
-  id: 'x',
-  command: ['prog', 'word'],
-  env: new Map(),
-  workdir: '/srv',
-  user: { user: 'web', group: 'team' },
-  privileged: false,
-  terminal: undefined,
-  stdin: { kind: 'null' },
-  stdout: { kind: 'pipe' },
-  stderr: { kind: 'pipe' },
-  needsTreeKill: false,
-};
+const REQUEST = requestOf({ command: ['prog', 'word'], workdir: '/srv', user: { user: 'web', group: 'team' } });
 
 function told(error: Error): string {
   return `${isLxcriError(error) ? error.code : error.name}: ${error.message}`;

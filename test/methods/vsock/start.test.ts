@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers';
 
 import { expect } from 'chai';
 
+import { LxcriError } from '../../../src/model/errors.ts';
 import { NotStartedError } from '../../../src/methods/method.ts';
 import { findGuest } from '../../../src/methods/vsock/guest.ts';
 import { startInGuest } from '../../../src/methods/vsock/start.ts';
@@ -12,6 +13,7 @@ import type { Session } from '../../../src/model/session.ts';
 import { startExecution } from '../../../src/oci/execution.ts';
 import { NodeConfig } from '../../../src/proxmox/node/config.ts';
 import { agentAt } from '../../../src/vsock/agent.ts';
+import { requestOf } from '../../oci/requests.ts';
 import { grpcServer, olderAgent } from '../../support/vsock/agent-double.ts';
 import type { GrpcServer } from '../../support/vsock/agent-double.ts';
 import { startHybrid } from '../../support/vsock/hybrid-double.ts';
@@ -21,21 +23,8 @@ import type { Fields, OwnAgentOptions, ServedExec } from '../../support/vsock/ow
 import { waitFor } from '../../support/wait-for.ts';
 
 const PIPE = { kind: 'pipe' } as const;
-const NULL = { kind: 'null' } as const;
 
-const REQUEST: ExecRequest = {
-  id: '11111111-2222-3333-4444-555555555555',
-  command: ['true'],
-  env: new Map(),
-  workdir: undefined,
-  user: undefined,
-  privileged: false,
-  terminal: undefined,
-  stdin: NULL,
-  stdout: PIPE,
-  stderr: PIPE,
-  needsTreeKill: false,
-};
+const REQUEST = requestOf({ id: '11111111-2222-3333-4444-555555555555' });
 
 function textOf(stream: Readable | null): Promise<string> {
   return stream === null ? Promise.resolve('') : text(stream);
@@ -202,12 +191,15 @@ describe('a command in a microVM', () => {
     expect(await session.kill()).to.equal(true);
   });
 
-  it('needs an agent that may change the user, for another user', async () => {
-    const server = ownAgent({ capabilities: [] });
+  it('is refused as another user by an agent that may not change it, which knows whether it is one', async () => {
+    const server = ownAgent({
+      capabilities: [],
+      exec: (exec) => exec.refuse('PermissionDenied', 'its commands run as its own user only').end(),
+    });
     const error = await failure(start(server, { user: { user: 'app' } }));
-    expect(error).to.be.instanceOf(NotStartedError);
-    expect(error.message).to.contain('cannot change the user');
-    expect(server.execs).to.deep.equal([]);
+    expect(error).to.be.instanceOf(LxcriError).and.to.include({ code: 'PermissionDenied' });
+    expect(error.message).to.contain('its own user only');
+    expect(server.execs.map(({ start: asked }) => asked.get(105))).to.deep.equal([[Buffer.from('app')]]);
   });
 
   it('gets its input in pieces, and its end', async () => {

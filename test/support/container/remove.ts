@@ -1,10 +1,12 @@
 /** Takes a container off the host in whatever state it is; synchronous, since exit handlers cannot wait. */
-import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { monitorPid } from '../../../src/process/proc.ts';
+import { removeCgroup, topCgroups } from '../cgroups.ts';
 import { DEFAULT_LXCPATH } from '../places.ts';
 import { isRunning } from '../proc.ts';
 import { runSync } from '../run.ts';
+import { pause } from '../wait-for.ts';
 
 export interface ContainerAddress {
   lxcpath: string;
@@ -12,7 +14,6 @@ export interface ContainerAddress {
 }
 
 const LOG_DIRECTORY = '/var/log/lxc';
-const CGROUP_ROOT = '/sys/fs/cgroup';
 const MONITOR_TIMEOUT_MS = 5_000;
 const CGROUP_TIMEOUT_MS = 1_000;
 const CGROUP_ENTERED_MS = 300;
@@ -62,8 +63,7 @@ export function killContainer({ lxcpath, name }: ContainerAddress): void {
  */
 function removeCgroups(name: string): void {
   const ours = new RegExp(`/lxc\\.(payload|monitor)\\.${name}(-\\d+)?$`);
-  const hierarchies = [CGROUP_ROOT, ...subdirectories(CGROUP_ROOT)];
-  const left = (): string[] => hierarchies.flatMap(subdirectories).filter((path) => ours.test(path));
+  const left = (): string[] => topCgroups().filter((path) => ours.test(path));
   const seenAt = new Map<string, number>();
   for (const deadline = Date.now() + CGROUP_TIMEOUT_MS; ; pause(5)) {
     const cgroups = left();
@@ -76,29 +76,4 @@ function removeCgroups(name: string): void {
       return;
     }
   }
-}
-
-function removeCgroup(path: string): void {
-  for (const child of subdirectories(path)) {
-    removeCgroup(child);
-  }
-  try {
-    rmdirSync(path);
-  } catch {
-    // In use, or gone by itself.
-  }
-}
-
-function subdirectories(path: string): string[] {
-  try {
-    return readdirSync(path, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .map((entry) => join(path, entry.name));
-  } catch {
-    return [];
-  }
-}
-
-function pause(milliseconds: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 }

@@ -1,6 +1,8 @@
 /** Takes away an engine of the tests and all it has made, also when nobody is left who could be asked to. */
 import { globSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { childrenOf } from '../../../src/process/proc.ts';
+import { killIfThere } from '../proc.ts';
 import { runSync } from '../run.ts';
 
 /** Its programs carry its directory in their command lines: dockerd, containerd, and a shim for each container. */
@@ -9,9 +11,9 @@ export function removeEngine(directory: string): void {
   for (let round = 0; round < 2; round++) {
     for (const pid of programsOf(directory)) {
       const children = childrenOf(pid);
-      kill(pid);
+      killIfThere(pid);
       // The processes that lead containers; the kernel ends the others with them.
-      for (const child of children) kill(child);
+      for (const child of children) killIfThere(child);
     }
   }
   for (const socket of shimSockets(directory)) rmSync(socket, { force: true });
@@ -37,18 +39,6 @@ function programsOf(directory: string): number[] {
     .filter((name) => /^\d+$/.test(name) && read(`/proc/${name}/cmdline`).includes(`${directory}/`))
     .filter((name) => /^[^\0]*(dockerd|containerd|podman|conmon|kubernetes-facade)/.test(read(`/proc/${name}/cmdline`)))
     .map(Number);
-}
-
-function childrenOf(pid: number): number[] {
-  return read(`/proc/${pid}/task/${pid}/children`).split(' ').filter(Boolean).map(Number);
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It has ended meanwhile.
-  }
 }
 
 function read(file: string): string {

@@ -6,6 +6,8 @@ import { scratchDirectory } from '../scratch.ts';
 /** Where the sources of the vsock device are. */
 export const VSOCK_DEVICE_MODULE = join(import.meta.dirname, 'vhost-user-vsock');
 
+type GoProgram = '.' | 'echo-guest' | 'observer';
+
 const built = new Map<string, Promise<string>>();
 
 /**
@@ -13,7 +15,7 @@ const built = new Map<string, Promise<string>>();
  *
  * @param name of its package in the module beside this file; '.' is the vsock device.
  */
-export function goProgram(name: '.' | 'echo-guest'): Promise<string> {
+export function goProgram(name: GoProgram): Promise<string> {
   const known = built.get(name);
   if (known !== undefined) return known;
   const program = build(name);
@@ -21,7 +23,7 @@ export function goProgram(name: '.' | 'echo-guest'): Promise<string> {
   return program;
 }
 
-async function build(name: string): Promise<string> {
+async function build(name: GoProgram): Promise<string> {
   const output = join(scratchDirectory(), 'program');
   const env = { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false' };
   await must(['go', 'build', '-o', output, `./${name}`], { cwd: VSOCK_DEVICE_MODULE, env, timeoutMs: 300_000 });

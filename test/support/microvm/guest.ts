@@ -9,6 +9,8 @@ export interface GuestContents {
   /** The program of the host that the guest runs as its agent; static. */
   agent: string;
   args?: readonly string[];
+  /** A further program of the host, which runs beside the agent; static. */
+  beside?: string;
   /** Further files by their absolute paths in the guest, and what they hold; all may execute them. */
   files?: Record<string, string | Buffer>;
   /**
@@ -25,11 +27,12 @@ export const GUEST_INIT = '/etc/microvm/init';
 export const AGENT_ENDED = 'microvm: the agent ended with';
 
 const AGENT = '/usr/local/bin/agent';
+const BESIDE = '/usr/local/bin/beside';
 const START_AGENT = '/etc/microvm/start-agent';
 const MODULES = '/usr/lib/uml/modules';
 
 /** In the order in which they need each other. */
-const VSOCK_MODULES = ['vsock', 'vmw_vsock_virtio_transport_common', 'vmw_vsock_virtio_transport'];
+const VSOCK_MODULES = ['vsock', 'vmw_vsock_virtio_transport_common', 'vmw_vsock_virtio_transport', 'vsock_loopback'];
 
 /** @param roots directories that are to be like roots of their own. */
 const init = (roots: readonly string[]): string => `#!/bin/sh
@@ -50,11 +53,11 @@ done
 exec /sbin/init
 `;
 
-/** busybox's init reaps orphans, and starts the agent once. */
-const INITTAB = `::once:${START_AGENT}\n`;
+/** busybox's init reaps orphans, and starts each once. */
+const inittab = (programs: readonly string[]): string => programs.map((program) => `::once:${program}\n`).join('');
 
 /** An initramfs. The guest's users are those of the tests' containers, as is what is in its `/bin`. */
-export function initramfs({ agent, args = [], files = {}, trees = {} }: GuestContents): Buffer {
+export function initramfs({ agent, args = [], beside, files = {}, trees = {} }: GuestContents): Buffer {
   const words = [AGENT, ...args].map((word) => quoted(word)).join(' ');
   const modules = vsockModules().map((path, index): [string, Buffer] => [
     `/lib/modules/${index}.ko`,
@@ -62,9 +65,10 @@ export function initramfs({ agent, args = [], files = {}, trees = {} }: GuestCon
   ]);
   const contents: Record<string, string | Buffer> = {
     [GUEST_INIT]: init(Object.keys(trees)),
-    '/etc/inittab': INITTAB,
+    '/etc/inittab': inittab([START_AGENT, ...(beside === undefined ? [] : [BESIDE])]),
     [START_AGENT]: `#!/bin/sh\n${words}\necho "${AGENT_ENDED} $?"\n`,
     [AGENT]: readFileSync(agent),
+    ...(beside === undefined ? {} : { [BESIDE]: readFileSync(beside) }),
     ...Object.fromEntries(modules),
     ...files,
   };

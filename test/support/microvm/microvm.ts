@@ -19,6 +19,8 @@ import { USER_MODE_LINUX } from './needs.ts';
 export type MicroVmOptions = (GuestContents | OwnInitramfs) & {
   /** Where the agent listens; the guest is ready when somebody does. Default: 2222. */
   port?: number;
+  /** What it has of memory, as the kernel reads it. Default: 128M. */
+  memory?: string;
 };
 
 /** A guest that a test has made by itself. */
@@ -52,7 +54,6 @@ export interface MicroVm {
   stop(): Promise<void>;
 }
 
-const MEMORY = '128M';
 /** The number of vsock among the devices of virtio. */
 const VSOCK_DEVICE = 19;
 /** The first address that a guest may have. */
@@ -66,7 +67,7 @@ const READY_MS = 90_000;
  *
  * @throws Error with the end of the guest's log, when it does not come so far.
  */
-export async function startMicroVm({ port = 2222, ...guest }: MicroVmOptions): Promise<MicroVm> {
+export async function startMicroVm({ port = 2222, memory = '128M', ...guest }: MicroVmOptions): Promise<MicroVm> {
   const own = 'initramfs' in guest ? guest : { initramfs: initramfs(guest), parameters: [`rdinit=${GUEST_INIT}`] };
   const directory = scratchDirectory();
   const file = (name: string): string => join(directory, name);
@@ -90,7 +91,10 @@ export async function startMicroVm({ port = 2222, ...guest }: MicroVmOptions): P
     const listens = (): boolean => readFileSync(file('device.log'), 'latin1').includes('listening\n');
     await waitFor(() => listens() || device.hasEnded(), { what: 'the vsock device' });
     const begin = performance.now();
-    const kernel = startGroup([USER_MODE_LINUX, ...kernelParameters(file, vhostSocket), ...own.parameters], console);
+    const kernel = startGroup(
+      [USER_MODE_LINUX, ...kernelParameters(file, vhostSocket, memory), ...own.parameters],
+      console,
+    );
     started.push(kernel);
     const log = (): string => readFileSync(console, 'latin1');
     await untilListening(kernel, hybridSocket, port, log).catch((error: unknown) => {
@@ -121,9 +125,9 @@ export async function startMicroVm({ port = 2222, ...guest }: MicroVmOptions): P
   }
 }
 
-function kernelParameters(file: (name: string) => string, vhostSocket: string): string[] {
+function kernelParameters(file: (name: string) => string, vhostSocket: string, memory: string): string[] {
   return [
-    `mem=${MEMORY}`,
+    `mem=${memory}`,
     `initrd=${file('initramfs')}`,
     `uml_dir=${file('uml')}`,
     'umid=guest',

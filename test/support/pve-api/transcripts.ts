@@ -23,7 +23,7 @@ export function transcriptNames(): string[] {
     .toSorted();
 }
 
-export function readTranscript(name: string): string {
+function readTranscript(name: string): string {
   return readFileSync(new URL(`${name}.txt`, FIXTURES), 'utf8');
 }
 

@@ -1,8 +1,8 @@
 /** A Proxmox cluster whose nodes are reached over real ssh: each is an sshd of this machine with files of its own. */
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { run } from '../run.ts';
 import { scratchDirectory } from '../scratch.ts';
+import { endSharedConnections } from '../shared-connections.ts';
 import { startSshd } from '../sshd.ts';
 import type { Sshd } from '../sshd.ts';
 import { createPctDouble } from './pct-double.ts';
@@ -78,7 +78,7 @@ export async function startSshCluster(options: SshClusterOptions): Promise<SshCl
     environment: { PROXMOX_LXCRI_PVE_DIR: tree.dir, PATH: path(own) },
     laptop: { PROXMOX_LXCRI_PVE_DIR: join(directory, 'no-such-folder'), PATH: path(laptop) },
     async stop() {
-      await closeShared(directory);
+      await endSharedConnections(directory);
       for (const { sshd } of nodes.values()) await sshd.stop();
     },
   };
@@ -98,16 +98,4 @@ function sshWrapper(
   writeFileSync(join(bin, 'ssh'), `#!/bin/sh\nexec /usr/bin/ssh -F '${config}' ${options.join(' ')} "$@"\n`);
   chmodSync(join(bin, 'ssh'), 0o755);
   return bin;
-}
-
-/** The shared connections stay open for a while: those that were made with a configuration of the test are ended. */
-async function closeShared(directory: string): Promise<void> {
-  const { stdout } = await run(['ps', '-eo', 'pid=,args=']);
-  for (const line of stdout.split('\n').filter((each) => each.includes(directory) && each.includes('ssh'))) {
-    try {
-      process.kill(Number(line.trim().split(' ')[0]), 'SIGTERM');
-    } catch {
-      // It has ended meanwhile.
-    }
-  }
 }

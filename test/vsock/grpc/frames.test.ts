@@ -1,12 +1,12 @@
 import { expect } from 'chai';
 
-import { BrokenFrameError, FrameReader, MAX_MESSAGE_BYTES, frameOf } from '../../../src/vsock/grpc/frames.ts';
+import { BrokenFrameError, FrameReader, MAX_MESSAGE_BYTES, frameOf, wholeOf } from '../../../src/vsock/grpc/frames.ts';
 
 const MESSAGES = ['', 'a', 'hello', 'x'.repeat(70_000), ''].map((text) => Buffer.from(text));
-const WHOLE = Buffer.concat(MESSAGES.map(frameOf));
+const WHOLE = Buffer.concat(MESSAGES.map((message) => frameOf(message)));
 
 function read(reader: FrameReader, chunk: Buffer): string[] {
-  return [...reader.read(chunk)].map(String);
+  return [...reader.read(chunk)].map((pieces) => wholeOf(pieces).toString());
 }
 
 describe('messages of gRPC', () => {
@@ -18,6 +18,11 @@ describe('messages of gRPC', () => {
       expect(found).to.deep.equal(MESSAGES.map(String));
       expect(reader.isInside).to.equal(false);
     });
+
+  it('may be written without their end, which then follows', () => {
+    const frame = Buffer.concat([frameOf(Buffer.from('hel'), 2), Buffer.from('lo')]);
+    expect(read(new FrameReader(), frame)).to.deep.equal(['hello']);
+  });
 
   it('may be cut off, which is noticed', () => {
     for (const end of [1, 5, 6, 9]) {

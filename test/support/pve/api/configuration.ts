@@ -28,7 +28,7 @@ export function loadConfiguration(node: NodeState, type: GuestType, vmid: number
   return parseConfiguration(readFileSync(path, 'utf8'));
 }
 
-export function parseConfiguration(text: string): Configuration {
+function parseConfiguration(text: string): Configuration {
   const current = new Map<string, string>();
   const pending = new Map<string, string>();
   const raw: [string, string][] = [];

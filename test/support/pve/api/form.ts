@@ -7,7 +7,7 @@ export type RawParameters = Record<string, string>;
  * As pveproxy splits them: at every `&` and `;`, and a pair at its first two `=` (what follows a second one is lost).
  * A name that comes twice gives a list, joined by NUL.
  */
-export function decodeForm(text: string): RawParameters {
+function decodeForm(text: string): RawParameters {
   const result: RawParameters = {};
   for (const pair of text.split(/[&;]/)) {
     const [rawName = '', rawValue = ''] = pair.split('=');

@@ -85,7 +85,7 @@ export class Tickets {
   }
 }
 
-export function hexTime(seconds: number): string {
+function hexTime(seconds: number): string {
   return hex8(Math.floor(seconds));
 }
 

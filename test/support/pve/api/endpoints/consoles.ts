@@ -80,7 +80,7 @@ async function machineCommand(owner: NodeState, vmid: number, hasPort: boolean):
 }
 
 /** Where the terminal of a container is kept. */
-export function dtachSocket({ lxcpath }: NodeState, vmid: number): string {
+function dtachSocket({ lxcpath }: NodeState, vmid: number): string {
   return join(lxcpath, `vzctlconsole${vmid}`);
 }
 
