@@ -195,17 +195,31 @@ export class CommandOutput {
     if (this.#silentSince !== undefined) this.#silentSince = Date.now();
   }
 
+  /**
+   * What stands in one chunk for one stream is given on as one: an engine sends frames of up to 32 KiB, and every piece
+   * costs a write and a turn. So the headers between are closed up, in the chunk itself, which is ours.
+   */
   #take(chunk: Buffer): void {
     if (this.#hasSettled) return;
     this.#stir();
     if (!this.#options.framed) return this.#give(this.stdout, chunk);
+    // Of the current target, and not given yet.
+    let [from, to] = [0, 0];
+    const give = (): void => {
+      if (to > from) this.#give(this.#target, chunk.subarray(from, to));
+    };
     let at = 0;
     while (at < chunk.length) {
       if (this.#left > 0) {
         const end = Math.min(chunk.length, at + this.#left);
-        if (this.#engineError === undefined) this.#give(this.#target, chunk.subarray(at, end));
-        else this.#engineError = Buffer.concat([this.#engineError, chunk.subarray(at, end)]);
         this.#left -= end - at;
+        if (this.#engineError !== undefined)
+          this.#engineError = Buffer.concat([this.#engineError, chunk.subarray(at, end)]);
+        else if (to === from) [from, to] = [at, end];
+        else {
+          chunk.copyWithin(to, at, end);
+          to += end - at;
+        }
         at = end;
         if (this.#left === 0 && this.#engineError !== undefined) return this.#fail(this.#engineError.toString());
         continue;
@@ -214,16 +228,26 @@ export class CommandOutput {
       const piece = chunk.subarray(at, end);
       this.#header = this.#header.length === 0 ? piece : Buffer.concat([this.#header, piece]);
       at = end;
-      if (this.#header.length < HEADER_BYTES) return;
+      if (this.#header.length < HEADER_BYTES) break;
       const kind = this.#header[0];
       this.#left = this.#header.readUInt32BE(4);
       this.#header = Buffer.alloc(0);
-      if (kind === STDIN || kind === STDOUT) this.#target = this.stdout;
-      else if (kind === STDERR) this.#target = this.stderr;
-      else if (kind === ENGINE_ERROR && this.#left > 0 && this.#left <= MAX_ENGINE_ERROR_BYTES)
-        this.#engineError = Buffer.alloc(0);
-      else return this.#fail(kind === ENGINE_ERROR ? 'an error' : undefined);
+      const target = kind === STDIN || kind === STDOUT ? this.stdout : kind === STDERR ? this.stderr : undefined;
+      if (target !== undefined) {
+        if (target !== this.#target) {
+          give();
+          [from, to] = [at, at];
+        }
+        this.#target = target;
+        continue;
+      }
+      give();
+      [from, to] = [at, at];
+      if (kind !== ENGINE_ERROR || this.#left === 0 || this.#left > MAX_ENGINE_ERROR_BYTES)
+        return this.#fail(kind === ENGINE_ERROR ? 'an error' : undefined);
+      this.#engineError = Buffer.alloc(0);
     }
+    give();
   }
 
   #give(stream: Readable | null, bytes: Buffer): void {

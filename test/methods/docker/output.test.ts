@@ -82,6 +82,27 @@ describe("a command's output from Docker", () => {
     }
   });
 
+  it('is given on whole where frames of one stream follow each other, wherever pieces begin', async () => {
+    const texts = ['a'.repeat(30), 'b'.repeat(7), '', 'c'.repeat(50), 'd'];
+    const [last, errors] = ['e'.repeat(9), 'x'.repeat(20)];
+    const sent = Buffer.concat([...texts.map((text) => frame(1, text)), frame(2, errors), frame(1, last)]);
+    for (let size = 1; size <= sent.length; size++) {
+      const source = new PassThrough();
+      const output = outputOf(source);
+      for (let at = 0; at < sent.length; at += size) source.write(Buffer.from(sent.subarray(at, at + size)));
+      source.end();
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      expect(await read(output), `pieces of ${size}`).to.deep.equal([[...texts, last].join(''), errors]);
+    }
+    const source = new PassThrough();
+    const output = outputOf(source);
+    const pieces: string[] = [];
+    output.stdout?.on('data', (piece: Buffer) => pieces.push(piece.toString()));
+    source.end(Buffer.from(sent));
+    await read(output);
+    expect(pieces).to.deep.equal([texts.join(''), last]);
+  });
+
   it('is broken when it ends within a frame', async () => {
     for (const length of [3, 8, 9]) {
       const source = new PassThrough();
