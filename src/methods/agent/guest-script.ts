@@ -64,11 +64,14 @@ exec "$@"
 
 /** What {@link CONTROL_SCRIPT} exits with. */
 export const CONTROL_EXIT = {
-  /** Nothing is left, or the command has ended and its output is let go. */
+  /** Nothing is left, or the command has ended and nothing holds its output any more. */
   done: 0,
   /** Processes are left; or the command still runs. */
   left: 3,
 } as const;
+
+/** What {@link CONTROL_SCRIPT} prints where it has let go of output that was still held: that output is cut. */
+export const LET_GO = 'let go';
 
 /**
  * Acts on the processes of an execution from outside. They are found as the watchdog finds them on this host, by the
@@ -105,9 +108,11 @@ plx_members() {
     done
   done
 }
+plx_relays() { plx_holders "${RELAY_VARIABLE}=$plx_id"; }
 plx_let_go() {
-  plx_a=$(plx_holders "${RELAY_VARIABLE}=$plx_id")
-  [ -n "$plx_a" ] && kill -s KILL $plx_a 2>/dev/null
+  plx_cut=
+  for plx_a in $(plx_relays); do kill -s KILL "$plx_a" 2>/dev/null && plx_cut=1; done
+  if [ -n "$plx_cut" ]; then echo '${LET_GO}'; fi
 }
 case $plx_what in LOOK|END)
   plx_members
@@ -126,8 +131,7 @@ KILL|END)
   done
   exit ${CONTROL_EXIT.done} ;;
 LOOK)
-  sleep 1
-  plx_let_go
+  if [ -n "$(plx_relays)" ]; then sleep 1; plx_let_go; fi
   exit ${CONTROL_EXIT.done} ;;
 esac
 plx_members

@@ -10,7 +10,7 @@ import { refusal } from '../attach/failures.ts';
 import { inputTooLarge } from './guest-agent.ts';
 import type { Ended, GuestAgent, Outcome } from './guest-agent.ts';
 import type { Launched } from './failures.ts';
-import { CONTROL_EXIT } from './guest-script.ts';
+import { CONTROL_EXIT, LET_GO } from './guest-script.ts';
 import { controlWords } from './words.ts';
 
 /** How a request is put to the agent. */
@@ -27,25 +27,29 @@ export interface LaunchPlan {
 /** What became of a session's start. */
 export type SessionLaunch = Exclude<Launched, { kind: 'no-program' }>;
 
-/** How long a command may run before it is looked after whether it has ended, and a daemon holds its output. */
-const FIRST_LOOK_MS = 1500;
+/** The longest between two looks. */
 const LAST_LOOK_MS = 30_000;
 
-/** The same, for one that was asked to end. */
+/** Until the next look at a command that was asked to end. */
 const LOOK_AT_END_MS = 250;
 
-/** How long the agent gets once everything was ended: it may never say so, as of a process that is stuck in the kernel. */
+/** How long the guest and its agent get: an agent may never say that something ended, as when that is stuck in the kernel. */
 export interface AgentPatience {
-  /** From then on until the command is given up. */
+  /** How long a command may run before it is looked after whether it has ended, and a daemon holds its output. */
+  readonly firstLookMs: number;
+  /** From when everything was ended until the command is given up. */
   readonly afterKillMs: number;
   /** For what we run in the guest to end the command; some seconds is what it takes where something is left. */
   readonly controlMs: number;
 }
 
-const PATIENCE: AgentPatience = { afterKillMs: 5000, controlMs: 30_000 };
+const PATIENCE: AgentPatience = { firstLookMs: 1500, afterKillMs: 5000, controlMs: 30_000 };
 
 /** Until the server is asked again to end a command, when it could not be. */
 const KILL_AGAIN_MS = 250;
+
+/** What may let go of output that is held. */
+const LETTING_GO: ReadonlySet<string> = new Set(['LOOK', 'END', 'KILL']);
 
 const CANCELING: ReadonlySet<ForwardedSignal> = new Set<ForwardedSignal>(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']);
 
@@ -67,20 +71,23 @@ export class AgentSession implements Session {
   readonly #input: Buffer[] = [];
   #inputBytes = 0;
   #launched: Promise<SessionLaunch> | undefined;
-  /** Of the command, while the agent knows of it. */
+  /** Of the command, until the agent has said what became of it. */
   #pid: number | undefined;
   #settled = false;
   /** The command was killed, and the agent does not say that it has ended. */
   #isGivenUp = false;
   readonly #over = new AbortController();
   readonly #patience: AgentPatience;
-  #letGo = false;
+  /** Output that was held was let go of, or may have been: nobody has answered whether it was. */
+  #isCut = false;
   /** It was asked to end: then what is left of its tree ends with it. */
   #isToEnd = false;
   /** A look that is under way: what it does must not come between the command and a request to end. */
   #look: Promise<void> | undefined;
+  /** The end of the whole tree, asked for. */
+  #ending: Promise<number | undefined> | undefined;
   #nextLookAt = 0;
-  #lookAfterMs = FIRST_LOOK_MS;
+  #lookAfterMs: number;
 
   /** @param instead what to do in a guest that has not what the plan takes. */
   constructor(
@@ -91,6 +98,7 @@ export class AgentSession implements Session {
     patience = PATIENCE,
   ) {
     this.#patience = patience;
+    this.#lookAfterMs = patience.firstLookMs;
     this.#agent = agent;
     this.#request = request;
     this.#plan = plan;
@@ -152,8 +160,9 @@ export class AgentSession implements Session {
     if (this.#isGivenUp) return false;
     this.#isToEnd = true;
     await within(this.#patience.afterKillMs, this.#look);
-    const ended = await this.#killTree();
-    if (ended === undefined && !this.#settled)
+    this.#ending = this.#killTree();
+    const ended = await this.#ending;
+    if (ended === undefined && this.#pid !== undefined && !this.#settled)
       this.#settle({ kind: 'lost', reason: `the command could not be ended: ${this.#agent.name} cannot be asked` });
     await within(this.#patience.afterKillMs, this.exit);
     if (!this.#settled) {
@@ -217,18 +226,21 @@ export class AgentSession implements Session {
   async #supervise(pid: number): Promise<void> {
     this.#pid = pid;
     this.#nextLookAt = Date.now() + this.#lookAfterMs;
-    const outcome = await this.#agent.wait(pid, { onRunning: () => this.#lookAfter(pid), abort: this.#over.signal });
+    const outcome = await this.#agent.wait(pid, { onRunning: () => this.#lookAfter(), abort: this.#over.signal });
     this.#pid = undefined;
+    if (outcome.kind === 'ended') {
+      // What lets go of the output ends the command, as the agent sees it, before it can say itself that it did.
+      await within(this.#patience.afterKillMs, Promise.all([this.#look, this.#ending]));
+      if (this.#look !== undefined) this.#isCut = true;
+    }
     if (!this.#settled) this.#settle(this.#judge(outcome));
   }
 
   /** Whether the command itself has ended, and only its output is held: then that is let go. */
-  #lookAfter(pid: number): void {
+  #lookAfter(): void {
     if (!this.#plan.hasShell || this.#look !== undefined || Date.now() < this.#nextLookAt) return;
     this.#lookAfterMs = Math.min(this.#lookAfterMs * 2, LAST_LOOK_MS);
-    const isToEnd = this.#isToEnd;
-    this.#look = this.#control(isToEnd ? 'END' : 'LOOK').then((exitCode) => {
-      if (exitCode === CONTROL_EXIT.done && !isToEnd && this.#pid === pid) this.#letGo = true;
+    this.#look = this.#control(this.#isToEnd ? 'END' : 'LOOK').then(() => {
       this.#look = undefined;
       this.#nextLookAt = Date.now() + this.#lookAfterMs;
     });
@@ -250,13 +262,24 @@ export class AgentSession implements Session {
   /** Runs CONTROL_SCRIPT; resolves to its exit code, or to `unreachable` where another attempt may get there. */
   async #control(what: string): Promise<number | 'unreachable' | undefined> {
     const launched = await this.#agent.launch(controlWords(what, this.#pid ?? 0, this.#request.id), undefined);
-    if (launched.kind === 'unclear') return 'unreachable';
+    const mayLetGo = LETTING_GO.has(what);
+    if (launched.kind === 'unclear') {
+      if (mayLetGo) this.#isCut = true;
+      return 'unreachable';
+    }
     if (launched.kind === 'refused' && launched.error.code === 'PlatformUnreachable') return 'unreachable';
     if (launched.kind !== 'started') return undefined;
     const abort = AbortSignal.timeout(this.#patience.controlMs);
     const outcome = await this.#agent.wait(launched.pid, { abort });
     if (abort.aborted && outcome.kind === 'unknown' && what === 'KILL') this.#isGivenUp = true;
-    return outcome.kind === 'ended' ? outcome.exitCode : undefined;
+    if (outcome.kind !== 'ended') {
+      if (mayLetGo) this.#isCut = true;
+      return undefined;
+    }
+    if (mayLetGo && outcome.stdout.includes(LET_GO)) this.#isCut = true;
+    // The command still runs: whatever was asked before has not let go of its output.
+    else if (mayLetGo && what !== 'KILL' && outcome.exitCode === CONTROL_EXIT.left) this.#isCut = false;
+    return outcome.exitCode;
   }
 
   #judge(outcome: Outcome): SessionExit {
@@ -268,7 +291,7 @@ export class AgentSession implements Session {
     this.stdout?.push(outcome.stdout);
     this.stderr?.push(stderr);
     const { truncated } = outcome;
-    const outputIncomplete = this.#letGo;
+    const outputIncomplete = this.#isCut;
     if (outcome.signal !== undefined) {
       // Those of real time have a number that is the same everywhere, and names that are not.
       const signal = signalName(outcome.signal) ?? null;
