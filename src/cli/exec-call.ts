@@ -11,7 +11,7 @@ import { isInteractive } from '../terminal/interactive.ts';
 import { methodNames } from '../values/methods.ts';
 import type { LockWords } from './exec-lock.ts';
 import type { ExecFlagName } from './flags.ts';
-import { isMicrovm, needsNoRoot } from './inventory.ts';
+import { isMicrovm } from './inventory.ts';
 import { ownInput, ownOutputStream } from './own-streams.ts';
 import { USAGE } from './parse-exec.ts';
 import type { ExecWords } from './parse-exec.ts';
@@ -106,10 +106,9 @@ export function understand({ container, command, flags }: CallWords, settings: S
       waitForAgentMs: waitForAgent === undefined ? undefined : parseDuration(waitForAgent, '--wait-for-agent'),
       methods:
         methods === undefined
-          ? container === undefined || needsNoRoot(container)
-            ? undefined
-            : settings.methods
+          ? undefined
           : flagValue('--method', () => methodNames(methods.split(','), AVAILABLE_METHODS)),
+      preferredMethods: settings.methods,
       node: last('node'),
     },
   };

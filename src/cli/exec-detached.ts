@@ -28,7 +28,8 @@ export async function execDetached(
 ): Promise<number> {
   refuse(flags);
   const { container: target, command, settings, json, verbose } = call;
-  const { env, workdir, user, privileged, timeoutMs, killAfterMs, methods, node, waitForAgentMs } = call.options;
+  const { env, workdir, user, privileged, timeoutMs, killAfterMs, methods, preferredMethods, node, waitForAgentMs } =
+    call.options;
   const asked = flags.has('max-output') ? call.options.maxOutputBytes : undefined;
   const maxOutputBytes = asked ?? settings['detached.maxOutput'];
   const request = {
@@ -40,7 +41,19 @@ export async function execDetached(
     environment: variables(process.env),
     target,
     command,
-    options: { env, workdir, user, privileged, timeoutMs, killAfterMs, maxOutputBytes, methods, node, waitForAgentMs },
+    options: {
+      env,
+      workdir,
+      user,
+      privileged,
+      timeoutMs,
+      killAfterMs,
+      maxOutputBytes,
+      methods,
+      preferredMethods,
+      node,
+      waitForAgentMs,
+    },
   };
   const answer = await startDetached(process.argv[1] ?? '', request, passSignals);
   if (answer.kind === 'not-started') {

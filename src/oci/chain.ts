@@ -16,20 +16,30 @@ export type ChainEntry = Method | { readonly name: MethodName; readonly absent: 
 /** The order for Proxmox and LXC where none was chosen. */
 const DEFAULT_ORDER: readonly MethodName[] = ['proxmox-api', 'pct', 'lxc-attach'];
 
-/** The same for other platforms. */
+/** The same for other platforms, each of which has one of its own. */
 const ORDERS: Partial<Record<Platform, readonly MethodName[]>> = {
   docker: ['docker'],
   kubernetes: ['kubernetes'],
   microvm: ['vsock'],
 };
 
-/** The order for a container where none was chosen. */
-export function defaultOrder(platform: Platform): readonly MethodName[] {
-  return ORDERS[platform] ?? DEFAULT_ORDER;
+const OF_OTHER_PLATFORMS: ReadonlySet<MethodName> = new Set(Object.values(ORDERS).flat());
+
+/**
+ * The order of methods for a container where the call itself names none.
+ *
+ * @param preferred for containers in general. Those of another platform than the container's are passed over, and
+ *   where none is left the platform's own order holds.
+ */
+export function usualOrder(platform: Platform, preferred: readonly MethodName[] = []): readonly MethodName[] {
+  const only = ORDERS[platform];
+  if (only !== undefined) return only;
+  const own = preferred.filter((name) => !OF_OTHER_PLATFORMS.has(name));
+  return own.length === 0 ? DEFAULT_ORDER : own;
 }
 
 /**
- * The chain for a container: the order the user chose, or the default one.
+ * The chain for a container: the order that was chosen, or the default one.
  *
  * @param routes of the API that the container's context enables.
  * @param atTerminal whether somebody wants a shell at a terminal: the API has the container's console for that, which is

@@ -10,7 +10,7 @@ import type { ForwardedSignal, Session, SessionExit } from '../model/session.ts'
 import { isHungUp } from '../terminal/device.ts';
 import { CANCELING } from './canceling.ts';
 import { Capture } from './capture.ts';
-import { chainOf, checkChain, defaultOrder, startByChain } from './chain.ts';
+import { chainOf, checkChain, startByChain, usualOrder } from './chain.ts';
 import type { ChainEntry, Started } from './chain.ts';
 import { asHostFailure } from './host-failure.ts';
 import { find } from './find.ts';
@@ -54,8 +54,10 @@ export interface ExecOptions {
   readonly timeoutMs?: number | undefined;
   /** From the first request to end until SIGKILL. Default 10 s. */
   readonly killAfterMs?: number | undefined;
-  /** Methods to try, in order. */
+  /** Methods to try, in order; it is an error when none of them can. */
   readonly methods?: readonly MethodName[] | undefined;
+  /** The same for containers in general, where {@link ExecOptions.methods} says nothing: as {@link usualOrder} takes it. */
+  readonly preferredMethods?: readonly MethodName[] | undefined;
   /** The Proxmox node of the container. */
   readonly node?: string | undefined;
   /** How long to wait for the agent of a microVM to answer. Default: it is asked once. */
@@ -148,7 +150,7 @@ function findTarget(
 }
 
 function methodsFor({ api, platform }: Container, command: readonly Word[], options: ExecOptions): ChainEntry[] {
-  const { methods = defaultOrder(platform), terminal } = options;
+  const { preferredMethods, methods = usualOrder(platform, preferredMethods), terminal } = options;
   const wantsShellAtTerminal = api !== undefined && terminal !== undefined && command.length === 0;
   return chainOf(methods, api?.routes, wantsShellAtTerminal);
 }

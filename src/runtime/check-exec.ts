@@ -16,6 +16,8 @@ export interface CheckedExec {
   readonly env: ReadonlyMap<string, string>;
   readonly user: UserSpec | undefined;
   readonly methods: readonly MethodName[] | undefined;
+  /** Those of the runtime, for a call that names none. */
+  readonly preferredMethods?: readonly MethodName[] | undefined;
   readonly terminal: TerminalSpec | undefined;
   readonly stdin: InputMode;
   readonly stdout: OutputMode;

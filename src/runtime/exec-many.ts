@@ -89,7 +89,7 @@ export async function execMany(inventory: HostInventory, call: CheckedMany): Pro
 async function run(
   inventory: HostInventory,
   command: readonly Word[],
-  { env, user, options, methods, stdout, stderr }: CheckedMany,
+  { env, user, options, methods, preferredMethods, stdout, stderr }: CheckedMany,
   targets: readonly string[],
 ): Promise<ManyResult> {
   const { workdir, privileged, maxOutputBytes, timeoutMs, killAfterMs, node, signal } = options;
@@ -108,6 +108,7 @@ async function run(
         timeoutMs,
         killAfterMs,
         methods,
+        preferredMethods,
         node,
         stdout: mode(stdout),
         stderr: mode(stderr),

@@ -68,7 +68,7 @@ export interface ExecOptions<
   readonly waitForAgentMs?: number | undefined;
   /** Cancels the execution: the command gets SIGTERM, and the result says `canceled`. */
   readonly signal?: AbortSignal | undefined;
-  /** The methods to try, in order. Default: those of {@link RuntimeOptions}. */
+  /** The methods to try, in order; when none of them can, that is an error. Default: those of {@link RuntimeOptions}. */
   readonly methods?: readonly MethodName[] | undefined;
   /** The Proxmox node of the container, where it is not found by itself. */
   readonly node?: string | undefined;

@@ -37,7 +37,11 @@ export interface RuntimeOptions {
   readonly lxcpath?: string | readonly string[] | undefined;
   /** Where the Proxmox configuration is mounted. Default: `/etc/pve`. */
   readonly pveDirectory?: string | undefined;
-  /** The methods that `exec` tries, in order. Default: `proxmox-api`, `pct`, `lxc-attach`. */
+  /**
+   * The methods that `exec` tries, in order, where a call names none. Those of another platform than the container's are
+   * passed over; where none is left, the default holds: `proxmox-api`, `pct`, `lxc-attach` for containers of Proxmox VE and
+   * LXC; all others have one method only, which needs no place here.
+   */
   readonly methods?: readonly MethodName[] | undefined;
 }
 
@@ -180,7 +184,7 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
   checkOption('lxcpath', options.lxcpath, isLxcpath, 'an absolute path without ":", or an array of one or more such');
   checkOption('pveDirectory', options.pveDirectory, isAbsolutePath, 'an absolute path');
   checkMethods(options.methods);
-  const { methods } = options;
+  const { methods: preferredMethods } = options;
   const inventory = inventoryOf(options);
   return {
     exec: <Stdin extends InputMode, Stdout extends OutputMode, Stderr extends OutputMode>(
@@ -189,11 +193,11 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
       given: ExecOptions<Stdin, Stdout, Stderr> = {},
     ) => {
       const call = checkExec(target, command, given);
-      return startSession(inventory, target, { ...call, methods: given.methods ?? methods });
+      return startSession(inventory, target, { ...call, preferredMethods });
     },
     execMany: (targets, command, given = {}) => {
       const call = checkExecMany(targets, command, given);
-      return execMany(inventory, { ...call, methods: given.methods ?? methods });
+      return execMany(inventory, { ...call, preferredMethods });
     },
     ps: async () => {
       refuseUnlessRoot();

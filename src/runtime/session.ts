@@ -71,6 +71,7 @@ class RunningSession implements ExecSession {
       killAfterMs: options.killAfterMs,
       waitForAgentMs: options.waitForAgentMs,
       methods: call.methods,
+      preferredMethods: call.preferredMethods,
       node: options.node,
       onStarted: started.resolve,
       onExited: exited.resolve,

@@ -13,7 +13,7 @@ import { EngineClient } from '../../src/docker/engine.ts';
 import { createRuntime, isLxcriError } from '../../src/index.ts';
 import { needsDocker, startEngine } from '../support/docker/engine.ts';
 import type { DockerContainer, TestEngine } from '../support/docker/engine.ts';
-import { processesIn, waitFor } from '../support/lxc.ts';
+import { createContainer, processesIn, waitFor } from '../support/lxc.ts';
 import { createAuthority } from '../support/pve/api/certificates.ts';
 import { needsApiDouble } from '../support/pve/api/needs.ts';
 import { run } from '../support/run.ts';
@@ -172,7 +172,8 @@ describe('a container of Docker', () => {
 
   it('runs commands that outlive the call', async () => {
     const state = scratchDirectory();
-    const env = { ...engine.environment, PROXMOX_LXCRI_STATE_DIR: state };
+    // A setting that is for others.
+    const env = { ...engine.environment, PROXMOX_LXCRI_STATE_DIR: state, PROXMOX_LXCRI_METHODS: 'pct' };
     const started = await runCli(['exec', '-d', `docker:${container.name}`, '--', 'sh', '-c', 'echo out; exit 6'], {
       env,
     });
@@ -199,10 +200,50 @@ describe('a container of Docker', () => {
     expect(stdout.toString().split(' ')[0]).to.equal(createHash('sha256').update(content).digest('hex'));
   });
 
-  it('is listed by a library, which an engine that does not answer is no gap for', async () => {
+  /** Lets this process speak to an engine. */
+  async function speakingTo(host: string | undefined, use: () => Promise<void>): Promise<void> {
     const before = process.env['DOCKER_HOST'];
+    process.env['DOCKER_HOST'] = host;
     try {
-      process.env['DOCKER_HOST'] = engine.environment['DOCKER_HOST'];
+      await use();
+    } finally {
+      if (before === undefined) delete process.env['DOCKER_HOST'];
+      else process.env['DOCKER_HOST'] = before;
+    }
+  }
+
+  it('has a method that needs no place among those that are preferred, and is not for others', async () => {
+    const target = `docker:${container.name}`;
+    const tried = ({ attempts }: ExecResult): string[] => attempts.map(({ method }) => method);
+    const lxc = await createContainer({ kind: 'busybox', name: `plx-${process.pid}-preferring` });
+    try {
+      await lxc.start();
+      await speakingTo(engine.environment['DOCKER_HOST'], async () => {
+        const runtime = createRuntime({ lxcpath: lxc.lxcpath, methods: ['docker', 'lxc-attach'] });
+        const { results } = await runtime.execMany([`lxc:${lxc.name}`, target], ['true']);
+        expect(results.map(({ attempts }) => attempts.map(({ method }) => method))).to.deep.equal([
+          ['lxc-attach'],
+          ['docker'],
+        ]);
+        const other = createRuntime({ methods: ['pct'] });
+        const ran = await other.exec(target, ['true']);
+        expect([ran.exitCode, tried(ran)]).to.deep.equal([0, ['docker']]);
+        const refused = await other.exec(target, ['true'], { methods: ['lxc-attach'] });
+        expect([refused.error?.code, tried(refused)]).to.deep.equal(['NoMethodAvailable', ['lxc-attach']]);
+      });
+    } finally {
+      await lxc.destroy();
+    }
+    const env = { ...engine.environment, PROXMOX_LXCRI_METHODS: 'pct' };
+    const ran = resultOf(await runCli(['exec', '--json', target, '--', 'true'], { env }));
+    expect([ran.exitCode, tried(ran)]).to.deep.equal([0, ['docker']]);
+    const words = ['exec', '--json', '--method', 'lxc-attach', target, '--', 'true'];
+    const refused = resultOf(await runCli(words, { env }));
+    expect([refused.error?.code, refused.exitCode]).to.deep.equal(['NoMethodAvailable', 125]);
+  });
+
+  it('is listed by a library, which an engine that does not answer is no gap for', async () => {
+    await speakingTo(engine.environment['DOCKER_HOST'], async () => {
       const listed = await createRuntime().ps();
       expect(listed.filter(({ platform }) => platform === 'docker').map(({ reference }) => reference)).to.include(
         `docker:${container.name}`,
@@ -212,10 +253,7 @@ describe('a container of Docker', () => {
         .ps()
         .catch((error: unknown) => error);
       expect(isLxcriError(failure) && failure.code).to.equal('PlatformUnreachable');
-    } finally {
-      if (before === undefined) delete process.env['DOCKER_HOST'];
-      else process.env['DOCKER_HOST'] = before;
-    }
+    });
   });
 
   it('is reached by TLS, and by nobody else than its engine', async () => {

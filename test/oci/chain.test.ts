@@ -2,14 +2,14 @@ import { expect } from 'chai';
 
 import { NotStartedError } from '../../src/methods/method.ts';
 import type { Availability, Method } from '../../src/methods/method.ts';
-import type { Container } from '../../src/model/container.ts';
+import type { Container, Platform } from '../../src/model/container.ts';
 import { LxcriError } from '../../src/model/errors.ts';
 import type { ApiAccess } from '../../src/model/remote.ts';
 import type { MethodName } from '../../src/model/request.ts';
 import { METHOD_NAMES } from '../../src/model/request.ts';
 import type { Attempt } from '../../src/model/result.ts';
 import type { Session } from '../../src/model/session.ts';
-import { chainOf, startByChain } from '../../src/oci/chain.ts';
+import { chainOf, startByChain, usualOrder } from '../../src/oci/chain.ts';
 import type { ChainEntry } from '../../src/oci/chain.ts';
 import { requestOf } from './requests.ts';
 
@@ -132,6 +132,21 @@ describe('the order of the chain', () => {
   it('is the default, or the one that was chosen', () => {
     expect(chainOf().map(({ name }) => name)).to.deep.equal(['proxmox-api', 'pct', 'lxc-attach']);
     expect(chainOf(['lxc-attach', 'pct']).map(({ name }) => name)).to.deep.equal(['lxc-attach', 'pct']);
+  });
+
+  it('is, where the call names none, what is preferred and not for another platform, or the own one', () => {
+    const CASES: [Platform, MethodName[] | undefined, MethodName[]][] = [
+      ['proxmox', undefined, ['proxmox-api', 'pct', 'lxc-attach']],
+      ['proxmox', ['docker', 'lxc-attach', 'vsock', 'node-shell'], ['lxc-attach', 'node-shell']],
+      ['lxc', ['pct'], ['pct']],
+      ['lxc', ['docker', 'kubernetes'], ['proxmox-api', 'pct', 'lxc-attach']],
+      ['docker', undefined, ['docker']],
+      ['docker', ['lxc-attach', 'pct'], ['docker']],
+      ['kubernetes', ['docker', 'vsock'], ['kubernetes']],
+      ['microvm', ['lxc-attach'], ['vsock']],
+    ];
+    for (const [platform, preferred, expected] of CASES)
+      expect(usualOrder(platform, preferred), `${platform}: ${String(preferred)}`).to.deep.equal(expected);
   });
 
   it('has an entry for every method there is a name for, with a reason where it is absent', () => {

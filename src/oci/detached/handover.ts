@@ -10,7 +10,16 @@ import type { HostInventory } from '../locate.ts';
 /** How a detached command is run: it has no terminal and no standard input, and its output goes to files. */
 export type DetachedOptions = Pick<
   ExecOptions,
-  'env' | 'workdir' | 'user' | 'privileged' | 'timeoutMs' | 'killAfterMs' | 'methods' | 'node' | 'waitForAgentMs'
+  | 'env'
+  | 'workdir'
+  | 'user'
+  | 'privileged'
+  | 'timeoutMs'
+  | 'killAfterMs'
+  | 'methods'
+  | 'preferredMethods'
+  | 'node'
+  | 'waitForAgentMs'
 > & {
   /** Kept of each stream. */
   readonly maxOutputBytes: number;
