@@ -100,7 +100,7 @@ async function specOf(
   request: ExecRequest,
   abort: AbortSignal,
 ): Promise<ExecutionSpec> {
-  const { user, terminal, workdir, privileged, stdin } = request;
+  const { user, terminal, workdir, privileged } = request;
   const wanted = user?.user ?? ownUser.split(':')[0] ?? '';
   const isLogin = request.command.length === 0;
   // The engine knows groups and homes; names of numbers, and login shells, are not among what it sets.
@@ -119,7 +119,7 @@ async function specOf(
     user: userOf(request),
     workdir,
     privileged,
-    stdin: stdin.kind !== 'null',
+    stdin: hasInput(request),
     terminal,
   };
 }
@@ -278,9 +278,8 @@ function sessionOf(
   processes: CommandProcesses,
   exitCode?: number,
 ): DockerSession {
-  const hasInput = request.stdin.kind !== 'null';
   const hasTerminal = request.terminal !== undefined;
-  const input = hasInput ? inputOf(stream) : null;
+  const input = hasInput(request) ? inputOf(stream) : null;
   const stdin = input !== null && hasTerminal ? terminalInput(input) : input;
   return new DockerSession({ engine: docker.engine, id, processes, output, stdin, hasTerminal, watchdog, exitCode });
 }
@@ -316,6 +315,11 @@ async function afterLostAnswer(attempt: Attempt, id: string, reason: string): Pr
 function processesUnclear({ control, docker, request }: Attempt, reason: string): CommandProcesses {
   const tree = docker.initPid === undefined ? undefined : ProcessTree.ofCommand(request.id, 0, docker.initPid);
   return { kind: 'unknown', control, tree, reason };
+}
+
+/** A terminal has an input in any case, and says its end only if it is told to. */
+function hasInput({ stdin, terminal }: ExecRequest): boolean {
+  return stdin.kind !== 'null' || terminal !== undefined;
 }
 
 /** So much input may wait for the engine: with less, it and whoever gives it wait for each other in turn. */

@@ -303,6 +303,23 @@ function streams(): ExecCase[] {
       expected: { exitCode: 5, stdout: '24 80\r\nxterm\r\n' },
     },
     {
+      rule: 'at a terminal the end of the input comes to whoever reads, and more than once',
+      needs: ['terminal'],
+      flags: ['-t'],
+      // The first is lost on a line that has begun, the second to a program that has not.
+      command: ['sh', '-c', 'cat; sleep 1; cat; exit 6'],
+      stdin: 'begun',
+      expected: { exitCode: 6 },
+      check: (stdout) => expect(stdout.toString()).to.include('begun'),
+    },
+    {
+      rule: 'at a terminal there is an end of the input also where there is no input',
+      needs: ['terminal'],
+      flags: ['-t', '--no-stdin'],
+      command: ['sh', '-c', 'cat; exit 6'],
+      expected: { exitCode: 6 },
+    },
+    {
       rule: 'without -t there is no terminal',
       command: ['sh', '-c', 'test -t 0 || test -t 1 || test -t 2 || echo none; : "${TERM-}"; echo "${TERM-unset}"'],
       expected: { exitCode: 0, stdout: 'none\nunset\n' },
