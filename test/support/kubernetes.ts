@@ -33,7 +33,7 @@ import { type CertificateFiles, createClusterAuthority } from './kubernetes/cert
 import { startContainerd } from './kubernetes/containerd.ts';
 import { type ExecBehaviour, type Rule, type SeenRequest, facadeRecipe, startFacade } from './kubernetes/facade.ts';
 import { imageReference } from './kubernetes/images.ts';
-import { cgroupOf, removeKubernetes } from './kubernetes/remove.ts';
+import { cgroupOf, removeEngine } from './docker/remove.ts';
 import { remember } from './ledger.ts';
 import { RUN_PREFIX, SCRATCH_PARENT } from './places.ts';
 import { pidsInNamespaceOf } from './proc.ts';
@@ -204,7 +204,7 @@ export async function startKubernetes(behaviour: Partial<ExecBehaviour> = {}): P
   try {
     return await start(directory, behaviour, forget);
   } catch (error) {
-    removeKubernetes(directory);
+    removeEngine(directory);
     forget();
     throw error;
   }
@@ -335,7 +335,7 @@ async function start(
       });
     },
     async stop() {
-      removeKubernetes(directory);
+      removeEngine(directory);
       forget();
     },
   };

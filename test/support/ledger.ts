@@ -9,7 +9,6 @@ import { mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync 
 import { join } from 'node:path';
 import { removeContainer } from './container/remove.ts';
 import { removeEngine } from './docker/remove.ts';
-import { removeKubernetes } from './kubernetes/remove.ts';
 import { CACHE_DIRECTORY } from './places.ts';
 import { isRunning, killGroup, processInfo } from './proc.ts';
 
@@ -91,12 +90,10 @@ function remove(page: string): void {
   const entry = JSON.parse(text) as Entry;
   if (entry.type === 'container') {
     removeContainer(entry);
-  } else if (entry.type === 'engine') {
+  } else if (entry.type === 'engine' || entry.type === 'kubernetes') {
     removeEngine(entry.directory);
   } else if (entry.type === 'group') {
     killGroup(entry.leader, entry.startTime);
-  } else if (entry.type === 'kubernetes') {
-    removeKubernetes(entry.directory);
   } else {
     rmSync(entry.path, { recursive: true, force: true });
   }

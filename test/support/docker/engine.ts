@@ -14,7 +14,7 @@ import type { Kind } from '../rootfs/kinds.ts';
 import { must, run } from '../run.ts';
 import type { RunResult } from '../run.ts';
 import { waitFor } from '../wait-for.ts';
-import { removeEngine } from './remove.ts';
+import { cgroupOf, removeEngine } from './remove.ts';
 
 const DOCKERD = '/usr/sbin/dockerd';
 const DOCKER = '/usr/bin/docker';
@@ -74,6 +74,7 @@ export async function startEngine(): Promise<TestEngine> {
       '--iptables=false',
       '--ip-masq=false',
       '--bridge=none',
+      `--cgroup-parent=${cgroupOf(directory)}`,
     ],
     {
       cwd: '/',

@@ -12,7 +12,7 @@ import type { RunResult } from '../run.ts';
 import { waitFor } from '../wait-for.ts';
 import { containerOf } from './engine.ts';
 import type { DockerContainer } from './engine.ts';
-import { removeEngine } from './remove.ts';
+import { cgroupOf, removeEngine } from './remove.ts';
 
 const PODMAN = '/usr/bin/podman';
 const START_MS = 60_000;
@@ -57,7 +57,8 @@ export async function startPodman(): Promise<TestPodman> {
   const name = `${RUN_PREFIX}podman`;
   const wait = 'sleep 1000000 & while :; do wait; done';
   // It gives every container TERM, which would hide what we do with it.
-  const flags = ['--detach', '--network', 'none', '--unsetenv', 'TERM', ...ownLimits(), '--name', name];
+  const own = ['--cgroup-parent', cgroupOf(directory), ...ownLimits()];
+  const flags = ['--detach', '--network', 'none', '--unsetenv', 'TERM', ...own, '--name', name];
   const { stdout } = await mustPodman('run', ...flags, 'plx-busybox', '/bin/sh', '-c', wait);
   const identity = { kind: 'busybox', name, lxcpath: '', unprivileged: false } as const;
   return {

@@ -30,7 +30,7 @@ const DISABLED_PLUGINS = [
 ];
 
 /**
- * @param directory everything of it is in there, and in the cgroup of the same name: see `removeKubernetes`.
+ * @param directory everything of it is in there, and in the cgroup of the same name: see `removeEngine`.
  */
 export async function startContainerd(directory: string): Promise<Containerd> {
   const file = (name: string): string => join(directory, name);

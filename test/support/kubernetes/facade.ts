@@ -102,7 +102,7 @@ export const facadeRecipe: Recipe = {
  * @param directory where its log is kept.
  */
 export async function startFacade(directory: string, settings: FacadeSettings): Promise<Facade> {
-  // The directory is in its command line so that `removeKubernetes` finds it.
+  // The directory is in its command line so that `removeEngine` finds it.
   const child = spawn(join(treeOf(facadeRecipe), BINARY), [`${directory}/`], {
     cwd: '/',
     // In a group of its own: an interrupt of the tests is not one of the server. It ends with its standard input.
