@@ -35,9 +35,9 @@ function installed(program?: string): { root: string; launcher: string } {
   return made;
 }
 
-/** The words after Node, its option, "--" and the program, as latin1 so that every byte can be seen. */
+/** The words after Node, its two options, "--" and the program, as latin1 so that every byte can be seen. */
 function words(cmdline: Buffer): string[] {
-  return cmdline.toString('latin1').split('\0').slice(4, -1);
+  return cmdline.toString('latin1').split('\0').slice(5, -1);
 }
 
 describe('bin/proxmox-lxcri', () => {
@@ -52,7 +52,11 @@ describe('bin/proxmox-lxcri', () => {
   it('keeps Node from compiling on threads, which could keep it from ending', async () => {
     const { launcher } = installed();
     const { stdoutBytes } = await run([launcher, 'word']);
-    expect(stdoutBytes.toString().split('\0').slice(1, 3)).to.deep.equal(['--no-concurrent-recompilation', '--']);
+    expect(stdoutBytes.toString().split('\0').slice(1, 4)).to.deep.equal([
+      '--no-concurrent-recompilation',
+      '--no-concurrent-sparkplug',
+      '--',
+    ]);
   });
 
   it('passes words on that are not UTF-8', async () => {

@@ -175,9 +175,7 @@ export class DockerSession implements Session {
     const end = await Promise.race([output.ended, this.#commandGone()]);
     if (end === 'gone') {
       output.watchSilence();
-      const exit = await this.#outcome(await this.#restOfOutput(), true);
-      // Engines from 23 on end it themselves, two seconds after the command, and do not answer before.
-      return exit.kind === 'exited' && output.silentMs >= HELD_MS ? { ...exit, outputIncomplete: true } : exit;
+      return this.#outcome(await this.#restOfOutput(), true);
     }
     return this.#outcome(end, false);
   }
@@ -231,9 +229,12 @@ export class DockerSession implements Session {
         if (end.kind === 'broken') return { kind: 'lost', reason: `the connection was lost: ${end.reason}` };
         if (state.exitCode === BROKEN_ATTACH && processes.kind === 'host' && processes.tree.commandPid !== undefined)
           return { kind: 'lost', reason: 'the connection of the engine to the command was lost' };
+        const exit = { kind: 'exited' as const, exitCode: state.exitCode, signal: null };
+        // Engines from 23 on end it themselves, two seconds after the command, and do not answer before.
+        if (state.hadProcess) return output.silentMs >= HELD_MS ? { ...exit, outputIncomplete: true } : exit;
         // Podman ends the output with the command, whoever holds it, but some time after it says so.
-        if (!state.hadProcess) await Promise.race([output.ended, sleep(STATE_GRACE_MS, undefined, { ref: false })]);
-        return { kind: 'exited', exitCode: state.exitCode, signal: null };
+        await Promise.race([output.ended, sleep(STATE_GRACE_MS, undefined, { ref: false })]);
+        return exit;
       }
       if (!known && state.kind === 'running') {
         // The output has ended before the command: it has closed it, or the connection was cut.

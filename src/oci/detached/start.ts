@@ -79,6 +79,6 @@ async function spawnSupervisor(script: string, id: string): Promise<ChildProcess
 /**
  * A small nursery (in MiB), so that the buffers of output that has been written are given back soon: 20 to 30 MiB less while
  * 256 MiB go through. Fewer threads would save nothing, and without any (--v8-pool-size=0) a garbage collection was seen to
- * wait for ever. The second one is the launcher's, and said there.
+ * wait for ever. The others are the launcher's, and said there.
  */
-const NODE_OPTIONS = ['--max-semi-space-size=1', '--no-concurrent-recompilation'];
+const NODE_OPTIONS = ['--max-semi-space-size=1', '--no-concurrent-recompilation', '--no-concurrent-sparkplug'];
