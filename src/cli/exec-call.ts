@@ -8,11 +8,12 @@ import { isTerminalType } from '../model/rules.ts';
 import type { ExecOptions } from '../oci/execution.ts';
 import type { Output } from '../oci/stdio.ts';
 import { isInteractive } from '../terminal/interactive.ts';
+import { standardOutput } from '../process/standard-streams.ts';
 import { methodNames } from '../values/methods.ts';
 import type { LockWords } from './exec-lock.ts';
 import type { ExecFlagName } from './flags.ts';
 import { isMicrovm } from './inventory.ts';
-import { ownInput, ownOutputStream } from './own-streams.ts';
+import { ownInput } from './own-streams.ts';
 import { USAGE } from './parse-exec.ts';
 import type { ExecWords } from './parse-exec.ts';
 import { parseDuration, parseTimeout } from './values/duration.ts';
@@ -78,7 +79,7 @@ export function understand({ container, command, flags }: CallWords, settings: S
   const methods = last('method');
   const terminal = flags.has('no-tty') ? undefined : wantedTerminal(command, flags.has('tty'), ownOutput);
   const output = (fd: 1 | 2): Output =>
-    quiet ? 'ignore' : json ? 'capture' : { fd, stream: () => ownOutputStream(fd) };
+    quiet ? 'ignore' : json ? 'capture' : { fd, stream: () => standardOutput(fd) };
   const call: ExecCall = {
     container: container ?? '',
     command,

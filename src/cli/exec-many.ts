@@ -6,6 +6,7 @@ import type { HostInventory } from '../oci/locate.ts';
 import { startMany } from '../oci/many/many.ts';
 import type { ManyRequest, Runner, TargetOutputs } from '../oci/many/many.ts';
 import { PrefixedLines } from '../oci/many/prefixed-lines.ts';
+import { standardOutput } from '../process/standard-streams.ts';
 import type { ExecFlagName } from './flags.ts';
 import { say, sayError } from './messages.ts';
 import type { ExecWords } from './parse-exec.ts';
@@ -83,10 +84,11 @@ class PrefixedOutput {
   }
 
   of(label: string): TargetOutputs {
-    const stdout = new PrefixedLines(label, (lines) => this.#write(process.stdout, lines));
-    const stderr = new PrefixedLines(label, (lines) => this.#write(process.stderr, lines));
+    const own = { stdout: standardOutput(1), stderr: standardOutput(2) };
+    const stdout = new PrefixedLines(label, (lines) => this.#write(own.stdout, lines));
+    const stderr = new PrefixedLines(label, (lines) => this.#write(own.stderr, lines));
     // Who writes hears of an error by the callback.
-    for (const stream of [stdout, stderr, process.stdout, process.stderr])
+    for (const stream of [stdout, stderr, own.stdout, own.stderr])
       if (stream.listenerCount('error') === 0) stream.on('error', () => {});
     return {
       streams: {

@@ -25,6 +25,7 @@ import Start from '../commands/start.ts';
 import State from '../commands/state.ts';
 import Stop from '../commands/stop.ts';
 import { EXIT } from '../model/exit-codes.ts';
+import { mendProcessStdout } from '../process/standard-streams.ts';
 import { nearest } from '../values/nearest.ts';
 import { say, sayError } from './messages.ts';
 import { closedOutput, judge } from './print-document.ts';
@@ -72,12 +73,14 @@ export async function runOclif(argv: readonly string[]): Promise<number> {
   }
   // oclif's own listener would end us with a stack trace where the disk is full.
   let failure: Error | undefined;
+  mendProcessStdout();
   process.stdout.removeAllListeners('error').on('error', (error) => (failure ??= error));
   try {
     const code = await dispatch(words, await loadOclif());
     // A verb has judged its own output; this is for help and version.
     if (typeof code === 'number') return code;
-    // The stream tells of a failure a little later.
+    // The stream tells of a failure a little later, and what a thread writes is not written yet.
+    await new Promise<unknown>((resolve) => process.stdout.write('', resolve));
     await setImmediate();
     return judge(failure ?? closedOutput(), 0);
   } catch (error) {

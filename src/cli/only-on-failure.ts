@@ -3,6 +3,7 @@ import { Writable } from 'node:stream';
 import type { ExecResult } from '../model/result.ts';
 import type { ExecOptions } from '../oci/execution.ts';
 import { KeptOutput } from '../oci/kept-output.ts';
+import { standardOutput } from '../process/standard-streams.ts';
 import { say } from './messages.ts';
 import { formatDuration } from './values/duration.ts';
 
@@ -34,8 +35,8 @@ export function onlyOnFailure(limit: number): FailureOnly {
     async report(container, result) {
       if (result.exitCode !== 0) {
         say(failureLine(container, result) + lossOf('stdout', stdout) + lossOf('stderr', stderr));
-        await writeAll(process.stdout, stdout.pieces());
-        await writeAll(process.stderr, stderr.pieces());
+        await writeAll(standardOutput(1), stdout.pieces());
+        await writeAll(standardOutput(2), stderr.pieces());
       }
       stdout.close();
       stderr.close();

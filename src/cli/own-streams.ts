@@ -1,10 +1,10 @@
 /** This process's own standard streams, for a command that gets them. */
-import { createReadStream, fstatSync } from 'node:fs';
+import { fstatSync } from 'node:fs';
 import { Readable } from 'node:stream';
-import type { Writable } from 'node:stream';
 import { isatty } from 'node:tty';
 
 import { readProcess } from '../process/proc.ts';
+import { standardInput } from '../process/standard-streams.ts';
 import type { Input } from '../oci/stdio.ts';
 
 /** Our standard input, where there is one to read: a terminal, a pipe, a socket or a file. */
@@ -37,20 +37,12 @@ const NULL_DEVICE = 0x103;
 
 function inputStream(withTerminal: boolean): Readable {
   // Node would load 3 ms of streams, and start threads, to read nothing from it.
-  const file = fstatSync(0);
-  if (file.rdev === NULL_DEVICE) return Readable.from([]);
-  // Node takes it for an input that is empty; to read it is an error.
-  if (file.isDirectory()) return createReadStream('', { fd: 0, autoClose: false });
+  if (fstatSync(0).rdev === NULL_DEVICE) return Readable.from([]);
   const { stdin } = process;
   // With a terminal of the container's own, this one must not act on what is typed.
   if (withTerminal && stdin.isTTY) {
     stdin.setRawMode(true);
     endRawMode = () => stdin.setRawMode(false);
   }
-  return stdin;
-}
-
-/** Our standard output or error; made when it is first asked for. */
-export function ownOutputStream(fd: 1 | 2): Writable {
-  return fd === 1 ? process.stdout : process.stderr;
+  return standardInput();
 }

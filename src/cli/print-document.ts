@@ -1,6 +1,7 @@
 import { createReadStream, existsSync, statSync } from 'node:fs';
 
 import { EXIT, exitCodeOfSignal } from '../model/exit-codes.ts';
+import { standardOutput } from '../process/standard-streams.ts';
 import { writeJson } from './json.ts';
 import { say } from './messages.ts';
 
@@ -17,13 +18,13 @@ export async function printDocument(document: object, exitCode: number, rest?: s
 
 /** Writes a document on standard output; returns why it could not be written, or `undefined`. */
 export async function writeDocument(document: object): Promise<Error | undefined> {
-  return closedOutput() ?? (await writeJson(process.stdout, document));
+  return closedOutput() ?? (await writeJson(standardOutput(1), document));
 }
 
 /** Prints text on standard output, in the same way. */
 export async function printText(text: string, exitCode: number, rest?: string): Promise<number> {
   if (text === '') return exitCode;
-  const { stdout } = process;
+  const stdout = standardOutput(1);
   const failure =
     closedOutput() ??
     (await new Promise<Error | undefined>((resolve) => {
@@ -41,7 +42,7 @@ export async function writeFileTo(fd: 1 | 2, path: string): Promise<Error | unde
   if (!existsSync(path)) return undefined;
   let failure = fd === 1 && statSync(path).size > 0 ? closedOutput() : undefined;
   if (failure !== undefined) return failure;
-  const target = fd === 1 ? process.stdout : process.stderr;
+  const target = standardOutput(fd);
   target.on('error', (error) => (failure ??= error));
   for await (const chunk of createReadStream(path)) {
     failure ??= await new Promise<Error | undefined>((resolve) =>

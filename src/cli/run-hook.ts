@@ -18,6 +18,7 @@ import type { OciState } from '../oci/hooks/state.ts';
 import { ociTarget, proxmoxTarget } from '../oci/hooks/target.ts';
 import { hostInventory } from '../oci/locate.ts';
 import { checkVmid, isVmid } from '../oci/reference.ts';
+import { standardInput } from '../process/standard-streams.ts';
 import type { HookFlagName } from './flags.ts';
 import { say, sayError } from './messages.ts';
 import { HOOK_USAGE, parseHookWords } from './parse-hook.ts';
@@ -268,7 +269,7 @@ function held(output: Output | undefined): Output {
 /** The state, or an error where nobody writes one. */
 async function readStandardInput(deadlineMs: number): Promise<Buffer> {
   if (isatty(0)) throw noState('is a terminal');
-  const input = await readInput(process.stdin, { maxBytes: MAX_STATE_BYTES, deadlineMs });
+  const input = await readInput(standardInput(), { maxBytes: MAX_STATE_BYTES, deadlineMs });
   if (input === 'too late') throw noState(`did not end within ${formatDuration(deadlineMs)}`);
   if (input === 'too long') throw noState(`is longer than ${MAX_STATE_BYTES} bytes`);
   return input;

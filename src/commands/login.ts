@@ -14,6 +14,7 @@ import { loadSettings } from '../config/settings.ts';
 import { LxcriError } from '../model/errors.ts';
 import { API_ROUTES } from '../model/remote.ts';
 import type { ApiRoute } from '../model/remote.ts';
+import { standardInput } from '../process/standard-streams.ts';
 import { askerAtTerminal } from '../terminal/prompt.ts';
 import { serverAddress } from '../values/address.ts';
 import { contextName } from '../values/context-name.ts';
@@ -133,7 +134,7 @@ async function secretFromInput(flags: Record<string, unknown>): Promise<string |
     const message = `--${flag}: standard input is a terminal, which would show what is typed`;
     throw new LxcriError('UsageError', message, 'leave the flag out, and it is asked for');
   }
-  const input = await readInput(process.stdin, SECRET_INPUT);
+  const input = await readInput(standardInput(), SECRET_INPUT);
   if (typeof input === 'string')
     throw new LxcriError('UsageError', `--${flag}: the input is ${input}`, 'give one line');
   const [secret = ''] = input.toString().split(/\r?\n/, 1);

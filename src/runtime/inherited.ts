@@ -1,6 +1,7 @@
 import { PassThrough, Writable } from 'node:stream';
 
 import type { Input, Output } from '../oci/stdio.ts';
+import { standardInput, standardOutput } from '../process/standard-streams.ts';
 
 /**
  * This program's own streams, offered to the command. They are only touched where their descriptors cannot be handed over
@@ -13,7 +14,7 @@ export class Inherited {
     return {
       fd: 0,
       stream: () => {
-        const { stdin } = process;
+        const stdin = standardInput();
         const relay = new PassThrough();
         const wasFlowing = stdin.readableFlowing === true;
         stdin.pipe(relay);
@@ -30,7 +31,7 @@ export class Inherited {
     return {
       fd,
       stream: () => {
-        const own = fd === 1 ? process.stdout : process.stderr;
+        const own = standardOutput(fd);
         const ignore = (): void => {};
         // The relay hears of an error by the callback of its write.
         own.on('error', ignore);
