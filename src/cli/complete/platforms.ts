@@ -6,7 +6,9 @@ const LIMIT_MS = 1000;
 /** What can be said of a container of a platform that is only asked once its scheme is typed; by that scheme. */
 const FINDERS: Readonly<Record<string, (rest: string, abort: AbortSignal) => Promise<Candidate[]>>> = {
   'docker:': async (_rest, abort) => {
-    const { engineOf, listContainers } = await import('../../methods/docker/room.ts');
+    const { endpointOf, engineOf, listContainers } = await import('../../methods/docker/room.ts');
+    // It would take a program there, and ssh, which may ask for a password.
+    if (endpointOf(process.env).kind === 'ssh') return [];
     const containers = await listContainers(engineOf(process.env), abort);
     return containers.map(({ reference, status }) => ({ word: reference, note: status }));
   },
