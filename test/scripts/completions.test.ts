@@ -154,6 +154,8 @@ describe('completion in bash', () => {
     ['proxmox-lxcri ps -f stat', ['status=running', 'status=frozen', 'status=stopped']],
     ['proxmox-lxcri ps -f nam', ['compopt -o nospace', 'name=']],
     ['proxmox-lxcri ps -f type=l', ['lxc']],
+    ['proxmox-lxcri ps -f type=', ['lxc', 'qemu', 'docker', 'pod']],
+    ['proxmox-lxcri ps -f platform=', ['proxmox', 'lxc', 'docker', 'kubernetes']],
     ['proxmox-lxcri ps --filter=type=l', ['lxc']],
     ['proxmox-lxcri ps --sort name,stat', ['name,status', 'name,state']],
     ['proxmox-lxcri login --user ', []],
