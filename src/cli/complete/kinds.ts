@@ -35,7 +35,8 @@ type Finder = (question: Question) => Iterable<Candidate> | Promise<Iterable<Can
 export const KINDS: Readonly<Record<string, Finder>> = {
   containers: async ({ typed, context, namespace }) =>
     // A context has none of them.
-    (context === undefined ? await ofPlatform(typed, namespace) : undefined) ?? references(await everything(context), typed),
+    (context === undefined ? await ofPlatform(typed, namespace) : undefined) ??
+    references(await everything(context), typed),
   'containers-of-nodes': async ({ typed, context, namespace }) => {
     const ofOne = context === undefined ? await ofPlatform(typed, namespace) : undefined;
     if (ofOne !== undefined) return ofOne;
