@@ -66,8 +66,8 @@ const SIGNALS = Object.keys(constants.signals)
 const FILTERS = FILTER_KEYS.flatMap((key) => {
   const values: Partial<Record<typeof key, readonly string[]>> = {
     status: STATUSES,
-    platform: ['proxmox', 'lxc'],
-    type: ['lxc', 'qemu'],
+    platform: ['proxmox', 'lxc', 'docker', 'kubernetes'],
+    type: ['lxc', 'qemu', 'docker', 'pod'],
   };
   return (values[key] ?? ['']).map((value) => `${key}=${value}`);
 });

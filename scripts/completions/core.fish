@@ -35,9 +35,15 @@ function __proxmox_lxcri_complete
     set -l ended
     set -l container
     set -l context
+    set -l namespace
     for word in $before
         if set -q pending[1]
-            test $pending = --context; and set context $word
+            switch $pending
+                case --context
+                    set context $word
+                case --namespace -n
+                    set namespace $word
+            end
             set -e pending
             set -l pending
             continue
@@ -47,8 +53,11 @@ function __proxmox_lxcri_complete
             case --
                 test $command = command; and return
                 set ended /
+            case '--context=*'
+                set context (string replace -- --context= '' $word)
+            case '--namespace=*'
+                set namespace (string replace -- --namespace= '' $word)
             case '--*=*'
-                string match -q -- '--context=*' $word; and set context (string replace -- --context= '' $word)
             case '--*'
                 __proxmox_lxcri_value "$verb $word" >/dev/null; and set pending $word
             case '-?*'
@@ -56,6 +65,7 @@ function __proxmox_lxcri_complete
                 for at in (seq (count $letters))
                     if __proxmox_lxcri_value "$verb -$letters[$at]" >/dev/null
                         test $at -eq (count $letters); and set pending -$letters[$at]
+                        test $letters[$at] = n; and set namespace (string join '' -- $letters[$at..] | string sub -s 2)
                         break
                     end
                 end
@@ -67,19 +77,19 @@ function __proxmox_lxcri_complete
         end
     end
     if set -q pending[1]
-        __proxmox_lxcri_offer (__proxmox_lxcri_value "$verb $pending") '' "$typed" "$context" "$container"
+        __proxmox_lxcri_offer (__proxmox_lxcri_value "$verb $pending") '' "$typed" "$context" "$container" "$namespace"
     else if string match -q -- '--*=*' "$ended$typed"
         set -l parts (string split -m 1 = -- $typed)
         set -l kind (__proxmox_lxcri_value "$verb $parts[1]")
-        and __proxmox_lxcri_offer $kind "$parts[1]=" "$parts[2]" "$context" "$container"
+        and __proxmox_lxcri_offer $kind "$parts[1]=" "$parts[2]" "$context" "$container" "$namespace"
     else if string match -q -- '-*' "$ended$typed"
         __proxmox_lxcri_flags $verb
     else if test $count -lt (count $operands)
-        __proxmox_lxcri_offer $operands[(math $count + 1)] '' "$typed" "$context" "$container"
+        __proxmox_lxcri_offer $operands[(math $count + 1)] '' "$typed" "$context" "$container" "$namespace"
     end
 end
 
-function __proxmox_lxcri_offer --argument-names kind head typed context container
+function __proxmox_lxcri_offer --argument-names kind head typed context container namespace
     set -l words (string split ' ' -- $kind)
     switch $words[1]
         case files
@@ -98,7 +108,7 @@ function __proxmox_lxcri_offer --argument-names kind head typed context containe
             end
         case live
             # What has other characters than these is nothing of ours.
-            for line in (command proxmox-lxcri __complete $words[2] $typed $context $container </dev/null 2>/dev/null)
+            for line in (command proxmox-lxcri __complete $words[2] "$typed" "$context" "$container" "$namespace" </dev/null 2>/dev/null)
                 string match -qr '^[A-Za-z0-9_.:/@+-]+\t' -- $line; and printf '%s\n' $head$line
             end
     end

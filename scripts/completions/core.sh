@@ -6,7 +6,7 @@
 #   head           what of the word comes before the value, as in --context=
 __proxmox_lxcri_find() {
   [ -z "${ZSH_VERSION-}" ] || emulate -L ksh
-  local IFS=$' \t\n' typed=$1 verb='' word='' letters='' kind='' pending='' container='' context='' ended='' count=0
+  local IFS=$' \t\n' typed=$1 verb='' word='' letters='' kind='' pending='' container='' context='' namespace='' ended='' count=0
   local flags=() flag_notes=() operands=() command=''
   values=() notes=() what='' head=''
   shift 2
@@ -30,7 +30,10 @@ __proxmox_lxcri_find() {
   fi
   for word; do
     if [[ -n $pending ]]; then
-      [[ $pending != --context ]] || context=$word
+      case $pending in
+        --context) context=$word ;;
+        --namespace | -n) namespace=$word ;;
+      esac
       pending=''
       continue
     fi
@@ -40,7 +43,9 @@ __proxmox_lxcri_find() {
         [[ -z $command ]] || return 0
         ended=/
         ;;
-      --*=*) [[ $word != --context=* ]] || context=${word#*=} ;;
+      --context=*) context=${word#*=} ;;
+      --namespace=*) namespace=${word#*=} ;;
+      --*=*) ;;
       --*) ! __proxmox_lxcri_value "$verb $word" || pending=$word ;;
       -?*)
         letters=${word#-}
@@ -49,6 +54,7 @@ __proxmox_lxcri_find() {
           letters=${letters#?}
           if __proxmox_lxcri_value "$verb $word"; then
             [[ -n $letters ]] || pending=$word
+            [[ $word != -n ]] || namespace=$letters
             break
           fi
         done
@@ -76,7 +82,7 @@ __proxmox_lxcri_find() {
   return 0
 }
 
-# $1: the value, as far as it is typed. Reads kind, head, context and container.
+# $1: the value, as far as it is typed. Reads kind, head, context, container and namespace.
 __proxmox_lxcri_offer() {
   local word='' before=''
   case $kind in
@@ -106,7 +112,7 @@ __proxmox_lxcri_offer() {
         esac
         values+=("$head$before")
         notes+=("${word#"$before"$'\t'}")
-      done < <(command proxmox-lxcri __complete "${kind#live }" "$1" "$context" "$container" </dev/null 2>/dev/null)
+      done < <(command proxmox-lxcri __complete "${kind#live }" "$1" "$context" "$container" "$namespace" </dev/null 2>/dev/null)
       ;;
   esac
 }

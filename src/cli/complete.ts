@@ -20,20 +20,27 @@ const MAX_NOTE_LENGTH = 100;
 const PLAIN = /^[A-Za-z0-9_.:/@+][A-Za-z0-9_.:/@+-]*$/;
 
 /**
- * `proxmox-lxcri __complete KIND TYPED CONTEXT CONTAINER`, which the scripts call for what only the host or a cluster
+ * `proxmox-lxcri __complete KIND TYPED CONTEXT CONTAINER NAMESPACE`, which the scripts call for what only the host or a cluster
  * knows: prints a line `WORD<tab>NOTE` for each candidate, and nothing where something is wrong.
  *
- * @param words the kind; what is typed of the word so far; the context and the container that other words name, or "".
+ * @param words the kind; what is typed of the word so far; the context, the container and the namespace that other
+ *   words name, or "".
  * @param start handed in, because it is in the bundle of the program itself.
  */
 export async function complete(
-  [name = '', typed = '', context = '', container = '']: readonly string[],
+  [name = '', typed = '', context = '', container = '', namespace = '']: readonly string[],
   start: typeof startExecution,
 ): Promise<number> {
   const limit = setTimeout(() => end(), LIMIT_MS);
   const kind = Object.hasOwn(KINDS, name) ? KINDS[name] : undefined;
   try {
-    const found = await kind?.({ typed, context: context || undefined, container: container || undefined, start });
+    const found = await kind?.({
+      typed,
+      context: context || undefined,
+      container: container || undefined,
+      namespace: namespace || undefined,
+      start,
+    });
     writeSync(
       1,
       [...(found ?? [])]

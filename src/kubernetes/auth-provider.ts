@@ -30,7 +30,7 @@ export function identityByProvider(user: string, provider: unknown, now = Date.n
   if (expiry !== undefined && expiry - EXPIRY_MARGIN_MS <= now)
     throw new LxcriError(
       'AuthenticationFailed',
-      `the id-token of ${whose} has expired (${new Date(expiry).toISOString()})`,
+      `the id-token of ${whose} ${expiry <= now ? 'has expired' : 'expires too soon to be used'} (${new Date(expiry).toISOString()})`,
       `call kubectl once, which renews it there (kubectl auth whoami), or ${PLUGIN}`,
     );
   return { token };

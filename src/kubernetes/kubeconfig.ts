@@ -51,45 +51,65 @@ const CONTEXT_VARIABLE = 'PROXMOX_LXCRI_KUBE_CONTEXT';
 const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 /** The files that KUBECONFIG names, else the usual one. */
-function filesOf(env: NodeJS.ProcessEnv): { readonly files: readonly string[]; readonly chosen: boolean } {
+function filesOf(env: NodeJS.ProcessEnv): readonly string[] {
   const named = (env['KUBECONFIG'] ?? '').split(delimiter).filter(Boolean);
-  if (named.length > 0) return { files: named, chosen: true };
-  return { files: [join(env['HOME'] || homedir(), '.kube', 'config')], chosen: false };
+  return named.length > 0 ? named : [join(env['HOME'] || homedir(), '.kube', 'config')];
 }
 
 /** Whether somebody has said which cluster is meant: then its pods are listed too. */
 export function isClusterChosen(env: NodeJS.ProcessEnv): boolean {
-  return filesOf(env).files.some((file) => readIfThere(file) !== undefined);
+  return filesOf(env).some((file) => readIfThere(file) !== undefined);
 }
 
 /**
- * The cluster of the current context, as `kubectl` finds it: KUBECONFIG, `~/.kube/config`, and in a pod its own service
- * account. PROXMOX_LXCRI_KUBE_CONTEXT names another context, as the flag `--context` of `kubectl` does.
+ * The cluster of the current context, as `kubectl` finds it: KUBECONFIG, `~/.kube/config`; where these name none, in a pod
+ * its own service account (k8s.io/client-go, tools/clientcmd/merged_client_builder.go). PROXMOX_LXCRI_KUBE_CONTEXT names another context, as the flag `--context` of `kubectl` does.
  *
  * @param abort ends a program that is to give the credentials.
  * @throws LxcriError ConfigError, AuthenticationFailed; the reason of `abort`.
  */
 export async function clusterConfig(env: NodeJS.ProcessEnv, abort?: AbortSignal): Promise<ClusterConfig> {
-  const { files, chosen } = filesOf(env);
+  const files = filesOf(env);
   const found = files.flatMap((file) => {
     const text = readIfThere(file);
     return text === undefined ? [] : [{ file: resolve(file), text }];
   });
-  if (found.length === 0) {
-    const own = chosen || env[CONTEXT_VARIABLE] ? undefined : ofServiceAccount(env);
-    if (own !== undefined) return own;
-    throw new LxcriError(
-      'ConfigError',
-      `no Kubernetes cluster is configured: ${files.join(', ')} ${files.length === 1 ? 'is' : 'are'} not there`,
-      env['KUBERNETES_SERVICE_HOST'] === undefined
-        ? 'name a kubeconfig file with KUBECONFIG, or write ~/.kube/config'
-        : 'give the pod a service account (automountServiceAccountToken), or name a kubeconfig file with KUBECONFIG',
-    );
-  }
   const documents: { file: string; document: unknown }[] = [];
   // oxlint-disable-next-line no-await-in-loop -- one after the other: the first that says something is right
   for (const { file, text } of found) documents.push({ file, document: await parsed(file, text) });
-  return currentCluster(merged(documents), env, abort);
+  const config = merged(documents);
+  const chosen = env[CONTEXT_VARIABLE] || undefined;
+  const context = chosen ?? config.current;
+  if (context === undefined) return ofServiceAccount(env) ?? notConfigured(files, found.length > 0, env);
+  if (chosen !== undefined && !config.contexts.has(chosen)) throw noSuchContext(chosen, config, files);
+  return clusterOfContext(context, config, env, abort);
+}
+
+function notConfigured(files: readonly string[], isThere: boolean, env: NodeJS.ProcessEnv): never {
+  if (isThere)
+    throw new LxcriError(
+      'ConfigError',
+      'the kubeconfig names no current context',
+      `choose one with: kubectl config use-context NAME, or ${CONTEXT_VARIABLE}=NAME`,
+    );
+  throw new LxcriError(
+    'ConfigError',
+    `no Kubernetes cluster is configured: ${files.join(', ')} ${files.length === 1 ? 'is' : 'are'} not there`,
+    env['KUBERNETES_SERVICE_HOST'] === undefined
+      ? 'name a kubeconfig file with KUBECONFIG, or write ~/.kube/config'
+      : 'give the pod a service account (automountServiceAccountToken), or name a kubeconfig file with KUBECONFIG',
+  );
+}
+
+function noSuchContext(name: string, { contexts }: Kubeconfig, files: readonly string[]): LxcriError {
+  const known = [...contexts.keys()].map((each) => JSON.stringify(each));
+  return new LxcriError(
+    'ConfigError',
+    `there is no context ${JSON.stringify(name)}, which ${CONTEXT_VARIABLE} names, in ${files.join(', ')}`,
+    known.length === 0
+      ? `no context is there at all: unset ${CONTEXT_VARIABLE}, or name a kubeconfig file with KUBECONFIG`
+      : `there are: ${known.join(', ')}`,
+  );
 }
 
 function readIfThere(file: string): string | undefined {
@@ -144,19 +164,13 @@ function merged(documents: readonly { file: string; document: unknown }[]): Kube
   return { ...result, current };
 }
 
-async function currentCluster(
+async function clusterOfContext(
+  name: string,
   config: Kubeconfig,
   env: NodeJS.ProcessEnv,
   abort: AbortSignal | undefined,
 ): Promise<ClusterConfig> {
-  const current = env[CONTEXT_VARIABLE] || config.current;
-  if (current === undefined)
-    throw new LxcriError(
-      'ConfigError',
-      'the kubeconfig names no current context',
-      `choose one with: kubectl config use-context NAME, or ${CONTEXT_VARIABLE}=NAME`,
-    );
-  const context = entry(config, 'contexts', current);
+  const context = entry(config, 'contexts', name);
   const clusterName = textOrNothing(context.value['cluster']) ?? '';
   const cluster = entry(config, 'clusters', clusterName);
   const userName = textOrNothing(context.value['user']);
@@ -247,14 +261,28 @@ async function identityOf(
       `${tokenFile === undefined ? 'token' : `the file of tokenFile, ${tokenFile},`} of user ${JSON.stringify(name)} is no token: it is empty, or has more than one line or characters that no token has`,
     );
   const [userName, password] = [textOrNothing(value['username']), textOrNothing(value['password'])];
+  const [cert, key] = [pem(user, 'client-certificate'), pem(user, 'client-key')];
+  // A key alone is nothing to `kubectl`, either, and does no harm beside what says who we are.
+  if (cert !== undefined && key === undefined) throw halfPair(name, 'client-certificate', 'client-key');
+  if (cert === undefined && key !== undefined && token === undefined && userName === undefined)
+    throw halfPair(name, 'client-key', 'client-certificate');
   return {
     token,
     tokenFile,
     ...(userName === undefined || token !== undefined ? {} : { basic: { user: userName, password: password ?? '' } }),
-    cert: pem(user, 'client-certificate'),
-    key: pem(user, 'client-key'),
+    cert,
+    key,
     headers,
   };
+}
+
+/** Half of what proves who we are proves nothing, and what is asked for would be so by nobody. */
+function halfPair(user: string, given: string, missing: string): LxcriError {
+  return new LxcriError(
+    'ConfigError',
+    `user ${JSON.stringify(user)} of the kubeconfig has a ${given} without a ${missing}`,
+    `add ${missing}, or ${missing}-data: a client certificate needs both`,
+  );
 }
 
 /** (k8s.io/client-go, transport/round_trippers.go) */

@@ -235,6 +235,8 @@ function controlOf(
         hint,
       ),
     );
+  const end = (): Promise<PowerEnd> =>
+    power('ended', 'see: kubectl delete pod; for one process: proxmox-lxcri exec ... -- kill');
   return {
     status: async (abort) => statusOf(await look(abort), container),
     now: async (abort) => {
@@ -250,9 +252,16 @@ function controlOf(
       refuseUnlessRunning(pod, container);
       return { status: 'running', lock: undefined };
     },
-    start: () => power('started', 'see: kubectl scale, kubectl rollout restart'),
+    start: async (abort) => {
+      const { namespace, name } = (await look(abort)).metadata;
+      return power(
+        'started',
+        `see: kubectl scale, kubectl rollout restart; what keeps it from running: kubectl describe pod -n ${namespace} ${name}`,
+      );
+    },
     shutdown: () => power('stopped', 'see: kubectl delete pod, kubectl scale'),
-    kill: () => power('ended', 'see: kubectl delete pod; for one process: proxmox-lxcri exec ... -- kill'),
+    kill: end,
+    signal: end,
   };
 }
 

@@ -39,6 +39,9 @@ describe('completion in a Kubernetes cluster', () => {
       expect(await ask([kind, 'k8s:', '', ''])).to.equal('k8s:web-1\trunning\n');
       expect(await ask([kind, 'k8s:shop/sh', '', ''])).to.equal('k8s:shop/shop-1\trunning\n');
       expect(await ask([kind, 'k8s:', 'prod', ''])).to.equal('');
+      expect(await ask([kind, 'k8s:', '', '', 'shop'])).to.equal('k8s:shop-1\trunning\n');
+      expect(await ask([kind, 'k8s:shop/', '', '', 'shop'])).to.equal('k8s:shop/shop-1\trunning\n');
+      expect(await ask([kind, 'k8s:/', '', '', 'shop'])).to.equal('k8s:/shop-1\trunning\n');
       expect(await ask([kind, 'x', '', ''])).not.to.include('k8s:');
     });
 

@@ -70,8 +70,16 @@ describe('the credentials of a Kubernetes cluster', () => {
       expect(await call('k8s:web', { POD_NAMESPACE: 'default' })).to.equal('ran\n');
       rmSync(join(account, 'namespace'));
       expect(await call('k8s:web')).to.equal('ran\n');
-      // Whoever names a file means that.
-      expect(await call('k8s:web', { KUBECONFIG: '/nonexistent' })).to.match(/^proxmox-lxcri: ConfigError: no Kube/);
+      // As kubectl has it: only what says something counts.
+      const users = join(account, 'users');
+      writeFileSync(users, 'users: [{name: u, user: {token: x}}]\n');
+      for (const KUBECONFIG of ['/nonexistent', '/dev/null', users])
+        expect(await call('k8s:web', { KUBECONFIG }), KUBECONFIG).to.equal('ran\n');
+      writeFileSync(users, 'current-context: gone\n');
+      expect(await call('k8s:web', { KUBECONFIG: users })).to.match(/ConfigError: .*no context "gone"/);
+      expect(await call('k8s:web', { PROXMOX_LXCRI_KUBE_CONTEXT: 'x' })).to.match(
+        /ConfigError: there is no context "x", which PROXMOX_LXCRI_KUBE_CONTEXT names/,
+      );
     });
 
     it('are told where they are none', async () => {

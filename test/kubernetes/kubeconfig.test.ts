@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 import { expect } from 'chai';
 
+import { identityByProvider } from '../../src/kubernetes/auth-provider.ts';
 import { clusterConfig, isClusterChosen } from '../../src/kubernetes/kubeconfig.ts';
 import type { ClusterConfig } from '../../src/kubernetes/kubeconfig.ts';
 import { isLxcriError } from '../../src/model/errors.ts';
@@ -118,6 +119,12 @@ describe('a kubeconfig', () => {
     ['names no server', { cluster: { server: 'one.example:6443' } }, /no https:\/\/ address/],
     ['names a cluster that is not there', { context: { cluster: 'd' } }, /has no cluster "d"/],
     ['names a user that is not there', { context: { user: 'v' } }, /has no user "v"/],
+    ['has a certificate without its key', { user: { 'client-certificate-data': 'eA==' } }, /without a client-key$/],
+    [
+      'has a key without its certificate',
+      { user: { token: '', 'client-key-data': 'eA==' } },
+      /without a client-certificate$/,
+    ],
     ['names a file that is not there', { user: { tokenFile: 'no-such' } }, /no-such cannot be read/],
   ] as const)
     it(`that ${what} is refused`, async () => {
@@ -149,6 +156,10 @@ describe('a kubeconfig', () => {
     expect(await codeOf(withToken(tokenUntil(1000)))).to.match(
       /^AuthenticationFailed: the id-token of user "u".* expired \(1970-01-01T00:16:40/,
     );
+    const nearly = Date.now() + 60_000;
+    const provider = { name: 'oidc', config: { 'id-token': tokenUntil(nearly / 1000) } };
+    expect(() => identityByProvider('u', provider, nearly - 5000)).to.throw('expires too soon to be used');
+    expect(() => identityByProvider('u', provider, nearly)).to.throw('has expired');
     expect(await codeOf(withToken('secret-one\ntwo'))).to.match(/^AuthenticationFailed: .*no id-token/);
     expect(await codeOf(withToken())).to.match(/^AuthenticationFailed: .*no id-token/);
   });
@@ -157,6 +168,12 @@ describe('a kubeconfig', () => {
     expect(isClusterChosen({ HOME: '/nonexistent' })).to.equal(false);
     expect(isClusterChosen({ KUBECONFIG: written(kubeconfig()) })).to.equal(true);
     expect(await codeOf(clusterConfig({ HOME: '/nonexistent' }))).to.match(/^ConfigError: no Kubernetes cluster/);
+    expect(await codeOf(clusterConfig({ KUBECONFIG: '/dev/null' }))).to.match(/^ConfigError: .*no current context/);
+    const PROXMOX_LXCRI_KUBE_CONTEXT = 'gone';
+    for (const KUBECONFIG of ['/nonexistent/config', '/dev/null', written(kubeconfig())])
+      expect(await codeOf(clusterConfig({ KUBECONFIG, PROXMOX_LXCRI_KUBE_CONTEXT }))).to.equal(
+        `ConfigError: there is no context "gone", which PROXMOX_LXCRI_KUBE_CONTEXT names, in ${KUBECONFIG}`,
+      );
   });
 
   it('leads to a proxy of kubectl on this host without TLS, to which no token goes', async () => {

@@ -1,5 +1,5 @@
 /** The completion scripts, as the build makes them: read by the shells, and the one of bash called as readline calls it. */
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 import { expect } from 'chai';
@@ -154,6 +154,8 @@ describe('completion in bash', () => {
     ['proxmox-lxcri ps -f stat', ['status=running', 'status=frozen', 'status=stopped']],
     ['proxmox-lxcri ps -f nam', ['compopt -o nospace', 'name=']],
     ['proxmox-lxcri ps -f type=l', ['lxc']],
+    ['proxmox-lxcri ps -f type=', ['lxc', 'qemu', 'docker', 'pod']],
+    ['proxmox-lxcri ps -f platform=', ['proxmox', 'lxc', 'docker', 'kubernetes']],
     ['proxmox-lxcri ps --filter=type=l', ['lxc']],
     ['proxmox-lxcri ps --sort name,stat', ['name,status', 'name,state']],
     ['proxmox-lxcri login --user ', []],
@@ -171,6 +173,23 @@ describe('completion in bash', () => {
     for (const breaks of [BREAKS, '']) {
       const answer = await complete('proxmox-lxcri exec --if-locked=f', breaks);
       expect(answer).to.deep.equal([breaks === '' ? '--if-locked=fail' : 'fail']);
+    }
+  });
+
+  it('asks with the namespace that is named; fish does, too', async () => {
+    const folder = scratchDirectory();
+    const log = join(folder, 'log');
+    const program = `#!/bin/sh\nprintf '%s:' "$@" >>${log}\necho >>${log}\n`;
+    writeFileSync(join(folder, 'proxmox-lxcri'), program, { mode: 0o755 });
+    const env = { PATH: `${folder}:${process.env['PATH']}`, HOME: folder };
+    for (const words of ['-n shop', '-nshop', '-tn shop', '-tnshop', '--namespace shop', '--namespace=shop']) {
+      const find = 'source "$1"; shift; __proxmox_lxcri_find k8s "$@"';
+      await must(['bash', '-c', find, 'bash', BASH, 'proxmox-lxcri', 'exec', ...words.split(' ')], { env });
+      const inFish = `source ${join(ROOT, 'dist/completions/fish')}; complete -C 'proxmox-lxcri exec ${words} k8s'`;
+      if (findExecutable('fish') !== undefined) await must(['fish', '-c', inFish], { env });
+      for (const line of readFileSync(log, 'utf8').trimEnd().split('\n'))
+        expect(line, words).to.equal('__complete:containers-of-nodes:k8s:::shop:');
+      rmSync(log);
     }
   });
 

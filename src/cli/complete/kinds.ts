@@ -24,6 +24,8 @@ export interface Question {
   readonly context: string | undefined;
   /** The container that is named. */
   readonly container: string | undefined;
+  /** The namespace that is named. */
+  readonly namespace: string | undefined;
   readonly start: typeof startExecution;
 }
 
@@ -31,11 +33,12 @@ type Finder = (question: Question) => Iterable<Candidate> | Promise<Iterable<Can
 
 /** What the scripts ask for. */
 export const KINDS: Readonly<Record<string, Finder>> = {
-  containers: async ({ typed, context }) =>
+  containers: async ({ typed, context, namespace }) =>
     // A context has none of them.
-    (context === undefined ? await ofPlatform(typed) : undefined) ?? references(await everything(context), typed),
-  'containers-of-nodes': async ({ typed, context }) => {
-    const ofOne = context === undefined ? await ofPlatform(typed) : undefined;
+    (context === undefined ? await ofPlatform(typed, namespace) : undefined) ??
+    references(await everything(context), typed),
+  'containers-of-nodes': async ({ typed, context, namespace }) => {
+    const ofOne = context === undefined ? await ofPlatform(typed, namespace) : undefined;
     if (ofOne !== undefined) return ofOne;
     const others = context === undefined ? otherNodes(await loadSettings(process.env)) : [];
     return references(withoutDoubles([...(await everything(context)), ...others]), typed);

@@ -78,8 +78,10 @@ export async function killContainer(
   // An engine lets one that it has paused end; a signal to its init alone would wait until it is thawed.
   const isPausedByEngine = container.docker !== undefined && status === 'frozen';
   const isByEngine = isPausedByEngine && (signal === 'SIGKILL' || initPid === undefined);
-  if (container.control !== undefined && (status === 'running' || isByEngine))
-    return killByPlatform(container, inventory.pve, signal);
+  // What a pod is waiting for has no process, and is not for us to end either.
+  const isWaitingPod = container.pod !== undefined && status !== 'stopped';
+  const isByPlatform = status === 'running' || isByEngine || isWaitingPod;
+  if (container.control !== undefined && isByPlatform) return killByPlatform(container, inventory.pve, signal);
   if (initPid === undefined) {
     const consequence = `: there is no process to send ${signal} to`;
     throw notRunning(container, status, consequence, 'see what runs: proxmox-lxcri ps');

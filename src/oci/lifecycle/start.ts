@@ -66,10 +66,13 @@ export async function startContainer(
   if (status !== 'running') {
     refuseLockedStart(container);
     const lifecycle = lifecycleOf(container, inventory.pve);
-    const { failure, deferred = false } =
-      status === 'starting' ? {} : await limited((signal) => lifecycle.start(signal), left(), abort);
+    // Whoever starts it may be waited for; but what is in the way of a pod may stay there, and the cluster is asked of that.
+    const isBegun = status === 'starting' && container.pod === undefined;
+    const { failure, deferred = false } = isBegun
+      ? {}
+      : await limited((signal) => lifecycle.start(signal), left(), abort);
     // Somebody else may have been faster: then it is not our doing.
-    changed = status !== 'starting' && failure === undefined;
+    changed = !isBegun && failure === undefined;
     if (failure !== undefined && (await untilStatus(container, isRunning, 0, abort)).status !== 'running')
       throw new LxcriError('OperationFailed', `container ${label(container)} did not start: ${failure}`);
     const isOver = (seen: Status): boolean => isRunning(seen) || (isStopped(seen) && !deferred);
