@@ -70,6 +70,34 @@ export function startFailure(message: string): StartFailure {
 const GONE =
   /(container|task|process|sandbox)\b.*(not found|not running|stopped|exited|CONTAINER_EXITED)|failed to load task|dialing backend/is;
 
+/** What a shell exits with when it could not become a program: there is none; it is there, and none (POSIX, 2.8.2). */
+const NO_PROGRAM = 127;
+const NOT_EXECUTED = 126;
+
+/**
+ * The error of a program that was found, and that the container's shell could not become.
+ *
+ * @param said by the shell, which may be of any.
+ * @returns `undefined` where the exit code says something else.
+ */
+export function execError(said: string, exitCode: number, { command }: ExecRequest): LxcriError | undefined {
+  const what = command.length === 0 ? 'the login shell' : JSON.stringify(String(command[0]));
+  if (exitCode === NO_PROGRAM)
+    return new LxcriError(
+      'CommandNotFound',
+      `${what} is in the container, and the program that its first line (#!) names, or its loader, is not`,
+      'install that in the container, or name it before the command',
+    );
+  if (exitCode !== NOT_EXECUTED) return undefined;
+  if (/argument list too long/i.test(said))
+    return new LxcriError('UsageError', 'the command is too long for the kernel', 'pass the data on standard input');
+  return new LxcriError(
+    'CommandNotExecutable',
+    `${what} cannot be executed in the container`,
+    "check that it is a program for the container's architecture, and its permissions",
+  );
+}
+
 /** The error of a command that a runtime could not start; `undefined` where it may have. */
 export function startError(message: string, { command }: ExecRequest, access: PodAccess): Error | undefined {
   const word = JSON.stringify(command[0] ?? '');

@@ -10,6 +10,12 @@ export interface Announcement {
 /** More than comes before the announcement: what a shell complains of. */
 const MAX_BEFORE_BYTES = 64 * 1024;
 
+/** The most that a shell says of a program that it could not become. */
+const MAX_COMPLAINT_BYTES = 8 * 1024;
+
+/** How shells say so, behind the name that they were called by: dash, bash, busybox. */
+const COMPLAINT = /^: (\d+: exec: |line \d+: |exec: line \d+: )/;
+
 /**
  * What comes of the stream that a launcher says its messages on, without them. The names of these messages are random
  * numbers, so that no command says them by chance; one that does it on purpose speaks of itself.
@@ -21,6 +27,11 @@ export class MarkedOutput extends Transform {
   readonly exited: Promise<number>;
   /** What came before the announcement, where none comes. */
   before = '';
+  /** What the launcher's shell said of a program that it could not become. It is no output of the command's. */
+  complaint: string | undefined;
+  /** Whether something came of the command, which is never told of one that did not become a program. */
+  hasGiven = false;
+  readonly #id: Buffer;
   readonly #name: Buffer;
   #rest: Buffer = Buffer.alloc(0);
   #announced = false;
@@ -28,6 +39,7 @@ export class MarkedOutput extends Transform {
 
   constructor(name: string) {
     super({ highWaterMark: 256 * 1024 });
+    this.#id = Buffer.from(name);
     this.#name = Buffer.from(`${name} `);
     this.exited = new Promise((resolve) => (this.#exit = resolve));
   }
@@ -69,8 +81,19 @@ export class MarkedOutput extends Transform {
 
   #passOn(): void {
     for (;;) {
-      const start = this.#rest.indexOf(this.#name);
+      const start = this.#rest.indexOf(this.#id);
       if (start === -1) break;
+      const next = this.#rest.toString('latin1', start + this.#id.length, start + this.#name.length);
+      if (next === '') return this.#give(start);
+      if (next === ':' && start === 0 && !this.hasGiven) {
+        const isWhole = this.#rest.includes('\n') || this.#rest.length > MAX_COMPLAINT_BYTES;
+        if (!isWhole) return;
+        if (this.#takeComplaint()) continue;
+      }
+      if (next !== ' ') {
+        this.#give(start + this.#id.length);
+        continue;
+      }
       const text = this.#rest.toString('latin1', start, start + this.#name.length + 10);
       const [message, code] = /^\S+ exit (\d{1,3})\n/.exec(text) ?? [];
       const mayBecome = start + text.length === this.#rest.length && !text.includes('\n');
@@ -86,16 +109,28 @@ export class MarkedOutput extends Transform {
     this.#give(this.#rest.length - this.#begun());
   }
 
+  /** @returns whether the first line is what a shell says of a program that it could not become. */
+  #takeComplaint(): boolean {
+    const end = this.#rest.indexOf('\n');
+    const line = this.#rest.toString('latin1', this.#id.length, Math.max(end, 0));
+    if (!COMPLAINT.test(line)) return false;
+    this.complaint ??= line.replace(COMPLAINT, '').trim();
+    this.#rest = this.#rest.subarray(end + 1);
+    return true;
+  }
+
   /** How many bytes at the end may be the beginning of our name. */
   #begun(): number {
-    const longest = Math.min(this.#rest.length, this.#name.length - 1);
+    const longest = Math.min(this.#rest.length, this.#id.length - 1);
     for (let length = longest; length > 0; length--)
-      if (this.#rest.subarray(-length).equals(this.#name.subarray(0, length))) return length;
+      if (this.#rest.subarray(-length).equals(this.#id.subarray(0, length))) return length;
     return 0;
   }
 
   #give(length: number): void {
-    if (length > 0) this.push(this.#rest.subarray(0, length));
+    if (length === 0) return;
+    this.hasGiven = true;
+    this.push(this.#rest.subarray(0, length));
     this.#rest = this.#rest.subarray(length);
   }
 }

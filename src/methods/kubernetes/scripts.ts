@@ -74,7 +74,7 @@ export function launcher(launch: Launch): string {
     `${OWN}variables() { :`,
     ...launch.carriers.map((carrier) => `${OWN}carry ${carrier}`),
     '}',
-    `${OWN}become() { ${prefix.length === 0 ? ':' : `exec ${prefix.join(' ')} /bin/sh -c "$${OWN}run" sh "$@"`}; }`,
+    `${OWN}become() { ${prefix.length === 0 ? ':' : `exec ${prefix.join(' ')} /bin/sh -c "$${OWN}run" "$0" "$@"`}; }`,
   ].join('\n');
   return `${data}\n${withReservedNames(launcherOf(launch))}`;
 }

@@ -27,7 +27,7 @@ export interface PodSessionParts {
   /** The stream that its launcher says on how it ended, where there is one. */
   readonly marked: MarkedOutput | undefined;
   /** What the channel's end means. */
-  readonly judge: (end: ChannelEnd) => SessionExit;
+  readonly judge: (end: ChannelEnd) => SessionExit | Promise<SessionExit>;
 }
 
 /** A command in a container of a pod. */
@@ -59,7 +59,7 @@ export class PodSession implements Session {
       return exit;
     });
     channel.onUnread = () => this.#breakPipe();
-    void channel.ended.then((end) => this.#settle(parts.judge(end)));
+    void channel.ended.then(async (end) => this.#settle(await parts.judge(end)));
     void marked?.exited.then((code) => {
       // The container reads what the command has left of it, to its end.
       channel.endInput();

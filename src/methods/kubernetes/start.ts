@@ -10,7 +10,7 @@ import { timerSlackFor } from '../../process/timer-slack.ts';
 import { CARRIER_PREFIX, RUN_MESSAGES, RUN_SCRIPT } from '../attach/container-script.ts';
 import { refusal } from '../attach/failures.ts';
 import { NotStartedError } from '../method.ts';
-import { refusedExecution, startError, startFailure } from './failures.ts';
+import { execError, refusedExecution, startError, startFailure } from './failures.ts';
 import { execPath, frame, loaderWords } from './frame.ts';
 import { Guard } from './guard.ts';
 import { MarkedOutput } from './marked-output.ts';
@@ -298,8 +298,20 @@ function sessionOf(attempt: Attempt): Session {
     stdout: stdout.kind === 'null' ? null : out,
     stderr: stderr.kind === 'null' ? null : err,
     marked,
-    judge: (end) => judged(end),
+    judge: (end) => judgedByShell(end, marked, request),
   });
+}
+
+/** How long what was said before the end may be on its way through our own stream; whoever reads none of it keeps it there. */
+const SAID_MS = 500;
+
+/** The same for one that the container's shell was to become. */
+async function judgedByShell(end: ChannelEnd, marked: MarkedOutput, request: ExecRequest): Promise<SessionExit> {
+  const exit = judged(end);
+  if (exit.kind !== 'exited' || (exit.exitCode !== 126 && exit.exitCode !== 127)) return exit;
+  if (!marked.hasGiven) await Promise.race([flushed(marked), sleep(SAID_MS, undefined, { ref: false })]);
+  const error = marked.complaint === undefined ? undefined : execError(marked.complaint, exit.exitCode, request);
+  return error === undefined ? exit : { kind: 'not-started', error };
 }
 
 /** What the end of a command that was started means. */

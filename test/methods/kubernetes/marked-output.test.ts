@@ -47,6 +47,28 @@ describe('the output that a launcher says its messages on', () => {
     expect([output, exitCode]).to.deep.equal([`${NAME} exit now\n${NAME} exit 12`, undefined]);
   });
 
+  it('is not what a shell says of a program that it could not become', async () => {
+    for (const [said, complaint] of [
+      ['105: exec: ./x: not found', './x: not found'],
+      ['exec: line 105: ./x: not found', './x: not found'],
+      ['line 105: /x: cannot execute: required file not found', '/x: cannot execute: required file not found'],
+    ] as const) {
+      const marked = new MarkedOutput(NAME);
+      const bytes = Buffer.from(`${NAME} started\n${NAME}: ${said}\r\n${NAME}: ${said}\n${NAME} exit 127\n`);
+      for (const byte of bytes) marked.write(Buffer.of(byte));
+      marked.end();
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      expect(await marked.toArray()).to.deep.equal([]);
+      expect([marked.complaint, await marked.exited]).to.deep.equal([complaint, 127]);
+    }
+  });
+
+  it('is what only looks so: a command may know its id, and write it', async () => {
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    for (const said of [`${NAME}: 105: begun\n`, `a\n${NAME}: 105: exec: ./x: not found\n`, `${NAME}:`, NAME])
+      expect((await read([`${NAME} started\n`, said])).output).to.equal(said);
+  });
+
   it('tells what a shell says instead', async () => {
     const { announced, output } = await read([`${NAME} setpriv: not allowed\n`, 'more']);
     expect(announced).to.deep.equal([{ message: 'setpriv: not allowed' }]);

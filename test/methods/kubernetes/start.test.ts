@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 
 import { expect } from 'chai';
@@ -9,6 +11,7 @@ import type { Container } from '../../../src/model/container.ts';
 import type { ChannelEnd, ClusterAnswer, PodChannel } from '../../../src/model/pod.ts';
 import type { ExecRequest } from '../../../src/model/request.ts';
 import type { Session } from '../../../src/model/session.ts';
+import { scratchDirectory } from '../../support/scratch.ts';
 
 /** A container that is this host, where programs are found by this PATH. */
 interface Place {
@@ -18,7 +21,7 @@ interface Place {
 }
 
 describe('a command in a pod', () => {
-  const start = (place: Place, needsTreeKill: boolean): Promise<Session> => {
+  const start = (place: Place, needsTreeKill: boolean, command = ['/bin/echo', 'here']): Promise<Session> => {
     let count = 0;
     const open = (path: string): Promise<PodChannel | ClusterAnswer> => {
       const isWatch = new URL(path, 'http://host').searchParams.getAll('command')[3] !== request.id;
@@ -28,7 +31,7 @@ describe('a command in a pod', () => {
     };
     const request = {
       id: randomUUID(),
-      command: ['/bin/echo', 'here'],
+      command,
       env: new Map(),
       needsTreeKill,
       stdin: { kind: 'null' },
@@ -54,6 +57,34 @@ describe('a command in a pod', () => {
 
   it('is watched over', async () => {
     expect(await ends(await start({ path: '/usr/bin:/bin' }, true))).to.deep.equal(['here\n', 0, true]);
+  });
+
+  it('that cannot become a program was not started, and no line of ours is shown', async () => {
+    const directory = scratchDirectory();
+    for (const [name, content, expected] of [
+      ['interpreter', '#!/no/such/program\n', 'CommandNotFound'],
+      // Which busybox, as /bin/sh, reads as a script.
+      ['foreign', Buffer.concat([Buffer.from('\u007FELF'), Buffer.alloc(200)]), 'CommandNotExecutable'],
+    ] as const) {
+      const file = join(directory, name);
+      writeFileSync(file, content, { mode: 0o755 });
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      const session = await start({ path: '/usr/bin:/bin' }, false, [file]);
+      // oxlint-disable-next-line no-await-in-loop -- as above
+      const said = await text(session.stderr!);
+      // oxlint-disable-next-line no-await-in-loop -- as above
+      const exit = await session.exit;
+      // oxlint-disable-next-line no-await-in-loop -- as above
+      await session.release();
+      expect([said, exit.kind === 'not-started' ? exit.error.code : exit]).to.deep.equal(['', expected]);
+    }
+  });
+
+  it('that exits as if it were so was started', async () => {
+    const session = await start({ path: '/usr/bin:/bin' }, false, ['/bin/sh', '-c', 'echo no >&2; exit 127']);
+    expect(await text(session.stderr!)).to.equal('no\n');
+    expect(await session.exit).to.include({ kind: 'exited', exitCode: 127 });
+    await session.release();
   });
 
   it('cannot be ended where there is no grep: it says so, or is refused', async () => {
