@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import type { Readable } from 'node:stream';
 
@@ -16,7 +17,19 @@ export function socketInput(fd: number): Readable {
   // Out of the way of the keys that end what is in the foreground.
   const options = { cwd: '/', env: helperEnvironment(), detached: true };
   const child = spawn(setpriv, ['--pdeathsig', 'KILL', '--', cat], { ...options, stdio: [fd, 'pipe', 'pipe'] });
-  child.unref();
+  const hold = (held: boolean): void => {
+    for (const each of [child, child.stdout as Socket | null, child.stderr as Socket | null])
+      if (held) each?.ref();
+      else each?.unref();
+  };
+  // As `process.stdin`, it keeps us running while somebody reads it; a pause that a full target makes is none.
+  hold(false);
+  stream.on('resume', () => hold(true));
+  stream.on('pause', () =>
+    process.nextTick(() => {
+      if (stream.listenerCount('data') === 0) hold(false);
+    }),
+  );
   let said = '';
   child.stderr?.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(0, 1000)));
   child.stdout?.pipe(stream, { end: false });

@@ -8,6 +8,11 @@ function argumentsFor(path: string, code: string): string[] {
   return ['--input-type=module', '-e', `const module = await import(${JSON.stringify(url)});\n${code}`];
 }
 
+/** The whole command line of such a program. */
+export function moduleProgram(path: string, code: string): [string, ...string[]] {
+  return [process.execPath, ...argumentsFor(path, code)];
+}
+
 export function startModule(path: string, code: string, options: SpawnOptions = {}): ChildProcess {
   return spawn(process.execPath, argumentsFor(path, code), { stdio: ['ignore', 'pipe', 'pipe'], ...options });
 }

@@ -85,19 +85,30 @@ describe('a standard stream of a kind that Node does not know', () => {
       }
     });
 
-    it('is what a program that calls the library may have', async () => {
-      const program = `
+    /** A program that runs this with its own streams, by the library. */
+    function program(...command: string[]): Argv {
+      const text = `
         import { createRuntime } from ${JSON.stringify(resolve(import.meta.dirname, '../../dist/index.js'))};
         const streams = { stdin: 'inherit', stdout: 'inherit', stderr: 'inherit' };
-        const { exitCode } = await createRuntime().exec(${JSON.stringify(`vsock:${vmm.path}`)}, ['cat'], streams);
+        const { exitCode } = await createRuntime().exec(${JSON.stringify(`vsock:${vmm.path}`)}, ${JSON.stringify(command)}, streams);
         process.exitCode = exitCode;`;
-      const words: Argv = [process.execPath, '--input-type=module', '--eval', program];
+      return [process.execPath, '--input-type=module', '--eval', text];
+    }
+
+    it('is what a program that calls the library may have', async () => {
+      const words = program('cat');
       for (const fd of [0, 1] as const) {
         const script = fd === 0 ? words : (['sh', '-c', 'echo text | "$@"', 'sh', ...words] as const);
         // oxlint-disable-next-line no-await-in-loop -- one after the other
         const { exitCode, stdout } = await runWithSocket(fd, script, { env, input: 'text\n', timeoutMs: 25_000 });
         expect([exitCode, stdout]).to.deep.equal([0, 'text\n']);
       }
+    });
+
+    it('does not hold such a program when the command has ended before it', async () => {
+      const options = { env: { ...env, KEEP_OPEN: '1' }, input: 'one\ntwo\n', timeoutMs: 25_000 };
+      const { exitCode, stdout } = await runWithSocket(0, program('head', '-n', '1'), options);
+      expect([exitCode, stdout]).to.deep.equal([0, 'one\n']);
     });
   });
 
@@ -124,11 +135,16 @@ describe('a standard stream of a kind that Node does not know', () => {
     });
 
     it('that is too small is told of', async function () {
-      const [out, look] = device(this, Buffer.alloc(4096));
-      closeSync(look);
-      const { exitCode, stderr } = await runOn(out, 1, exec(`head -c ${BYTES} /dev/zero`));
-      expect(exitCode).to.equal(255);
-      expect(stderr).to.contain('ConnectionLost').and.to.contain('could not be written here (ENOSPC');
+      for (const flags of [[], ['--json']]) {
+        const [out, look] = device(this, Buffer.alloc(4096));
+        closeSync(look);
+        // oxlint-disable-next-line no-await-in-loop -- one after the other
+        const { exitCode, stderr } = await runOn(out, 1, exec(`head -c ${BYTES} /dev/zero`, ...flags));
+        expect(exitCode).to.equal(255);
+        // What the agent sent meanwhile is let go, maybe with the exit code; a document comes after that.
+        const why = flags.length === 0 ? '' : '.*could not be written \\(ENOSPC';
+        expect(stderr).to.match(new RegExp(`^proxmox-lxcri: ConnectionLost: ${why}`));
+      }
     });
   });
 });

@@ -9,6 +9,7 @@ import { scratchDirectory } from './scratch.ts';
 
 /** Gives a program one end of a pair of sockets that keep messages apart, and moves the other one from or to a pipe. */
 const SOCKET_PAIR = `
+  use Errno;
   use Socket;
   my $fd = shift;
   socketpair(my $ours, my $theirs, AF_UNIX, SOCK_SEQPACKET, PF_UNSPEC) or die;
@@ -23,7 +24,11 @@ const SOCKET_PAIR = `
   $SIG{PIPE} = 'IGNORE';
   my $piece;
   if ($fd == 0) { while (sysread STDIN, $piece, 10_000) { send($ours, $piece, 0) // last } close $ours unless $ENV{KEEP_OPEN} }
-  else { while (sysread $ours, $piece, 1_000_000) { syswrite STDOUT, $piece } }
+  # Our output may have become non-blocking: the program has it, too.
+  else { while (sysread $ours, $piece, 1_000_000) { while (length $piece) {
+    my $count = syswrite STDOUT, $piece;
+    if (defined $count) { substr($piece, 0, $count) = '' } elsif ($!{EAGAIN}) { select undef, undef, undef, 0.01 } else { die $! }
+  } } }
   waitpid $pid, 0;
   exit($? & 127 ? 128 + ($? & 127) : $? >> 8);`;
 
