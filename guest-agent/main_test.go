@@ -305,14 +305,19 @@ func TestTooManyConnectionsAreSaid(t *testing.T) {
 	waitFor(t, "a line in the log", func() bool { return strings.Contains(agent.log.String(), `"limit":128`) })
 }
 
-// Whom it cannot change it can still be asked for, where that is no change.
-func TestAnAgentThatIsNotRoot(t *testing.T) {
+func startNotRoot(t *testing.T) *agent {
+	t.Helper()
 	unshare, err := exec.LookPath("unshare")
 	by := []string{unshare, "--user", "--map-user=1234", "--map-group=1235"}
 	if err != nil || exec.Command(unshare, append(by[1:], "true")...).Run() != nil {
 		t.Skip("SKIPPED: it needs unshare and user namespaces")
 	}
-	connection := start(t, by, "--no-cgroup").dial(t)
+	return start(t, by, "--no-cgroup")
+}
+
+// Whom it cannot change it can still be asked for, where that is no change.
+func TestAnAgentThatIsNotRoot(t *testing.T) {
+	connection := startNotRoot(t).dial(t)
 	for _, expected := range []struct {
 		user, group string
 		groups      []string
@@ -328,6 +333,45 @@ func TestAnAgentThatIsNotRoot(t *testing.T) {
 		must(t, err)
 		if code := result.Last.GetError().GetCode(); code != expected.code || code == "" && string(result.Stdout) != "1234\n" {
 			t.Errorf("%v: %v %s", expected, result.Last, result.Stdout)
+		}
+	}
+}
+
+func TestCopiesOfAnAgentThatIsNotRoot(t *testing.T) {
+	connection := startNotRoot(t).dial(t)
+	tree := filepath.Join(t.TempDir(), "tree")
+	// Its remover may not be root either.
+	t.Cleanup(func() { os.Chmod(tree, 0o755) })
+	const own, ownGroup = 1234, 1235
+	entries := []*pb.CopyToGuestStart{
+		{Path: tree, IsDir: true, Mode: 0o2555, Uid: own, Gid: ownGroup},
+		{Path: tree + "/below", IsDir: true, Mode: 0o3577},
+		{Path: tree + "/ours", Mode: 0o6755, Uid: own, Gid: ownGroup},
+		{Path: tree + "/root's", Mode: 0o6755},
+		{Path: tree + "/of another group", Mode: 0o6755, Uid: own, Gid: 1},
+		{Path: tree + "/of another user", Mode: 0o6755, Uid: 1, Gid: ownGroup},
+	}
+	modes := []uint32{0o2555, 0o1577, 0o6755, 0o755, 0o755, 0o755}
+	// The second finds a directory that is not to be written to.
+	for range 2 {
+		stream, err := connection.NewStream(patiently(t), &grpc.StreamDesc{ClientStreams: true}, client.GuestService+"CopyToGuest")
+		must(t, err)
+		copying := &grpc.GenericClientStream[pb.CopyToGuestRequest, pb.CopyToGuestResponse]{ClientStream: stream}
+		for _, entry := range entries {
+			must(t, copying.Send(&pb.CopyToGuestRequest{Request: &pb.CopyToGuestRequest_Start{Start: entry}}))
+			must(t, copying.Send(&pb.CopyToGuestRequest{Request: &pb.CopyToGuestRequest_End{End: &pb.CopyToGuestEnd{}}}))
+		}
+		answer, err := copying.CloseAndRecv()
+		must(t, err)
+		if !answer.GetSuccess() {
+			t.Fatalf("the answer is %v", answer)
+		}
+		for number, entry := range entries {
+			var stat unix.Stat_t
+			must(t, unix.Stat(entry.Path, &stat))
+			if mode := uint32(stat.Mode) & 0o7777; mode != modes[number] {
+				t.Errorf("%s has mode %o", entry.Path, mode)
+			}
 		}
 	}
 }

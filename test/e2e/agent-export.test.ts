@@ -190,8 +190,9 @@ describe('agent export', function () {
       try {
         const done = await typed('run', { '/run/vm.sock': vm.hybridSocket });
         expect(done).to.deep.equal({ code: 42, out: 'out\n', err: 'err\n' });
-        const script = `cat /proc/1/comm; awk '{ print $2, $3 }' /proc/mounts; stat -c %a /dev/ptmx`;
-        const { stdout } = await runCli(['exec', `vsock:${vm.hybridSocket}`, '--', 'sh', '-c', script]);
+        const script = `cat /proc/1/comm; awk '{ print $2, $3 }' /proc/mounts; stat -c %a /dev/ptmx /dev/shm
+          cat /dev/fd/0 /dev/stdin </dev/null; echo error >/dev/stderr; echo output >/dev/stdout`;
+        const { stdout, stderr } = await runCli(['exec', `vsock:${vm.hybridSocket}`, '--', 'sh', '-c', script]);
         expect(stdout.toString().split('\n')).to.deep.equal([
           'proxmox-lxcri-a',
           '/ rootfs',
@@ -199,10 +200,14 @@ describe('agent export', function () {
           '/sys sysfs',
           '/dev devtmpfs',
           '/dev/pts devpts',
+          '/dev/shm tmpfs',
           '/sys/fs/cgroup cgroup2',
           '666',
+          '1777',
+          'output',
           '',
         ]);
+        expect(stderr.toString()).to.equal('error\n');
         const terminal = await runCli(['exec', '-t', `vsock:${vm.hybridSocket}`, '--', 'tty']);
         expect(terminal.stdout.toString()).to.match(/^\/dev\/pts\/\d+\r\n$/);
       } finally {
@@ -210,7 +215,7 @@ describe('agent export', function () {
       }
     });
 
-    it("leaves the guest to its own init, with the kernel's words, and is started again when it fails", async () => {
+    it("leaves the guest to its own init, with the kernel's words, and is started again when it ends", async () => {
       const init = `#!/bin/sh\nmount -t proc proc /proc 2>/dev/null\necho "own init: $0 $*"\nexec /sbin/init\n`;
       const initramfs = Buffer.concat([userInitramfs(init), readFileSync(join(guest, 'proxmox-lxcri-agent.cpio.gz'))]);
       const flags = 'LXCRI_AGENT_FLAGS="--listen vsock:2223 --max-sessions 3"';

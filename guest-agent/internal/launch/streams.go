@@ -57,7 +57,7 @@ func openStreams(command Command) (_ *streams, err error) {
 		}
 		made.ofCommand = append(made.ofCommand, null)
 	} else {
-		theirs, ours, err := pipe(false)
+		theirs, ours, err := pipe(false, command.Account.UID)
 		if err != nil {
 			return nil, err
 		}
@@ -65,7 +65,7 @@ func openStreams(command Command) (_ *streams, err error) {
 		made.ofCommand = append(made.ofCommand, theirs)
 	}
 	for _, keep := range []**os.File{&made.stdout, &made.stderr} {
-		theirs, ours, err := pipe(true)
+		theirs, ours, err := pipe(true, command.Account.UID)
 		if err != nil {
 			return nil, err
 		}
@@ -75,8 +75,9 @@ func openStreams(command Command) (_ *streams, err error) {
 	return made, nil
 }
 
-// Only our end does not block: what a program finds is a pipe like any other.
-func pipe(weRead bool) (theirs, ours *os.File, err error) {
+// Only our end does not block: what a program finds is a pipe like any other. It belongs to the command's user, who may
+// open it once more: as /dev/stderr, for one.
+func pipe(weRead bool, uid uint32) (theirs, ours *os.File, err error) {
 	var ends [2]int
 	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
 		return nil, nil, err
@@ -86,6 +87,10 @@ func pipe(weRead bool) (theirs, ours *os.File, err error) {
 	mine, other := ends[0], ends[1]
 	if !weRead {
 		mine, other = other, mine
+	}
+	if asRoot {
+		// A command can do without, and most do.
+		_ = unix.Fchown(other, int(uid), -1)
 	}
 	if err := unix.SetNonblock(mine, true); err != nil {
 		unix.Close(mine)

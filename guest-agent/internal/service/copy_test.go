@@ -136,6 +136,63 @@ func TestCopyInAndOut(t *testing.T) {
 	}, "\n"))
 }
 
+func modeOf(t *testing.T, path string) string {
+	t.Helper()
+	var stat unix.Stat_t
+	must(t, unix.Lstat(path, &stat))
+	return fmt.Sprintf("%o", stat.Mode&0o7777)
+}
+
+// While it is copied, its owner may write into it.
+func TestADirectoryHasItsModeInTheEnd(t *testing.T) {
+	root := t.TempDir()
+	path := filepath.Join(root, "directory")
+	start := startOf(&pb.CopyToGuestStart{Path: "/directory", IsDir: true, Mode: 0o511})
+	for _, name := range []string{"a copy", "one into what is there", "one that fails", "one whose client goes away"} {
+		agent := startAgent(t, setup{root: root})
+		ctx, cancel := context.WithCancel(patiently(t))
+		copying := openCopyIn(t, ctx, agent)
+		must(t, copying.Send(startOf(&pb.CopyToGuestStart{Path: "/directory/", IsDir: true, Mode: 0o777})))
+		must(t, copying.Send(endOfEntry))
+		must(t, copying.Send(start))
+		must(t, copying.Send(endOfEntry))
+		waitFor(t, name, func() bool { info, err := os.Stat(path); return err == nil && info.Mode().Perm() == 0o711 })
+		switch name {
+		case "one that fails":
+			must(t, copying.Send(dataOf("x")))
+			answer, err := copying.CloseAndRecv()
+			must(t, err)
+			equal(t, name, answer.GetErrorCode(), "UsageError")
+		case "one whose client goes away":
+			cancel()
+			waitFor(t, "its mode", func() bool { return modeOf(t, path) == "511" })
+		default:
+			answer, err := copying.CloseAndRecv()
+			must(t, err)
+			equal(t, name, answer.GetErrorCode(), "")
+		}
+		equal(t, name, modeOf(t, path), "511")
+		cancel()
+	}
+}
+
+func TestWhatTakesThePlaceOfADirectoryKeepsItsMode(t *testing.T) {
+	root := t.TempDir()
+	other := filepath.Join(root, "other")
+	must(t, os.Mkdir(other, 0o700))
+	path := filepath.Join(root, "directory")
+	copying := openCopyIn(t, patiently(t), startAgent(t, setup{root: root}))
+	must(t, copying.Send(startOf(&pb.CopyToGuestStart{Path: "/directory", IsDir: true, Mode: 0o577, Mtime: 1})))
+	must(t, copying.Send(endOfEntry))
+	waitFor(t, "the directory", func() bool { info, err := os.Stat(path); return err == nil && info.Mode().Perm() == 0o777 })
+	must(t, os.Rename(path, path+"-before"))
+	must(t, os.Symlink("other", path))
+	answer, err := copying.CloseAndRecv()
+	must(t, err)
+	equal(t, "the error", answer.GetErrorCode(), "")
+	equal(t, "the other's mode", modeOf(t, other), "700")
+}
+
 func TestCopyInOfAnOldClient(t *testing.T) {
 	root := t.TempDir()
 	agent := startAgent(t, setup{root: root})
@@ -184,15 +241,19 @@ func TestCopiesThatFail(t *testing.T) {
 		messages []*pb.CopyToGuestRequest
 		code     string
 	}{
-		"below a file":          {[]*pb.CopyToGuestRequest{startOf(&pb.CopyToGuestStart{Path: "/file/x"}), endOfEntry}, "NotADirectory"},
-		"a directory as a file": {[]*pb.CopyToGuestRequest{startOf(&pb.CopyToGuestStart{Path: "/directory"}), endOfEntry}, "IsADirectory"},
-		"a file as a directory": {[]*pb.CopyToGuestRequest{startOf(&pb.CopyToGuestStart{Path: "/file", IsDir: true}), endOfEntry}, "NotADirectory"},
-		"no name":               {[]*pb.CopyToGuestRequest{startOf(&pb.CopyToGuestStart{Path: "/"}), endOfEntry}, "UsageError"},
-		"dots":                  {[]*pb.CopyToGuestRequest{startOf(&pb.CopyToGuestStart{Path: "/directory/.."}), endOfEntry}, "UsageError"},
-		"data first":            {[]*pb.CopyToGuestRequest{dataOf("x")}, "UsageError"},
-		"no end":                {[]*pb.CopyToGuestRequest{startOf(&pb.CopyToGuestStart{Path: "/file"}), dataOf("x")}, "UsageError"},
-		"two starts":            {[]*pb.CopyToGuestRequest{startOf(&pb.CopyToGuestStart{Path: "/file"}), startOf(&pb.CopyToGuestStart{Path: "/y"})}, "UsageError"},
-		"a link to nothing":     {[]*pb.CopyToGuestRequest{startOf(&pb.CopyToGuestStart{Path: "/l", IsSymlink: true}), endOfEntry}, "UsageError"},
+		"below a file":             {[]*pb.CopyToGuestRequest{startOf(&pb.CopyToGuestStart{Path: "/file/x"}), endOfEntry}, "NotADirectory"},
+		"a directory as a file":    {[]*pb.CopyToGuestRequest{startOf(&pb.CopyToGuestStart{Path: "/directory"}), endOfEntry}, "IsADirectory"},
+		"a file as a directory":    {[]*pb.CopyToGuestRequest{startOf(&pb.CopyToGuestStart{Path: "/file", IsDir: true}), endOfEntry}, "NotADirectory"},
+		"a file with a slash":      {[]*pb.CopyToGuestRequest{startOf(&pb.CopyToGuestStart{Path: "/file/"}), endOfEntry}, "NotADirectory"},
+		"nothing with a slash":     {[]*pb.CopyToGuestRequest{startOf(&pb.CopyToGuestStart{Path: "/new//"}), endOfEntry}, "NotADirectory"},
+		"a directory with a slash": {[]*pb.CopyToGuestRequest{startOf(&pb.CopyToGuestStart{Path: "/directory/"}), endOfEntry}, "IsADirectory"},
+		"a link with a slash":      {[]*pb.CopyToGuestRequest{startOf(&pb.CopyToGuestStart{Path: "/file/", IsSymlink: true, LinkTarget: []byte("x")}), endOfEntry}, "NotADirectory"},
+		"no name":                  {[]*pb.CopyToGuestRequest{startOf(&pb.CopyToGuestStart{Path: "/"}), endOfEntry}, "UsageError"},
+		"dots":                     {[]*pb.CopyToGuestRequest{startOf(&pb.CopyToGuestStart{Path: "/directory/.."}), endOfEntry}, "UsageError"},
+		"data first":               {[]*pb.CopyToGuestRequest{dataOf("x")}, "UsageError"},
+		"no end":                   {[]*pb.CopyToGuestRequest{startOf(&pb.CopyToGuestStart{Path: "/file"}), dataOf("x")}, "UsageError"},
+		"two starts":               {[]*pb.CopyToGuestRequest{startOf(&pb.CopyToGuestStart{Path: "/file"}), startOf(&pb.CopyToGuestStart{Path: "/y"})}, "UsageError"},
+		"a link to nothing":        {[]*pb.CopyToGuestRequest{startOf(&pb.CopyToGuestStart{Path: "/l", IsSymlink: true}), endOfEntry}, "UsageError"},
 	} {
 		answer := send(t, agent, expected.messages...)
 		equal(t, name, answer.GetErrorCode(), expected.code)

@@ -409,6 +409,49 @@ func TestNothingIsLeft(t *testing.T) {
 	}
 }
 
+// Without a control group it is known by its parent alone, which ends first.
+func TestWhoseParentEndsFirstIsStillFound(t *testing.T) {
+	killAfter := uint64(60_000)
+	ask := func(agent *agent, doomed *running, target pb.Signal_Target) {
+		asked := sendSignal(15, target)
+		asked.GetSignal().KillAfterMs = &killAfter
+		_, err := doomed.control(agent, asked)
+		must(t, err)
+	}
+	for name, expected := range map[string]struct {
+		number    int
+		timeoutMs uint64
+		end       func(*agent, *running)
+	}{
+		"a timeout":               {33, 1000, func(*agent, *running) {}},
+		"a signal to the group":   {34, 0, func(agent *agent, doomed *running) { ask(agent, doomed, pb.Signal_GROUP) }},
+		"a signal to the command": {35, 0, func(agent *agent, doomed *running) { ask(agent, doomed, pb.Signal_COMMAND) }},
+		"a signal to all":         {36, 0, func(agent *agent, doomed *running) { ask(agent, doomed, pb.Signal_TREE) }},
+		"the end of the agent":    {37, 0, func(agent *agent, _ *running) { agent.sessions.Shutdown(patience) }},
+	} {
+		agent := startAgent(t, setup{})
+		word := sleepWord(expected.number)
+		// Shielded from SIGTERM: it is to be found for SIGKILL.
+		hidden := "(trap '' TERM; exec env -i setsid sleep " + word + ") >/dev/null 2>&1 & "
+		doomed := begin(t, agent.Client, with(shell(hidden+"echo $!; exec sleep "+word), func(s *pb.ExecStart) {
+			s.TimeoutMs, s.KillAfterMs = expected.timeoutMs, &killAfter
+		}))
+		doomed.says("\n")
+		pid := doomed.output.String()
+		if expected.timeoutMs == 0 {
+			waitFor(t, "both", func() bool { return commandOf(pid) == "sleep" && commandOf(fmt.Sprint(doomed.pid)) == "sleep" })
+		}
+		expected.end(agent, doomed)
+		result, err := doomed.end()
+		must(t, err)
+		equal(t, name+": the signal", result.Last.GetExit().GetSignalName(), "SIGTERM")
+		if commandOf(pid) != "" {
+			t.Errorf("%s: it is left", name)
+			killByWord(t, pid)
+		}
+	}
+}
+
 // Without a control group it has no mark left; but the output that it holds tells of it.
 func TestWhatIsNotFoundIsNotClaimedToBeGone(t *testing.T) {
 	agent := startAgent(t, setup{})

@@ -10,8 +10,26 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"proxmox-lxcri/guest-agent/internal/client"
 	"proxmox-lxcri/guest-agent/internal/pb"
 )
+
+// Where /dev/stderr leads: a file that is opened once more, with the rights of its user.
+func TestUsersMayOpenTheirStreamsAgain(t *testing.T) {
+	needsRoot(t)
+	agent := startAgent(t, setup{})
+	script := "cat /proc/self/fd/0; echo out >/proc/self/fd/1; echo err >/proc/self/fd/2"
+	for _, user := range []string{"0", "4711"} {
+		stream, err := agent.Exec(patiently(t), client.GuestService, with(shell(script), func(s *pb.ExecStart) { s.User = user }))
+		must(t, err)
+		must(t, stream.Send(&pb.ExecRequest{Request: &pb.ExecRequest_Stdin{Stdin: []byte("in ")}}))
+		must(t, stream.CloseSend())
+		result, err := client.Collect(stream, nil)
+		must(t, err)
+		equal(t, user+": stdout", string(result.Stdout), "in out\n")
+		equal(t, user+": stderr", string(result.Stderr), "err\n")
+	}
+}
 
 // A root directory with busybox and accounts of its own.
 func makeRoot(t *testing.T) string {

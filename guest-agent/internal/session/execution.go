@@ -423,6 +423,7 @@ func (x *execution) signal(asked *pb.Signal) (int, error) {
 	left := 0
 	switch {
 	case asked.GetTarget() == pb.Signal_COMMAND:
+		x.tree.Look()
 		// Fails only where it has ended.
 		_ = x.process.Signal(signal)
 	case asked.GetTarget() == pb.Signal_GROUP:
@@ -452,6 +453,7 @@ func (x *execution) askForEnd(after time.Duration) bool {
 
 // What Ctrl-C does: the command's group, and the one in the foreground of its terminal.
 func (x *execution) signalGroup(signal unix.Signal) {
+	x.tree.Look()
 	x.tree.SignalGroup(x.process.Pid, signal)
 	if foreground := x.process.ForegroundGroup(); foreground > 0 && foreground != x.process.Pid {
 		x.tree.SignalGroup(foreground, signal)

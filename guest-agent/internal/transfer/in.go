@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -14,15 +15,17 @@ import (
 	"proxmox-lxcri/guest-agent/internal/rootfs"
 )
 
-// Directories get their times last, and their list is in memory.
-const maxTimedDirectories = 100_000
+// Directories get their modes and times last, and their list is in memory: what is above gets its mode at once.
+const maxUnsettled = 100_000
 
 // Receiver gives the messages of a copy, and io.EOF after the last.
 type Receiver func() (*pb.CopyToGuestRequest, error)
 
 // In writes the entries that come. Its error is that of the connection; whatever happens, no half file is left.
 func In(root *rootfs.Root, receive Receiver) (*pb.CopyToGuestResponse, error) {
-	writing := &writing{root: root, answer: &pb.CopyToGuestResponse{}}
+	writing := &writing{root: root, answer: &pb.CopyToGuestResponse{}, places: map[identity]int{}}
+	// Also of a copy that has failed; by then it has said why.
+	defer func() { _ = writing.settle() }()
 	defer writing.discard()
 	for {
 		message, err := receive()
@@ -50,14 +53,21 @@ type writing struct {
 	// What was written so far of a file, under another name.
 	file      *os.File
 	temporary string
-	// In the order in which they came.
-	directories []timedDirectory
+	// In the order in which they came, and where each is in it.
+	directories []directory
+	places      map[identity]int
 }
 
-type timedDirectory struct {
-	path string
-	time unix.Timespec
+// What is to be set once nothing more comes into it.
+type directory struct {
+	identity
+	path  string
+	mode  uint32
+	times []unix.Timespec
 }
+
+// Of a file, whatever its path leads to meanwhile.
+type identity struct{ device, inode uint64 }
 
 func (w *writing) result(err error) *pb.CopyToGuestResponse {
 	if err == nil {
@@ -109,10 +119,29 @@ func (w *writing) begin(start *pb.CopyToGuestStart) (err error) {
 		return err
 	}
 	w.start, w.name = start, name
-	if start.GetIsDir() || start.GetIsSymlink() {
+	if start.GetIsDir() {
+		return nil
+	}
+	if strings.HasSuffix(w.path, "/") {
+		return w.notADirectory()
+	}
+	if start.GetIsSymlink() {
 		return nil
 	}
 	return w.openTemporary()
+}
+
+// Why what is no directory cannot be at a path that ends with a slash, as rename(2) has it.
+func (w *writing) notADirectory() error {
+	fd, err := w.root.OpenAt(w.path, unix.O_PATH|unix.O_DIRECTORY)
+	switch {
+	case err == nil:
+		unix.Close(fd)
+		return unix.EISDIR
+	case errors.Is(err, unix.ENOENT):
+		return unix.ENOTDIR
+	}
+	return err
 }
 
 // Beside the file that it will be, so that a rename puts it there.
@@ -149,10 +178,11 @@ func (w *writing) end() error {
 
 func (w *writing) endFile() error {
 	fd := int(w.file.Fd())
-	if err := own(fd, w.start); err != nil {
+	mode, err := own(fd, w.start, 0o644)
+	if err != nil {
 		return err
 	}
-	if err := unix.Fchmod(fd, modeOf(w.start, 0o644)); err != nil {
+	if err := unix.Fchmod(fd, mode); err != nil {
 		return err
 	}
 	if err := unix.UtimesNanoAt(w.parent, w.temporary, times(w.start), unix.AT_SYMLINK_NOFOLLOW); err != nil {
@@ -209,33 +239,87 @@ func (w *writing) endDirectory() error {
 	if w.name == "" {
 		return nil
 	}
-	if err := own(fd, w.start); err != nil {
+	mode, err := own(fd, w.start, 0o755)
+	if err != nil {
 		return err
 	}
-	if err := unix.Fchmod(fd, modeOf(w.start, 0o755)); err != nil {
+	var stat unix.Stat_t
+	if err := unix.Fstat(fd, &stat); err != nil {
 		return err
 	}
-	if w.start.GetMtime() != 0 && len(w.directories) < maxTimedDirectories {
-		w.directories = append(w.directories, timedDirectory{path: w.path, time: times(w.start)[1]})
+	if w.settleLater(directory{identity: identityOf(&stat), path: w.path, mode: mode, times: times(w.start)}) {
+		// So that its owner, who may be us, can write into it.
+		mode |= 0o700
 	}
-	return nil
+	return unix.Fchmod(fd, mode)
 }
 
-// After the last entry: what came into a directory has changed its time.
+// Whether it will be settled.
+func (w *writing) settleLater(late directory) bool {
+	if place, isThere := w.places[late.identity]; isThere {
+		w.directories[place] = late
+		return true
+	}
+	if len(w.directories) >= maxUnsettled {
+		return false
+	}
+	w.places[late.identity] = len(w.directories)
+	w.directories = append(w.directories, late)
+	return true
+}
+
+// After the last entry.
 func (w *writing) finish() error {
 	if w.start != nil {
 		return fmt.Errorf("%w: the last entry has not ended", errUsage)
 	}
-	for _, directory := range w.directories {
-		fd, err := w.root.OpenAt(directory.path, unix.O_RDONLY|unix.O_DIRECTORY)
-		if err != nil {
-			continue
-		}
-		_ = unix.UtimesNanoAt(fd, ".", []unix.Timespec{directory.time, directory.time}, 0)
-		unix.Close(fd)
-	}
-	return nil
+	return w.settle()
 }
+
+// What came into a directory has changed its time, and had to be let in by its mode. Those below come first: a directory's
+// mode may close the way to them.
+func (w *writing) settle() error {
+	var failed error
+	for _, late := range slices.Backward(w.directories) {
+		if err := w.settleOne(late); err != nil {
+			w.path = late.path
+			failed = err
+		}
+	}
+	w.directories, w.places = nil, nil
+	return failed
+}
+
+func (w *writing) settleOne(late directory) error {
+	fd, err := w.root.OpenAt(late.path, unix.O_RDONLY|unix.O_DIRECTORY)
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
+		// It has gone meanwhile.
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	var stat unix.Stat_t
+	if err := unix.Fstat(fd, &stat); err != nil {
+		return err
+	}
+	// Another one has come into its place: nobody has asked for this mode of that.
+	if identityOf(&stat) != late.identity {
+		return nil
+	}
+	if late.times[1].Nsec != unix.UTIME_NOW {
+		if err := unix.UtimesNanoAt(fd, ".", late.times, 0); err != nil {
+			return err
+		}
+	}
+	if stat.Mode&permissionBits == late.mode {
+		return nil
+	}
+	return unix.Fchmod(fd, late.mode)
+}
+
+func identityOf(stat *unix.Stat_t) identity { return identity{stat.Dev, stat.Ino} }
 
 // Forgets the entry at hand, and removes what is there of it.
 func (w *writing) discard() {
@@ -253,11 +337,15 @@ func (w *writing) discard() {
 	w.start = nil
 }
 
-func own(fd int, start *pb.CopyToGuestStart) error {
-	if os.Geteuid() != 0 {
-		return nil
+// Gives it to its owner, as far as the agent can, and gives the mode that it may have then: setuid and setgid are the rights
+// of somebody else where it remains with another owner or group.
+func own(fd int, start *pb.CopyToGuestStart, otherwise uint32) (uint32, error) {
+	mode := modeOf(start, otherwise)
+	err := unix.Fchown(fd, int(start.GetUid()), int(start.GetGid()))
+	if err == nil || os.Geteuid() == 0 {
+		return mode, err
 	}
-	return unix.Fchown(fd, int(start.GetUid()), int(start.GetGid()))
+	return mode &^ (unix.S_ISUID | unix.S_ISGID), nil
 }
 
 func modeOf(start *pb.CopyToGuestStart, otherwise uint32) uint32 {

@@ -42,8 +42,9 @@ func New(pid int, executionID string, group *Group) *Tree {
 func (t *Tree) Kill() int {
 	deadline := time.Now().Add(killDeadline)
 	for {
-		t.group.Kill()
+		// Before any of them ends: it may be all that leads to another.
 		members := t.members()
+		t.group.Kill()
 		for _, pid := range members {
 			_ = unix.Kill(pid, unix.SIGKILL)
 		}
@@ -53,6 +54,10 @@ func (t *Tree) Kill() int {
 		time.Sleep(killInterval)
 	}
 }
+
+// Look finds those that can be found now, for a later Kill: call it before a signal, which may end the parent that leads
+// to them.
+func (t *Tree) Look() { t.members() }
 
 // Signal sends a signal to every process.
 func (t *Tree) Signal(signal unix.Signal) {
