@@ -186,13 +186,14 @@ export class WebSocketChannel implements PodChannel {
       this.stdin.destroy();
       return done();
     }
+    if (chunk.length === 0) return done();
     for (let at = 0; at < chunk.length; at += INPUT_BYTES) {
       const piece = chunk.subarray(at, at + INPUT_BYTES);
       this.#sentSince += piece.length;
       const isLast = at + INPUT_BYTES >= chunk.length;
       const hasRoom = this.#webSocket.bufferedAmount < BUFFER_BYTES;
       this.#send(Buffer.concat([Buffer.of(CHANNEL.stdin), piece]), isLast && !hasRoom ? done : undefined);
-      // The next is read while this one is on its way.
+      // The next is read while this one, a copy, is on its way.
       if (isLast && hasRoom) done();
     }
   }

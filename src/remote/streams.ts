@@ -75,6 +75,8 @@ export class OutgoingStream extends Writable {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    // The frame of it would say nothing.
+    if (chunk.length === 0) return done();
     this.#send(chunk, done);
   }
 

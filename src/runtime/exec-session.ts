@@ -34,7 +34,8 @@ export interface ExecSession<
   readonly id: string;
   /**
    * The command's standard input, with `stdin: 'pipe'`. Call its `end()`: to destroy it earlier cancels the execution. When
-   * the command closes it, or ends, it is destroyed.
+   * the command closes it, or ends, it is destroyed. The callback of a write comes when the bytes have left for the command:
+   * their buffer can be used again.
    */
   readonly stdin: PipeOf<Stdin, Writable>;
   /**

@@ -1,4 +1,3 @@
-import { PassThrough } from 'node:stream';
 import type { Readable, Writable } from 'node:stream';
 
 import type { ExecResult } from '../model/result.ts';
@@ -16,6 +15,7 @@ import type { PipedInput } from './piped-input.ts';
 import { pipedOutput } from './piped-output.ts';
 import type { PipedOutput } from './piped-output.ts';
 import { shown, usageError } from './usage.ts';
+import { writtenInput } from './written-input.ts';
 
 const SIGNALS: readonly unknown[] = [
   'SIGTERM',
@@ -46,9 +46,11 @@ class RunningSession implements ExecSession {
 
   constructor(inventory: HostInventory, target: string, call: CheckedExec) {
     const { command, env, user, terminal, options } = call;
-    this.stdin = call.stdin === 'pipe' ? new PassThrough() : null;
-    const source = this.#sourceOf(call);
-    const input = source && pipedInput(source, () => this.kill());
+    const onBroken = (): void => this.kill();
+    const written = call.stdin === 'pipe' ? writtenInput(onBroken) : undefined;
+    this.stdin = written?.stream ?? null;
+    const source = sourceOf(options);
+    const input = source === undefined ? written : pipedInput(source, onBroken);
     const stdout = call.stdout === 'pipe' ? pipedOutput() : undefined;
     const stderr = call.stderr === 'pipe' ? pipedOutput() : undefined;
     this.stdout = stdout?.stream ?? null;
@@ -123,11 +125,6 @@ class RunningSession implements ExecSession {
     return this.#result.finally(onEnd);
   }
 
-  #sourceOf({ options: { input } }: CheckedExec): Readable | undefined {
-    if (input === undefined) return (this.stdin as PassThrough | null) ?? undefined;
-    return typeof input === 'string' || input instanceof Uint8Array ? streamOf(input) : input;
-  }
-
   #inputOf(mode: InputMode, piped: PipedInput | undefined): Input {
     if (piped !== undefined) return { feed: piped.feed };
     return mode === 'inherit' ? this.#inherited.input() : 'none';
@@ -145,4 +142,8 @@ class RunningSession implements ExecSession {
     else signal.addEventListener('abort', cancel, { once: true });
     return () => signal.removeEventListener('abort', cancel);
   }
+}
+
+function sourceOf({ input }: CheckedExec['options']): Readable | undefined {
+  return typeof input === 'string' || input instanceof Uint8Array ? streamOf(input) : input;
 }

@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 
 import type { VsockAddress } from '../model/vsock.ts';
-import { noAgent, noSocket } from './failures.ts';
+import { noAgent, noSocket, silentGuest } from './failures.ts';
 import { dialByCid } from './dial-cid.ts';
 import type { Wire } from './grpc/connection.ts';
 
@@ -79,7 +79,7 @@ async function handshake(socket: Socket, address: VsockAddress, guard: Guard, li
       socket.on('data', onData).once('end', onEnd);
       socket.write(`CONNECT ${address.port}\n`);
     },
-    (error) => noAgent(address, error === undefined ? 'the VMM does not say whether it is connected' : reasonOf(error)),
+    (error) => (error === undefined ? silentGuest(address, limitMs) : noAgent(address, reasonOf(error))),
   );
 }
 

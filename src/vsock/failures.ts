@@ -46,6 +46,16 @@ export function silentAgent(address: VsockAddress, detail: string): UnreachableA
   );
 }
 
+/** Its VMM accepts a connection, and says neither that it is there nor that nobody listens: the guest decides that. */
+export function silentGuest(address: VsockAddress, waitedMs: number): UnreachableAgent {
+  return new UnreachableAgent(
+    'PlatformUnreachable',
+    `the guest ${guestName(address)} does not answer: nothing was heard of it in ${waitedMs} ms`,
+    'resume the microVM if it is paused; one that is still starting is awaited with --wait-for-agent 30s',
+    true,
+  );
+}
+
 const CHECK_PATH =
   'check the path: it is the "socket" of --vsock (Cloud Hypervisor), or the "uds_path" of the vsock device (Firecracker)';
 

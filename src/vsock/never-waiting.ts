@@ -6,7 +6,8 @@ import { Duplex } from 'node:stream';
  *
  * A session of Node.js reads nothing as long as what it writes has not gone (`Http2Session::MaybeStopReading` in its
  * src/node_http2.cc): with much data both ways the two would wait for each other for ever. What is on its way here the
- * windows of HTTP/2 bound, which are the other side's: 8 MiB of our agent.
+ * windows of HTTP/2 bound, which are the other side's: 8 MiB of our agent. What is written may wait here after its callback:
+ * the session gives us copies (`JSStream::DoWrite` in its src/js_stream.cc).
  */
 export class NeverWaiting extends Duplex {
   readonly #socket: Socket;

@@ -116,6 +116,7 @@ describe('the channel of an execution', () => {
     expect(channel.halfCloses).to.equal(true);
     channel.resize(120, 40);
     const input = Buffer.alloc(100_000, 'i');
+    channel.stdin.write(Buffer.alloc(0));
     channel.stdin.end(input);
     await waitFor(() => seen.at(-1)?.equals(Buffer.of(CLOSE, STDIN)), { what: 'the end of the input' });
     expect(seen[0]?.[0]).to.equal(RESIZE);
@@ -123,6 +124,23 @@ describe('the channel of an execution', () => {
     const pieces = seen.filter(([channelNumber]) => channelNumber === STDIN).map((message) => message.subarray(1));
     expect(Buffer.concat(pieces).equals(input)).to.equal(true);
     expect(Math.max(...pieces.map(({ length }) => length))).to.equal(32 * 1024);
+    channel.close();
+  });
+
+  it('has no use for the bytes of its input when it calls back', async () => {
+    const seen: string[] = [];
+    const channel = await open({
+      onExec: ({ webSocket }) => webSocket.on('message', (message: Buffer) => seen.push(message.toString())),
+    });
+    const buffer = Buffer.alloc(1);
+    for (const letter of 'abcdef') {
+      buffer.fill(letter);
+      // oxlint-disable-next-line no-await-in-loop -- the buffer is used again
+      await new Promise((resolve) => void channel.stdin.write(buffer, resolve));
+    }
+    buffer.fill('x');
+    await waitFor(() => seen.length === 6, { what: 'all of it' });
+    expect(seen.join('')).to.equal('\0a\0b\0c\0d\0e\0f');
     channel.close();
   });
 

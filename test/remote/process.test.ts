@@ -105,6 +105,24 @@ describe('a program on a node', () => {
     expect(listed.match(/-> pipe:/g)).to.have.length(3);
   });
 
+  it('gets what was written, also when its buffer is used again at the callback, or is empty', async () => {
+    const started = start(['cat']);
+    const output = textOf(started.stdout);
+    const buffer = Buffer.alloc(100_000);
+    for (const letter of ['a', 'b', '', 'c']) {
+      buffer.fill(letter);
+      const piece = letter === '' ? Buffer.alloc(0) : buffer;
+      // oxlint-disable-next-line no-await-in-loop -- the buffer is used again
+      await new Promise((resolve) => void started.stdin?.write(piece, resolve));
+    }
+    buffer.fill('x');
+    started.stdin?.end();
+    expect((await output).replaceAll(/(.)\1*/g, (run, letter: string) => `${run.length}${letter} `)).to.equal(
+      '100000a 100000b 100000c ',
+    );
+    expect(await started.ended).to.deep.equal({ code: 0, signal: null });
+  });
+
   it('works at a terminal of the size that was asked for, and of a new one', async () => {
     const script = 'stty -echo; stty size; trap "stty size; exit 3" WINCH; echo ready; while :; do sleep 0.05; done';
     const started = start([script], { terminal: { columns: 81, rows: 25 } });

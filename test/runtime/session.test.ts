@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { getEventListeners } from 'node:events';
 import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -145,6 +146,20 @@ describe('a session', () => {
         '',
         'no one\nno two\n',
       ]);
+    });
+
+    it('lets its program use a buffer again as soon as the callback of its write says so', async () => {
+      const run = runtime.exec(name, ['sha256sum'], { stdin: 'pipe' });
+      const hash = createHash('sha256');
+      const buffer = Buffer.alloc(65_536);
+      for (let count = 0; count < 200; count++) {
+        buffer.fill(count);
+        hash.update(buffer);
+        // oxlint-disable-next-line no-await-in-loop -- that is what is tested
+        await new Promise((resolve) => void run.stdin.write(buffer, resolve));
+      }
+      run.stdin.end();
+      expect((await run).stdout).to.contain(hash.digest('hex'));
     });
 
     it('reads input of any kind', async () => {

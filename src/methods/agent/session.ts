@@ -186,7 +186,8 @@ export class AgentSession implements Session {
     return new Writable({
       write: (chunk: Buffer, _encoding, done) => {
         this.#inputBytes += chunk.length;
-        if (this.#inputBytes <= this.#plan.maxInputBytes) this.#input.push(chunk);
+        // Its buffer is its writer's again when this is done.
+        if (this.#inputBytes <= this.#plan.maxInputBytes) this.#input.push(Buffer.from(chunk));
         else this.#neverStarted(inputTooLarge(this.#plan.maxInputBytes));
         done();
       },

@@ -79,6 +79,34 @@ describe('a command that a guest agent never says to have ended', () => {
   });
 });
 
+describe('the input of a command that a guest agent starts', () => {
+  it('is what was written, whatever becomes of its buffer when that was called back', async () => {
+    let input: unknown;
+    const api = {
+      node: 'pve1',
+      vmid: '200',
+      call: (method: string, _path: string, parameters?: Record<string, unknown>) => {
+        if (method === 'POST') input = parameters?.['input-data'];
+        return Promise.resolve(method === 'POST' ? { pid: COMMAND_PID } : { exited: 1, exitcode: 0 });
+      },
+    } as unknown as ApiAccess;
+    const plan = { hasShell: true, words: ['sh'], head: Buffer.from('head '), maxInputBytes: 1000 };
+    const instead = (): Promise<never> => Promise.reject(new Error('it has a shell'));
+    const request = requestOf({ command: ['cat'], stdin: { kind: 'pipe' } });
+    const session = new AgentSession(new GuestAgent(api, 'virtual machine 200'), request, plan, instead);
+    const buffer = Buffer.alloc(2);
+    for (const letter of 'abc') {
+      buffer.fill(letter);
+      // oxlint-disable-next-line no-await-in-loop -- the buffer is used again
+      await new Promise((resolve) => void session.stdin?.write(buffer, resolve));
+    }
+    buffer.fill('x');
+    session.stdin?.end();
+    await session.exit;
+    expect(input).to.equal('head aabbcc');
+  });
+});
+
 describe('a command whose guest is looked into for what holds its output', () => {
   const ID = newExecutionId();
   const ENDED = { exited: 1, exitcode: 3, 'out-data': 'do', 'err-data': `${ID} started\n` };
