@@ -113,6 +113,14 @@ describe('a caller', () => {
       'none\n',
     ));
 
+  it('keeps the owner and mode of files that it redirects from and to', () =>
+    expectShell(
+      `cd ${scratchDirectory()}; umask 027; touch in; chown 1000:1000 in; chmod 604 in
+      "$lxcri" exec "$ct" -- true <in >out 2>err; stat -c '%a %u' in out err`,
+      0,
+      '604 1000\n640 0\n640 0\n',
+    ));
+
   it('may redirect from and to files, append included', async () => {
     const directory = scratchDirectory();
     const bytes = randomBytes(3_000_000);

@@ -64,7 +64,7 @@ export async function launchOnNode(options: Launch, address: NodeAddress): Promi
       stdout: terminal === undefined ? process.stdout : withoutExtraReturns(process.stdout),
       stderr: process.stderr,
       resize: (columns, rows) => process.resize(columns, rows),
-      restoreTerminal: () => local.restore(),
+      giveBack: () => local.restore(),
       judgeExit: (exitCode) => ({ kind: 'exited', exitCode, signal: null }),
     },
   };

@@ -6,6 +6,7 @@ import type { ExecRequest, Word } from '../../model/request.ts';
 import type { SessionExit } from '../../model/session.ts';
 import { inheritableDescriptors } from '../../process/descriptors.ts';
 import { helperEnvironment } from '../../process/executable.ts';
+import { rememberPermissions } from '../../process/permissions.ts';
 import { withTimerSlack } from '../../process/timer-slack.ts';
 import { ProcessTree } from '../../process/tree.ts';
 import { startWatchdog } from '../../process/watchdog.ts';
@@ -82,12 +83,13 @@ export async function launch(options: Launch): Promise<Launched> {
     const { helper, channel, stdin, stdout, resize } = pty;
     return {
       channel,
-      parts: { helper, tree, watchdog, stdin, stdout, stderr: null, resize, restoreTerminal: nothing, judgeExit },
+      parts: { helper, tree, watchdog, stdin, stdout, stderr: null, resize, giveBack: nothing, judgeExit },
     };
   }
   const onTerminal = request.terminal !== undefined;
   const saved = onTerminal ? saveTerminal(TERMINAL_FD) : undefined;
   const stdio = await childStdio(request, { passTerminals: onTerminal, holdStderr: options.holdStderr });
+  const givePermissionsBack = rememberPermissions(stdio.fds.filter((fd) => fd !== 'ignore'));
   const { helper, channel } = await spawnHelper(request.id, { file, args }, env, stdio, options.channel, !onTerminal);
   return {
     channel,
@@ -101,7 +103,10 @@ export async function launch(options: Launch): Promise<Launched> {
       stderr: stdio.stderr,
       // The kernel tells a program on our own terminal of its new size.
       resize: nothing,
-      restoreTerminal: () => saved !== undefined && restoreTerminal(TERMINAL_FD, saved),
+      giveBack() {
+        givePermissionsBack();
+        if (saved !== undefined) restoreTerminal(TERMINAL_FD, saved);
+      },
     },
   };
 }

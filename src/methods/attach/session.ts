@@ -41,8 +41,8 @@ export interface AttachedSessionParts {
   readonly stdout: Readable | null;
   readonly stderr: Readable | null;
   readonly resize: (columns: number, rows: number) => void;
-  /** Gives back the terminal, where the helper worked on ours. */
-  readonly restoreTerminal: () => void;
+  /** Gives back what the helper has changed of ours: the terminal, where it worked on that, and the permissions of files. */
+  readonly giveBack: () => void;
   /** Looks at what the helper logged, and may find that the command never ran. */
   readonly judgeExit: (exitCode: number) => SessionExit;
 }
@@ -96,7 +96,7 @@ export class AttachedSession implements Session {
 
   release(): Promise<void> {
     const dismissed = this.#parts.watchdog.dismiss();
-    this.#parts.restoreTerminal();
+    this.#parts.giveBack();
     return dismissed;
   }
 }

@@ -29,7 +29,7 @@ describe('a session with a local attaching program', () => {
       stdout: null,
       stderr: null,
       resize: () => {},
-      restoreTerminal: () => void released.push('terminal'),
+      giveBack: () => void released.push('terminal'),
       judgeExit: (exitCode) => ({ kind: 'exited', exitCode, signal: null }),
       ...given,
     });
