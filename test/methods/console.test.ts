@@ -267,7 +267,12 @@ describe('the console of a container', () => {
   });
 
   it('says beforehand what it cannot', () => {
-    const request = { command: ['true'], terminal: undefined, privileged: false } as unknown as ExecRequest;
+    const request = {
+      command: ['true'],
+      env: new Map(),
+      terminal: undefined,
+      privileged: false,
+    } as unknown as ExecRequest;
     const container = { id: '101', name: 'a', platform: 'proxmox', api: accessTo({}) } as const;
     const reason = (change: Partial<ExecRequest>): unknown => consoleMethod.check(container, { ...request, ...change });
     expect(reason({})).to.deep.equal({ ok: true });
