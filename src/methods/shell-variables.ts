@@ -8,6 +8,6 @@ export function shellCarries({ env }: ExecRequest): Availability {
   if (name === undefined) return { ok: true };
   return {
     ok: false,
-    reason: `the name ${shownVariableName(name)} of -e gets lost on the way, which leads through a shell`,
+    reason: `the name of ${shownVariableName(name)} (-e) gets lost on the way, which leads through a shell`,
   };
 }

@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { expect } from 'chai';
 
 import { CLI } from '../methods/contract/cli.ts';
+import { needs } from '../support/component.ts';
 import { openBlockDevice, runOn, runWithSocket } from '../support/odd-streams.ts';
 import { run } from '../support/run.ts';
 import type { Argv } from '../support/run.ts';
@@ -117,8 +118,8 @@ describe('a standard stream of a kind that Node does not know', () => {
     function device(context: Mocha.Context, content: Buffer): [number, number] {
       const opened = openBlockDevice(content);
       if ('unavailable' in opened) {
-        console.log(`SKIPPED: no loop device: ${opened.unavailable}`);
-        return context.skip();
+        needs(context, 'a loop device', false, opened.unavailable);
+        throw new Error(opened.unavailable);
       }
       return [opened.fd, openSync(`/proc/self/fd/${opened.fd}`, 'r')];
     }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 
 import { rememberPermissions } from '../../src/process/permissions.ts';
+import { needs } from '../support/component.ts';
 import { scratchDirectory } from '../support/scratch.ts';
 
 describe('the permissions of a file that LXC was given', () => {
@@ -21,7 +22,7 @@ describe('the permissions of a file that LXC was given', () => {
   const mode = (): number => statSync(path).mode & 0o7777;
 
   it('are given back', function () {
-    if (process.geteuid?.() !== 0) this.skip();
+    needs(this, 'root', process.geteuid?.() === 0, 'only root may give files away');
     chownSync(path, 1000, 1000);
     const giveBack = rememberPermissions([fd]);
     chownSync(path, 0, 1000);
