@@ -14,7 +14,12 @@ describe('the command line of a process', () => {
   /** Starts a shell that becomes another program, so that what it is called with can be bytes. */
   async function replaced(script: string): Promise<number> {
     const { pid } = children.start('/bin/bash', ['-c', script]);
-    await waitFor(() => processInfo(pid)?.args.includes('exec -a') === false, { what: 'the shell to be replaced' });
+    const isReplaced = (): boolean => {
+      // For a moment it has none at all.
+      const { args = '' } = processInfo(pid) ?? {};
+      return args !== '' && !args.includes('exec -a');
+    };
+    await waitFor(isReplaced, { what: 'the shell to be replaced' });
     return pid;
   }
 
